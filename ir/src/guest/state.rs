@@ -1,0 +1,210 @@
+//! The guest CPU state as one `repr(C)` record, and the offsets generated code uses. Nobody else writes an offset.
+//!
+//! While translated code runs, `gpr` and `xmm` live in pinned host registers and the four flags S Z C O in the host's
+//! NZCV; everything else lives here all the time. At every exit the record is complete.
+use super::flags::FlagSet;
+use super::reg::Gpr;
+
+/// An x87 register: 80 bits in 16 bytes. MMX registers are the significands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, align(16))]
+pub struct St {
+    /// The 64-bit significand with its explicit integer bit.
+    pub mantissa: u64,
+    /// Sign in bit 15, biased exponent below.
+    pub sign_exponent: u16,
+    reserved: [u16; 3],
+}
+
+impl St {
+    /// A register with these two parts.
+    pub const fn new(sign_exponent: u16, mantissa: u64) -> Self {
+        Self { mantissa, sign_exponent, reserved: [0; 3] }
+    }
+}
+
+/// System and control flags of eflags that a user program can change: TF, NT, AC, ID.
+pub const EFLAGS_USER_SYSTEM: u32 = 1 << 8 | 1 << 14 | 1 << 18 | 1 << 21;
+/// eflags bits that always read as one for a user program: bit 1 and IF.
+pub const EFLAGS_FIXED: u32 = 1 << 1 | 1 << 9;
+/// DF in eflags.
+pub const EFLAGS_DF: u32 = 1 << 10;
+
+/// Words the backend keeps beside the guest state: lookup and shadow stack addresses, saved host registers.
+pub const HOST_WORDS: usize = 64;
+
+/// The state of one guest thread's CPU. Hot fields first; within 504 bytes for `ldp`/`stp` of 64-bit pairs.
+#[derive(Clone, Debug)]
+#[repr(C, align(64))]
+pub struct CpuState {
+    /// EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI.
+    pub gpr: [u32; 8],
+    /// The instruction pointer, exact at every exit.
+    pub eip: u32,
+    /// N Z C V in bits 31..28 as A64's NZCV register has them: SF, ZF, *inverted* CF, OF.
+    pub nzcv: u32,
+    /// PF is the even parity of the low byte.
+    pub pf_raw: u32,
+    /// AF is bit 4.
+    pub af_raw: u32,
+    /// +1 or -1: what string instructions step by, DF in another form.
+    pub df_step: i32,
+    /// The bits of [`EFLAGS_USER_SYSTEM`] that are set.
+    pub eflags_system: u32,
+    /// Selectors of ES, CS, SS, DS, FS, GS.
+    pub selector: [u16; 6],
+    /// Base addresses of the same segments.
+    pub seg_base: [u32; 6],
+    /// MXCSR.
+    pub mxcsr: u32,
+    /// x87 control word.
+    pub fcw: u16,
+    /// x87 status word with TOP (bits 13..11) zero; TOP is in `top`.
+    pub fsw: u16,
+    /// Index of ST(0) among the physical registers, 0..=7.
+    pub top: u32,
+    /// Bit i set: physical register i is not empty (the abridged tag word of FXSAVE).
+    pub ftw: u8,
+    reserved0: u8,
+    /// Last x87 opcode, 11 bits.
+    pub fop: u16,
+    /// Last x87 instruction pointer.
+    pub fip: u32,
+    /// Last x87 data pointer.
+    pub fdp: u32,
+    /// Selector of `fip`.
+    pub fcs: u16,
+    /// Selector of `fdp`.
+    pub fds: u16,
+    /// Physical x87 registers.
+    pub st: [St; 8],
+    /// XMM0..XMM7.
+    pub xmm: [u128; 8],
+    /// V128 arguments and result of helpers: argument i in `scratch[i]`, result in `scratch[0]`.
+    pub scratch: [u128; 4],
+    /// The backend's own words; zero outside a running engine.
+    pub host: [u64; HOST_WORDS],
+}
+
+impl Default for CpuState {
+    fn default() -> Self {
+        Self {
+            gpr: [0; 8],
+            eip: 0,
+            nzcv: 1 << 29,
+            pf_raw: 1,
+            af_raw: 0,
+            df_step: 1,
+            eflags_system: 0,
+            selector: [0x2b, 0x23, 0x2b, 0x2b, 0, 0],
+            seg_base: [0; 6],
+            mxcsr: 0x1f80,
+            fcw: 0x37f,
+            fsw: 0,
+            top: 0,
+            ftw: 0,
+            reserved0: 0,
+            fop: 0,
+            fip: 0,
+            fdp: 0,
+            fcs: 0,
+            fds: 0,
+            st: [St::default(); 8],
+            xmm: [0; 8],
+            scratch: [0; 4],
+            host: [0; HOST_WORDS],
+        }
+    }
+}
+
+impl CpuState {
+    /// The value of a general-purpose register.
+    pub fn get(&self, reg: Gpr) -> u32 {
+        self.gpr[reg.index()]
+    }
+
+    /// Sets a general-purpose register.
+    pub fn set(&mut self, reg: Gpr, value: u32) {
+        self.gpr[reg.index()] = value;
+    }
+
+    /// The whole eflags register as PUSHFD would store it.
+    pub fn eflags(&self) -> u32 {
+        let nzcv = self.nzcv;
+        let cf = !nzcv >> 29 & 1;
+        let pf = u32::from((self.pf_raw as u8).count_ones() % 2 == 0);
+        let af = self.af_raw >> 4 & 1;
+        let (zf, sf, of) = (nzcv >> 30 & 1, nzcv >> 31, nzcv >> 28 & 1);
+        let df = if self.df_step < 0 { EFLAGS_DF } else { 0 };
+        cf | pf << 2 | af << 4 | zf << 6 | sf << 7 | of << 11 | df | self.eflags_system | EFLAGS_FIXED
+    }
+
+    /// Sets the arithmetic flags in `mask` from the same bits of an eflags image.
+    pub fn set_flags(&mut self, mask: FlagSet, eflags: u32) {
+        let mut put = |flag: FlagSet, bit: u32, value: u32| {
+            if mask.contains(flag) {
+                self.nzcv = self.nzcv & !(1 << bit) | (value & 1) << bit;
+            }
+        };
+        put(FlagSet::SF, 31, eflags >> 7);
+        put(FlagSet::ZF, 30, eflags >> 6);
+        put(FlagSet::CF, 29, !eflags);
+        put(FlagSet::OF, 28, eflags >> 11);
+        if mask.contains(FlagSet::PF) {
+            self.pf_raw = !eflags >> 2 & 1;
+        }
+        if mask.contains(FlagSet::AF) {
+            self.af_raw = eflags & 0x10;
+        }
+    }
+
+    /// Sets every bit of eflags that a user program can set: arithmetic flags, DF, TF, NT, AC, ID.
+    pub fn set_eflags(&mut self, eflags: u32) {
+        self.set_flags(FlagSet::ALL, eflags);
+        self.df_step = if eflags & EFLAGS_DF != 0 { -1 } else { 1 };
+        self.eflags_system = eflags & EFLAGS_USER_SYSTEM;
+    }
+}
+
+/// Byte offsets of [`CpuState`]'s fields, for generated code.
+pub mod offset {
+    use super::CpuState;
+    use std::mem::offset_of;
+
+    macro_rules! offsets {
+        ($($(#[$m:meta])* $name:ident = $field:ident),+ $(,)?) => {
+            $(#[doc = concat!("Offset of `", stringify!($field), "`.")] pub const $name: u32 = offset_of!(CpuState, $field) as u32;)+
+        };
+    }
+
+    offsets! {
+        GPR = gpr, EIP = eip, NZCV = nzcv, PF_RAW = pf_raw, AF_RAW = af_raw, DF_STEP = df_step,
+        EFLAGS_SYSTEM = eflags_system, SELECTOR = selector, SEG_BASE = seg_base, MXCSR = mxcsr, FCW = fcw, FSW = fsw,
+        TOP = top, FTW = ftw, FOP = fop, FIP = fip, FDP = fdp, FCS = fcs, FDS = fds, ST = st, XMM = xmm, SCRATCH = scratch, HOST = host,
+    }
+}
+
+const _: () = {
+    assert!(offset::GPR == 0);
+    assert!(offset::XMM % 16 == 0 && offset::XMM < 1008);
+    assert!(offset::HOST % 8 == 0 && offset::HOST + 8 * (HOST_WORDS as u32) < 4096);
+    assert!(offset::ST < 504);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eflags_round_trip() {
+        let mut state = CpuState::default();
+        assert_eq!(state.eflags(), 0x202);
+        for bits in 0..64u32 {
+            let image =
+                (bits & 1) | (bits & 2) << 1 | (bits & 4) << 2 | (bits & 8) << 3 | (bits & 16) << 3 | (bits & 32) << 6;
+            let image = image | EFLAGS_DF | EFLAGS_FIXED | 1 << 18;
+            state.set_eflags(image);
+            assert_eq!(state.eflags(), image);
+        }
+    }
+}

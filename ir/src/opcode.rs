@@ -1,0 +1,294 @@
+//! The opcode table: one row per opcode. The enum, printer, parser, verifier and interpreter dispatch all read it.
+//!
+//! Conventions
+//! - `ty` of an instruction is the width it works at; `T` below means "a value of that type".
+//! - `flags` of an instruction is the set of guest arithmetic flags it writes, with the meaning the SDM gives them for
+//!   that operation and width; passes shrink the set to what is live. Guest flags are state, not values.
+//! - Memory operands are `base + (index << shift) + disp`, all modulo 2^32; base and index are optional.
+//! - Guest state is written (`set_*`, stores, flags) only after everything in the same guest instruction that can fault.
+use crate::guest::FlagSet;
+
+/// Type of one argument of an opcode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgTy {
+    /// The instruction's `ty`.
+    T,
+    /// An address part: `I32` or absent.
+    Addr,
+    /// Exactly this type.
+    I8,
+    /// Exactly this type.
+    I32,
+    /// Exactly this type.
+    I64,
+    /// Exactly this type.
+    V128,
+    /// Any integer type.
+    Int,
+    /// Any type, or absent (helper arguments).
+    Any,
+}
+
+/// Type of an opcode's result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResTy {
+    /// No value.
+    None,
+    /// The instruction's `ty`.
+    T,
+    /// The integer type twice as wide as `ty`.
+    Double,
+    /// Exactly this type.
+    I8,
+    /// Exactly this type.
+    I32,
+    /// Exactly this type.
+    I64,
+    /// Exactly this type.
+    V128,
+}
+
+/// What the `imm` field of an opcode means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImmKind {
+    /// Unused.
+    None,
+    /// A constant, zero-extended to 64 bits.
+    Const,
+    /// A general-purpose register number.
+    Gpr,
+    /// An XMM register number.
+    Xmm,
+    /// A condition code number.
+    Cc,
+    /// The displacement of a memory operand; `shift` scales the index.
+    Disp,
+    /// A bit field: lsb in the low byte, width in the next.
+    Field,
+    /// A byte offset into `CpuState`.
+    State,
+    /// A helper number.
+    Helper,
+    /// A trap number.
+    Trap,
+    /// A mask of flags as `FlagSet::eflags_mask` gives it.
+    Flags,
+    /// A number whose meaning the row's text gives (shuffle control, lane index, comparison predicate).
+    Control,
+}
+
+/// What an opcode does besides computing its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effects(u16);
+
+impl Effects {
+    /// Nothing: may be removed when unused, merged, moved.
+    pub const PURE: Self = Self(0);
+    /// Reads guest memory (and can therefore fault).
+    pub const LOAD: Self = Self(1);
+    /// Writes guest memory (and can therefore fault).
+    pub const STORE: Self = Self(2);
+    /// Reads guest registers or other guest state.
+    pub const READS_STATE: Self = Self(4);
+    /// Writes guest registers or other guest state.
+    pub const WRITES_STATE: Self = Self(8);
+    /// May leave the region with a trap.
+    pub const TRAPS: Self = Self(16);
+    /// Orders memory.
+    pub const FENCE: Self = Self(32);
+    /// Helper: reads and writes state outside gpr, xmm and flags as its own table says.
+    pub const CALL: Self = Self(64);
+
+    /// Whether all bits of `other` are set.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Union.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the instruction may be dropped when neither its result nor its flags are used.
+    /// (A load is not: it may fault.)
+    pub const fn removable(self) -> bool {
+        self.0 & !Self::READS_STATE.0 == 0
+    }
+
+    /// Whether the instruction may leave the block before its end, so that guest state must be exact there.
+    pub const fn may_exit(self) -> bool {
+        self.0 & (Self::LOAD.0 | Self::STORE.0 | Self::TRAPS.0) != 0
+    }
+}
+
+const PURE: Effects = Effects::PURE;
+const LOAD: Effects = Effects::LOAD;
+const STORE: Effects = Effects::STORE;
+const RMW: Effects = Effects::LOAD.and(Effects::STORE).and(Effects::FENCE);
+const READS: Effects = Effects::READS_STATE;
+const WRITES: Effects = Effects::WRITES_STATE;
+
+macro_rules! opcodes {
+    ($($variant:ident $name:literal [$($arg:ident)*] $res:ident $imm:ident $eff:ident $doc:literal;)+) => {
+        /// An IR operation.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Opcode { $(#[doc = $doc] $variant),+ }
+
+        impl Opcode {
+            /// Every opcode, in table order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name in the text form.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// Argument types, in order.
+            pub fn args(self) -> &'static [ArgTy] {
+                match self { $(Self::$variant => &[$(ArgTy::$arg),*]),+ }
+            }
+
+            /// Result type.
+            pub fn result(self) -> ResTy {
+                match self { $(Self::$variant => ResTy::$res),+ }
+            }
+
+            /// Meaning of the immediate.
+            pub fn imm(self) -> ImmKind {
+                match self { $(Self::$variant => ImmKind::$imm),+ }
+            }
+
+            /// Effects.
+            pub fn effects(self) -> Effects {
+                match self { $(Self::$variant => $eff),+ }
+            }
+
+            /// One line of meaning.
+            pub fn doc(self) -> &'static str {
+                match self { $(Self::$variant => $doc),+ }
+            }
+        }
+    };
+}
+
+#[rustfmt::skip]
+opcodes! {
+//  variant       text            args              result  imm      effects  meaning
+    Nop           "nop"           []                None    None     PURE     "nothing; what a removed instruction becomes";
+    Const         "const"         []                T       Const    PURE     "a constant";
+    // Guest state
+    GetGpr        "get_gpr"       []                I32     Gpr      READS    "read a general-purpose register";
+    SetGpr        "set_gpr"       [I32]             None    Gpr      WRITES   "write a general-purpose register";
+    GetXmm        "get_xmm"       []                V128    Xmm      READS    "read an XMM register";
+    SetXmm        "set_xmm"       [V128]            None    Xmm      WRITES   "write an XMM register";
+    GetState      "get_state"     []                T       State    READS    "read a field of CpuState that is not pinned";
+    SetState      "set_state"     [T]               None    State    WRITES   "write a field of CpuState that is not pinned";
+    GetFlags      "get_flags"     []                I32     Flags    READS    "the masked arithmetic flags at their eflags bits, other bits zero";
+    SetFlags      "set_flags"     [I32]             None    None     PURE     "`flags` := the same bits of an eflags image";
+    Cond          "cond"          []                I8      Cc       READS    "1 if the condition holds in the guest flags, else 0";
+    Select        "select"        [T T]             T       Cc       READS    "first if the condition holds in the guest flags, else second";
+    SelectNz      "select_nz"     [Int T T]         T       None     PURE     "second argument if the first is not zero, else third";
+    // Arithmetic and logic; flags as ADD, SUB, ADC, SBB, AND, OR, XOR (AF := 0 for the logical ones)
+    Add           "add"           [T T]             T       None     PURE     "wrapping sum";
+    Sub           "sub"           [T T]             T       None     PURE     "wrapping difference; CMP when only its flags are used";
+    Adc           "adc"           [T T]             T       None     READS    "sum plus the guest CF";
+    Sbb           "sbb"           [T T]             T       None     READS    "difference minus the guest CF";
+    And           "and"           [T T]             T       None     PURE     "bitwise and; TEST when only its flags are used";
+    Or            "or"            [T T]             T       None     PURE     "bitwise or";
+    Xor           "xor"           [T T]             T       None     PURE     "bitwise exclusive or";
+    Not           "not"           [T]               T       None     PURE     "bitwise complement, no flags";
+    Lea           "lea"           [Addr Addr]       I32     Disp     PURE     "address arithmetic, no memory access";
+    Mul           "mul"           [T T]             T       None     PURE     "low half of the product, no flags";
+    MulWideU      "mul_wide_u"    [T T]             Double  None     PURE     "unsigned product; CF = OF = high half not zero";
+    MulWideS      "mul_wide_s"    [T T]             Double  None     PURE     "signed product; CF = OF = high half is not the sign of the low half";
+    Udiv          "udiv"          [T T]             T       None     PURE     "unsigned quotient, 0 for a zero divisor (I32, I64)";
+    Sdiv          "sdiv"          [T T]             T       None     PURE     "signed quotient, 0 for a zero divisor, wrapping (I32, I64)";
+    Urem          "urem"          [T T]             T       None     PURE     "unsigned remainder, the dividend for a zero divisor";
+    Srem          "srem"          [T T]             T       None     PURE     "signed remainder, the dividend for a zero divisor";
+    // Shifts: the count is masked with 31 (63 for I64); a masked count of zero changes no flag. ROL, ROR touch CF, OF only.
+    Shl           "shl"           [T I8]            T       None     PURE     "shift left";
+    Shr           "shr"           [T I8]            T       None     PURE     "logical shift right";
+    Sar           "sar"           [T I8]            T       None     PURE     "arithmetic shift right";
+    Rol           "rol"           [T I8]            T       None     PURE     "rotate left";
+    Ror           "ror"           [T I8]            T       None     PURE     "rotate right";
+    Rcl           "rcl"           [T I8]            T       None     READS    "rotate left through the guest CF";
+    Rcr           "rcr"           [T I8]            T       None     READS    "rotate right through the guest CF";
+    Shld          "shld"          [T T I8]          T       None     PURE     "shift first left, filling from the top of second (I16, I32)";
+    Shrd          "shrd"          [T T I8]          T       None     PURE     "shift first right, filling from the bottom of second (I16, I32)";
+    // Width and bits
+    Zext          "zext"          [Int]             T       None     PURE     "zero-extend a narrower value";
+    Sext          "sext"          [Int]             T       None     PURE     "sign-extend a narrower value";
+    Trunc         "trunc"         [Int]             T       None     PURE     "low bits of a wider value";
+    Concat        "concat"        [I32 I32]         I64     None     PURE     "first is the low half, second the high half";
+    Extract       "extract"       [T]               T       Field    PURE     "bit field, zero-extended (I32, I64)";
+    ExtractS      "extract_s"     [T]               T       Field    PURE     "bit field, sign-extended (I32, I64)";
+    Insert        "insert"        [T Int]           T       Field    PURE     "first with the field replaced by the low bits of second (I32, I64)";
+    Bswap         "bswap"         [T]               T       None     PURE     "bytes reversed (I32, I64)";
+    Clz           "clz"           [T]               T       None     PURE     "leading zeros; the width for zero (I32, I64)";
+    Ctz           "ctz"           [T]               T       None     PURE     "trailing zeros; the width for zero (I32, I64)";
+    Popcnt        "popcnt"        [T]               T       None     PURE     "bits set, no flags (I32, I64)";
+    // Memory
+    Load          "load"          [Addr Addr]       T       Disp     LOAD     "little-endian load";
+    LoadSx        "load_sx"       [Addr Addr]       I32     Disp     LOAD     "load I8 or I16 (`ty`), sign-extended to I32";
+    Store         "store"         [Addr Addr T]     None    Disp     STORE    "little-endian store";
+    AtomicXchg    "atomic_xchg"   [Addr Addr T]     T       Disp     RMW      "exchange; the old value. All atomics are sequentially consistent at any alignment";
+    AtomicAdd     "atomic_add"    [Addr Addr T]     T       Disp     RMW      "fetch and add; the old value";
+    AtomicAnd     "atomic_and"    [Addr Addr T]     T       Disp     RMW      "fetch and and; the old value";
+    AtomicOr      "atomic_or"     [Addr Addr T]     T       Disp     RMW      "fetch and or; the old value";
+    AtomicXor     "atomic_xor"    [Addr Addr T]     T       Disp     RMW      "fetch and exclusive or; the old value";
+    AtomicNeg     "atomic_neg"    [Addr Addr]       T       Disp     RMW      "fetch and negate; the old value";
+    AtomicCas     "atomic_cas"    [Addr Addr T T]   T       Disp     RMW      "if memory equals third, store fourth; the old value; always a write access";
+    Fence         "fence"         []                None    None     FENCE    "full memory barrier";
+    // Events and calls
+    TrapIf        "trap_if"       [Int]             None    Trap     TRAPS    "leave with the trap at this instruction if the value is not zero";
+    Helper        "helper"        [Any Any Any Any] T       Helper   CALL     "call a function of ir::helper";
+    // Vectors: see the rows' lane; scalar lanes keep the other bits of the first argument
+}
+
+/// `ALL` and the lane rows rely on opcodes fitting a byte.
+const _: () = assert!(Opcode::ALL.len() <= 256);
+
+/// CALL is a state effect of its own; spelled here so that the table above stays aligned.
+const TRAPS: Effects = Effects::TRAPS;
+const FENCE: Effects = Effects::FENCE;
+const CALL: Effects = Effects::CALL;
+
+impl Opcode {
+    /// The opcode with this name in the text form.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|op| op.name() == name)
+    }
+
+    /// Whether the operands begin with base and index of a memory operand or address.
+    pub fn has_address(self) -> bool {
+        self.imm() == ImmKind::Disp
+    }
+
+    /// Whether a masked count of zero leaves the flags alone.
+    pub fn is_shift(self) -> bool {
+        use Opcode::*;
+        matches!(self, Shl | Shr | Sar | Rol | Ror | Rcl | Rcr | Shld | Shrd)
+    }
+
+    /// Flags read whatever the immediate is; `Inst::reads_flags` adds what depends on it.
+    pub(crate) fn reads_flags(self) -> FlagSet {
+        match self {
+            Self::Adc | Self::Sbb | Self::Rcl | Self::Rcr => FlagSet::CF,
+            _ => FlagSet::NONE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for op in Opcode::ALL {
+            assert_eq!(Opcode::from_name(op.name()), Some(*op));
+            assert!(op.args().len() <= crate::inst::MAX_ARGS);
+        }
+    }
+}

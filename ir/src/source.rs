@@ -1,0 +1,27 @@
+//! The seam through which the backend asks for code without knowing the frontend.
+use crate::guest::{Fault, GuestAddr};
+use crate::region::Region;
+
+/// Why there is no region at an address. The guest sees a fault; ferry goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LiftError {
+    /// Not even the first instruction's first byte can be fetched.
+    #[error("no code can be fetched at {:?}", .0.addr)]
+    Fetch(Fault),
+}
+
+/// Gives optimised, verified regions; `loader::translate` implements it with the frontend and the passes.
+pub trait RegionSource: Send + Sync {
+    /// The region that starts at `entry`, ready for code generation.
+    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError>;
+
+    /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes.
+    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError>;
+}
+
+/// Tells whoever owns the memory map which guest bytes have been translated.
+pub trait CodeWatch: Send + Sync {
+    /// From now on a change of these bytes, by a guest store, the kernel or a new mapping, must lead to
+    /// `Engine::invalidate` before the changed code runs.
+    fn watch(&self, range: crate::guest::GuestRange);
+}

@@ -1,0 +1,5 @@
+//! Root overlay and path translation.
+
+/// Where the guest's paths are looked up.
+#[derive(Debug, Default)]
+pub struct FsContext {}

@@ -1,0 +1,1 @@
+//! i386 structures, one file per C header.

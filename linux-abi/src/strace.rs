@@ -1,0 +1,1 @@
+//! `--strace`: one line per system call, formats from the table.
