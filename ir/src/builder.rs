@@ -286,6 +286,11 @@ impl Builder {
         self.mem(Opcode::Load, ty, addr, &[])
     }
 
+    /// Loads an `I8` or `I16`, sign-extended to `I32`.
+    pub fn load_sx(&mut self, ty: Ty, addr: Addr) -> Value {
+        self.mem(Opcode::LoadSx, ty, addr, &[])
+    }
+
     /// Stores a value.
     pub fn store(&mut self, addr: Addr, value: Value) {
         let ty = self.ty(value);
