@@ -1,1 +1,4 @@
-//! Harness shared by the test targets in `tests/tests`.
+//! Harness shared by the test targets in `tests/tests` and the programs in `tests/src/bin`.
+
+pub mod demo;
+pub mod guest;
