@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod auxv;
+pub mod binfmt;
 pub mod cli;
 pub mod elf;
 pub mod stack;
