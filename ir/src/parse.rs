@@ -388,7 +388,8 @@ b8 0x08048014:
 
     #[test]
     fn values_may_have_any_number() {
-        let text = "region 0x10\n\nb0 0x10: # a comment\n; 0x10 +1 push eax\n v7 = get_gpr eax\n v3 = not.i32 v7\n ret v3";
+        let text =
+            "region 0x10\n\nb0 0x10: # a comment\n; 0x10 +1 push eax\n v7 = get_gpr eax\n v3 = not.i32 v7\n ret v3";
         let region = parse(text).unwrap();
         assert_eq!(region.blocks[0].term, Terminator::Ret { pc: Value(1) });
         assert_eq!(region.blocks[0].insts[1].args[0], Value(0));

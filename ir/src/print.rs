@@ -261,7 +261,8 @@ mod tests {
         region.blocks[0].entry = true;
         region.exit_live.insert(exit, FlagSet::ZF);
         region.ranges.push(GuestRange::new(region.entry, 9));
-        let text = "region 0x08048000\nrange 0x08048000 +9\nlive 0x08048100 z\nb0 0x08048000 entry:\n; 0x08048000 +3\n  \
+        let text =
+            "region 0x08048000\nrange 0x08048000 +9\nlive 0x08048100 z\nb0 0x08048000 entry:\n; 0x08048000 +3\n  \
             v0 = get_gpr eax\n  v1 = load.i8 [v0 + v0<<2 - 0x10]\n  v2 = zext.i32 v1\n  v3 = add.i32.oszapc v0, v2\n  \
             set_gpr eax, v3\n; 0x08048003 +6\n  v5 = get_state.i32 seg_base+16\n  set_gpr ecx, v5\n  \
             branch ne, b0, 0x08048100\n";
