@@ -271,6 +271,16 @@ impl Opcode {
         matches!(self, Shl | Shr | Sar | Rol | Ror | Rcl | Rcr | Shld | Shrd)
     }
 
+    /// Flags an instruction of this opcode may define; a row that is not listed defines none.
+    pub fn writes_flags(self) -> FlagSet {
+        use Opcode::*;
+        match self {
+            SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd => FlagSet::ALL,
+            MulWideU | MulWideS | Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
+            _ => FlagSet::NONE,
+        }
+    }
+
     /// Flags read whatever the immediate is; `Inst::reads_flags` adds what depends on it.
     pub(crate) fn reads_flags(self) -> FlagSet {
         match self {
