@@ -65,7 +65,7 @@ fn multiply(op: Opcode, a: u128, b: u128, bits: u32) -> Option<u128> {
 
 fn pairwise(op: Opcode, bits: u32, a: u128, b: u128) -> Option<u128> {
     use Opcode::*;
-    let half = 64 / bits;
+    let half = 64 / bits.max(8);
     let pairs = |f: &dyn Fn(i64, i64) -> u64| {
         collect(bits, |i| {
             let (v, j) = if i < half { (a, 2 * i) } else { (b, 2 * (i - half)) };
