@@ -1,1 +1,3 @@
-//! To be written.
+//! The reference interpreter.
+mod float;
+pub mod vector;

@@ -1,0 +1,2 @@
+//! MMX rows of the instruction table.
+super::section! {}

@@ -1,0 +1,2 @@
+//! SSE rows of the instruction table.
+super::section! {}
