@@ -22,6 +22,8 @@ pub mod print;
 pub mod region;
 pub mod source;
 pub mod terminator;
+#[cfg(any(test, feature = "testgen"))]
+pub mod testgen;
 pub mod types;
 pub mod verify;
 pub mod x87;
