@@ -50,9 +50,9 @@ int main(int argc, char **argv)
     printf("fork: private %d shared %d status %d\n", private_to_fork, *shared, WEXITSTATUS(status));
 
     char *spawn_args[] = { "spawned", "7", NULL };
-    printf("spawn: %d", posix_spawn(&pid, self, NULL, NULL, spawn_args, environ));
+    int error = posix_spawn(&pid, self, NULL, NULL, spawn_args, environ);
     waitpid(pid, &status, 0);
-    printf(" status %d\n", WEXITSTATUS(status));
+    printf("spawn: %d status %d\n", error, WEXITSTATUS(status));
     printf("spawn of nothing: %s\n", strerror(posix_spawn(&pid, "/nonexistent", NULL, NULL, spawn_args, environ)));
 
     int fd[2];

@@ -71,7 +71,7 @@ pub fn record(name: &str) -> Result<()> {
 pub fn check(name: &str, link: Link) -> Result<Result<(), String>> {
     let work = work_dir(name, &format!("{link:?}"))?;
     let program = build(name, link, &work)?;
-    let args = ["--rootfs".as_ref(), rootfs()?.into_os_string(), program.into_os_string()];
+    let args = ["--rootfs".into(), rootfs()?.into_os_string(), program.into_os_string()];
     let outcome = run(&mut ferry_command(args)?, &work, Duration::from_secs(120))?;
     fs::remove_dir_all(&work)?;
     let expected = fs::read_to_string(root().join("tests/guest").join(format!("{name}.out")))?;
