@@ -21,6 +21,8 @@ pub mod print;
 pub mod region;
 pub mod source;
 pub mod terminator;
+#[cfg(any(test, feature = "testgen"))]
+pub mod testgen;
 pub mod types;
 pub mod verify;
 
