@@ -5,7 +5,7 @@
 //! order the verifier demands; earlier stores of the same instruction stay done, as on hardware. Its atomics are a
 //! read and a write: whoever needs them atomic against other threads must keep those out.
 //!
-//! [`alu`] and [`vector`] hold the semantics of values as pure functions.
+//! [`alu`] holds the integer semantics as pure functions.
 pub mod alu;
 mod float;
 mod shift;
@@ -127,12 +127,6 @@ impl Machine<'_> {
             SelectNz => return Ok(if args[0] != 0 { args[1] } else { args[2] }),
             Lea => return Ok(u128::from(self.address(inst).0)),
             Load => return self.load(inst, bytes),
-            VLoad => return self.load(inst, inst.lane.bits() / 8),
-            VStore => self.store(inst, inst.lane.bits() / 8, args[2])?,
-            GetMm => return Ok(u128::from(self.state.st[inst.mm().index()].mantissa)),
-            SetMm => self.state.st[inst.mm().index()] = St::new(0xffff, args[0] as u64),
-            GetMxcsr => return Ok(u128::from(self.state.mxcsr)),
-            SetMxcsr => self.state.mxcsr = args[0] as u32,
             LoadSx => return Ok(alu::sext(inst.ty, self.load(inst, bytes)? as u64) as u32 as u128),
             Store => self.store(inst, bytes, args[2])?,
             AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => {
@@ -141,6 +135,12 @@ impl Machine<'_> {
             TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
             TrapIf => {}
             Helper => return Ok(self.helper(block, inst, args)),
+            VLoad => return self.load(inst, inst.lane.bits() / 8),
+            VStore => self.store(inst, inst.lane.bits() / 8, args[2])?,
+            GetMm => return Ok(u128::from(self.state.st[inst.imm as usize & 7].mantissa)),
+            SetMm => self.state.st[inst.imm as usize & 7] = St::new(0xffff, args[0] as u64),
+            GetMxcsr => return Ok(u128::from(self.state.mxcsr)),
+            SetMxcsr => self.state.mxcsr = args[0] as u32,
             _ => return Ok(self.compute(block, inst, args)),
         }
         Ok(0)
@@ -159,15 +159,16 @@ impl Machine<'_> {
     }
 
     fn vector(&mut self, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {
-        let [a, b, c, _] = args;
-        if let Some(value) = vector::eval(inst, [a, b, c], &mut self.state.mxcsr) {
-            return value;
-        }
-        match vector::eval_flags(inst, [a, b], &mut self.state.mxcsr) {
-            Some(eflags) => self.set_flags(inst, FlagSet::ALL, eflags),
-            None => panic!("no semantics for `{inst}`"),
-        }
-        0
+        let mut mxcsr = self.state.mxcsr;
+        let value = match vector::eval_flags(inst, [args[0], args[1]], &mut mxcsr) {
+            Some(eflags) => {
+                self.set_flags(inst, FlagSet::ALL, eflags);
+                Some(0)
+            }
+            None => vector::eval(inst, [args[0], args[1], args[2]], &mut mxcsr),
+        };
+        self.state.mxcsr = mxcsr;
+        value.unwrap_or_else(|| panic!("no semantics for `{inst}`"))
     }
 
     fn address(&self, inst: &Inst) -> GuestAddr {
