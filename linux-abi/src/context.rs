@@ -3,7 +3,8 @@ use crate::errno::Errno;
 use crate::fs::FsContext;
 use crate::mm::AddressSpace;
 use crate::signal::{Actions, ThreadSignals};
-use crate::syscall::process::ExecOptions;
+use crate::syscall::exec::ExecOptions;
+use crate::syscall::thread::ThreadList;
 use crate::tls::{Ldt, Tls};
 use ir::guest::{Access, CpuState, FaultKind, GuestAddr, GuestRange};
 use std::sync::Arc;
@@ -126,6 +127,8 @@ pub struct Process {
     pub actions: Arc<Actions>,
     /// LDT.
     pub ldt: Arc<Ldt>,
+    /// Its threads, as far as others must know of them.
+    pub threads: ThreadList,
     /// The engine.
     pub executor: Arc<dyn Executor>,
     /// The vDSO, if one is mapped.
@@ -134,6 +137,25 @@ pub struct Process {
     pub exec: Arc<ExecOptions>,
     /// Print every system call to stderr as strace does.
     pub strace: bool,
+}
+
+impl Process {
+    /// The process of a freshly loaded program, with the signal actions ferry was exec'd with.
+    pub fn new(mm: Arc<AddressSpace>, fs: Arc<FsContext>, executor: Arc<dyn Executor>) -> Self {
+        mm.attach_engine(Arc::clone(&executor));
+        crate::signal::host_handler::set_engine(Arc::clone(&executor));
+        Self {
+            mm,
+            fs,
+            actions: Arc::new(Actions::inherited()),
+            ldt: Arc::default(),
+            threads: ThreadList::default(),
+            executor,
+            vdso: None,
+            exec: Arc::default(),
+            strace: false,
+        }
+    }
 }
 
 impl std::fmt::Debug for Process {

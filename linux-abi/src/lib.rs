@@ -8,6 +8,7 @@
 //! the engine through [`Executor`].
 
 pub mod context;
+pub mod entry;
 pub mod errno;
 pub mod fs;
 pub mod host;
@@ -22,4 +23,4 @@ pub use context::{
     Action, Cx, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, SysResult, Thread, VdsoSymbols,
 };
 pub use errno::Errno;
-pub use syscall::process::ExecOptions;
+pub use syscall::exec::ExecOptions;
