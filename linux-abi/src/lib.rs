@@ -10,6 +10,7 @@
 pub mod context;
 pub mod errno;
 pub mod fs;
+pub mod guest_mem;
 pub mod host;
 pub mod layout;
 pub mod mm;
@@ -23,3 +24,6 @@ pub use context::{
 };
 pub use errno::Errno;
 pub use syscall::process::ExecOptions;
+
+#[cfg(test)]
+mod testing;
