@@ -7,6 +7,7 @@ use crate::syscall::exec::ExecOptions;
 use crate::syscall::thread::ThreadList;
 use crate::tls::{Ldt, Tls};
 use ir::guest::{Access, CpuState, FaultKind, GuestAddr, GuestRange};
+use std::any::Any;
 use std::sync::Arc;
 
 /// What a handler answers: the value for eax, or the error that is negated into it.
@@ -87,8 +88,9 @@ pub trait Executor: Send + Sync {
     /// Runs a guest thread on the calling host thread until it ends; the exit status of exit(2).
     ///
     /// Called on a fresh host thread, or on a fresh stack in a child that shares memory (vfork): there it may never
-    /// return, because the child execs.
-    fn run_thread(&self, request: SpawnRequest) -> i32;
+    /// return, because the child execs. So whatever the thread needs of its own (not on the stack) is to be put into
+    /// `keep`: the caller drops it when the thread is gone.
+    fn run_thread(&self, request: &mut SpawnRequest, keep: &mut Option<Box<dyn Any>>) -> i32;
 
     /// Calls `fork` while the engine's locks are held, so that the child finds them in order; gives back its result.
     /// In the child (`Ok(0)`) only the calling thread is left.

@@ -11,6 +11,7 @@ pub mod context;
 pub mod entry;
 pub mod errno;
 pub mod fs;
+pub mod guest_mem;
 pub mod host;
 pub mod layout;
 pub mod mm;
@@ -24,3 +25,6 @@ pub use context::{
 };
 pub use errno::Errno;
 pub use syscall::exec::ExecOptions;
+
+#[cfg(test)]
+mod testing;
