@@ -1,0 +1,2 @@
+//! X87 rows of the instruction table.
+super::section! {}
