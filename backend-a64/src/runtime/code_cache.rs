@@ -178,7 +178,9 @@ impl CodeCache {
     fn place(&mut self, code: &Code, compiled: &CompiledRegion) -> Result<CacheOffset, Full> {
         let len = (compiled.code.len() as u32).next_multiple_of(ALIGN);
         let traps = compiled.entries.len() as u32 * ENTRY_TRAP;
-        if u64::from(self.cursor) + u64::from(self.reserved) + u64::from(len + traps) > u64::from(code.memory.code_len()) {
+        if u64::from(self.cursor) + u64::from(self.reserved) + u64::from(len + traps)
+            > u64::from(code.memory.code_len())
+        {
             return Err(Full);
         }
         let start = CacheOffset(self.cursor);

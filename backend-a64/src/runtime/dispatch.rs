@@ -5,17 +5,12 @@ use super::recover::stored_fault;
 use super::thread::{set_current, word, ThreadContext, ThreadMemory};
 use super::trampoline::ExitKind;
 use super::HostPc;
-use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, Trap};
-use ir::guest::GuestRange;
+use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, GuestRange, Trap};
 use std::sync::atomic::Ordering;
 
 /// `enter`'s signature (trampoline.rs).
-type Enter = unsafe extern "C" fn(*mut CpuState, HostPcArg) -> u64;
-/// A host pc as an argument register.
-type HostPcArg = u64;
+type Enter = unsafe extern "C" fn(state: *mut CpuState, pc: u64) -> u64;
 
-/// eflags.TF.
-const TF: u32 = 1 << 8;
 /// Longest x86 instruction.
 const MAX_INSN: usize = 15;
 
@@ -31,7 +26,7 @@ impl Engine {
             if thread.memory.take_requests() {
                 return Exit::Interrupted;
             }
-            if thread.state().eflags_system & TF != 0 {
+            if thread.single_steps() {
                 return self.step(thread, mem).unwrap_or(Exit::Trap(Trap::Debug));
             }
             let kind = match self.enter(thread, linked) {
@@ -120,7 +115,7 @@ impl Engine {
     }
 
     /// The details of code that could not be fetched. If it can be now, memory was mapped since: translate anew.
-    fn fetch_fault(&self, eip: GuestAddr, mem: &dyn GuestMem) -> Option<Exit> {
+    pub(super) fn fetch_fault(&self, eip: GuestAddr, mem: &dyn GuestMem) -> Option<Exit> {
         let mut bytes = [0; MAX_INSN];
         let fault = match mem.fetch(eip, &mut bytes) {
             Ok(MAX_INSN) => None,

@@ -41,3 +41,6 @@ pub use thread::{ExitHandle, ThreadContext};
 /// A host address of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostPc(pub u64);
+
+#[cfg(test)]
+mod tests;

@@ -83,9 +83,8 @@ impl PcMaps {
         let index = records.partition_point(|record| record.start <= at.0).checked_sub(1)?;
         let record = records[index];
         // SAFETY: the record's bytes were written before it was published.
-        let bytes = unsafe {
-            std::slice::from_raw_parts(self.bytes.base().add(record.map as usize), record.map_len as usize)
-        };
+        let bytes =
+            unsafe { std::slice::from_raw_parts(self.bytes.base().add(record.map as usize), record.map_len as usize) };
         decode(GuestAddr(record.entry), bytes, at.0 - record.start)
     }
 
@@ -155,7 +154,12 @@ mod tests {
     #[test]
     fn finds_the_instruction() {
         let maps = PcMaps::new(1 << 16).unwrap();
-        let first = [entry(0, 0x1000, false), entry(8, 0x1003, true), entry(0x1000, 0xfff, false), entry(0x1004, 0xffff_f000, true)];
+        let first = [
+            entry(0, 0x1000, false),
+            entry(8, 0x1003, true),
+            entry(0x1000, 0xfff, false),
+            entry(0x1004, 0xffff_f000, true),
+        ];
         assert!(maps.push(CacheOffset(0), GuestAddr(0x1000), &first));
         assert!(maps.push(CacheOffset(0x2000), GuestAddr(0x40), &[entry(4, 0x40, false), entry(12, 0x41, false)]));
         let rows = [

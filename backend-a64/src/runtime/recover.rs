@@ -150,11 +150,7 @@ fn encode(access: Access, kind: FaultKind) -> u64 {
 pub(crate) fn stored_fault(memory: &ThreadMemory) -> Fault {
     let addr = memory.word(word::ARG0).load(Ordering::Relaxed);
     let detail = memory.word(word::ARG1).load(Ordering::Relaxed);
-    Fault {
-        addr: GuestAddr(addr as u32),
-        access: ACCESS[detail as usize & 0xff],
-        kind: KINDS[(detail >> 8) as usize],
-    }
+    Fault { addr: GuestAddr(addr as u32), access: ACCESS[detail as usize & 0xff], kind: KINDS[(detail >> 8) as usize] }
 }
 
 #[cfg(test)]

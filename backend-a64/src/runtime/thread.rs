@@ -59,6 +59,9 @@ const SHADOW_LEN: usize = 1 << 20;
 /// Entries kept free above the initial position: a search up from there stays inside.
 const SHADOW_SLACK: u64 = 64 * abi::SHADOW_ENTRY as u64;
 
+/// eflags.TF.
+const TF: u32 = 1 << 8;
+
 /// Bits of `ThreadMemory::requests`.
 mod request {
     /// Leave `run` with `Exit::Interrupted`.
@@ -213,6 +216,11 @@ impl ThreadContext {
         let host = own.host;
         own.clone_from(state);
         own.host = host;
+    }
+
+    /// Whether eflags.TF is set: every instruction is followed by a debug trap.
+    pub(crate) fn single_steps(&self) -> bool {
+        self.state().eflags_system & TF != 0
     }
 
     /// A handle through which the thread can be asked to leave translated code.

@@ -31,8 +31,7 @@ pub(crate) enum ExitKind {
 }
 
 impl ExitKind {
-    const ALL: [Self; 7] =
-        [Self::Link, Self::Miss, Self::Trap, Self::Single, Self::Fault, Self::Wrap, Self::Poll];
+    const ALL: [Self; 7] = [Self::Link, Self::Miss, Self::Trap, Self::Single, Self::Fault, Self::Wrap, Self::Poll];
 
     /// The kind with this number.
     pub(crate) fn from_number(n: u64) -> Self {
@@ -353,7 +352,8 @@ mod tests {
     fn stubs_are_apart() {
         let (code, stubs) = assemble(HostPc(1 << 40));
         assert_eq!(code.len() as u32, stubs.len);
-        let all = [Stub::Link, Stub::Miss, Stub::RetMiss, Stub::Trap, Stub::Single, Stub::Helper].map(|s| stubs.stub(s));
+        let all =
+            [Stub::Link, Stub::Miss, Stub::RetMiss, Stub::Trap, Stub::Single, Stub::Helper].map(|s| stubs.stub(s));
         for (i, a) in all.iter().enumerate() {
             assert!(stubs.contains(*a) && all[i + 1..].iter().all(|b| a != b));
         }
