@@ -6,3 +6,4 @@ pub(crate) mod dataxfer;
 pub(crate) mod logical;
 pub(crate) mod stack;
 pub(crate) mod system;
+pub(crate) mod x87;
