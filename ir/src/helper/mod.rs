@@ -118,6 +118,8 @@ helpers! {
     X87SetFxEnv  "x87_set_fx"    x87::set_fx_env,                  "control, status, abridged tag word := a0, a1, a2";
     X87MaskAll   "x87_mask_all"  x87::mask_all,                    "mask every exception";
     X87GetSt     "x87_get_st"    x87::get_st,                      "ST(a0), 80 bits zero-extended (V128)";
+    X87StLow     "x87_st_low"    x87::st_low,                      "significand of ST(a0)";
+    X87StHigh    "x87_st_high"   x87::st_high,                     "sign and exponent of ST(a0)";
     X87SetSt     "x87_set_st"    x87::set_st,                      "ST(a0) := significand a1, sign and exponent a2; tag unchanged";
     X87Xam       "x87_xam"       x87::xam,                         "FXAM";
     X87Free      "x87_free"      x87::free,                        "tag ST(a0) empty, a1 pops";
