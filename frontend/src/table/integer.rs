@@ -224,7 +224,6 @@ super::section! {
     Str         => Full(system::str);
     // SYSTEM, IO: #GP for a user program
     Cli         => Full(system::privileged);
-    Cli         => Full(system::privileged);
     Clts        => Full(system::privileged);
     Hlt         => Full(system::privileged);
     In          => Full(system::privileged);
