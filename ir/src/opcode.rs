@@ -235,6 +235,7 @@ opcodes! {
     Load          "load"          [Addr Addr]       T       Disp     LOAD     "little-endian load";
     LoadSx        "load_sx"       [Addr Addr]       I32     Disp     LOAD     "load I8 or I16 (`ty`), sign-extended to I32";
     Store         "store"         [Addr Addr T]     None    Disp     STORE    "little-endian store";
+    StoreIf       "store_if"      [Addr Addr T I32] None    Disp     STORE    "little-endian store of third if fourth is not zero";
     AtomicXchg    "atomic_xchg"   [Addr Addr T]     T       Disp     RMW      "exchange; the old value. All atomics are sequentially consistent at any alignment";
     AtomicAdd     "atomic_add"    [Addr Addr T]     T       Disp     RMW      "fetch and add; the old value";
     AtomicAnd     "atomic_and"    [Addr Addr T]     T       Disp     RMW      "fetch and and; the old value";
