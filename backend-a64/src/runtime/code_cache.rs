@@ -139,11 +139,6 @@ impl CodeCache {
         self.targets.get(&guest)?.code
     }
 
-    /// Bytes of code in use.
-    pub(crate) fn used(&self) -> u32 {
-        self.cursor
-    }
-
     /// Places a region, links it in both directions, and gives the address of its code.
     pub(crate) fn install(&mut self, code: &Code, compiled: &CompiledRegion) -> Result<CacheOffset, Full> {
         let start = self.place(code, compiled)?;

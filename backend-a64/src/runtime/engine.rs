@@ -1,11 +1,12 @@
 //! The engine of one guest process: all its translated code, and what others may ask of it.
 use super::code_cache::{Code, CodeCache, Full};
 use super::exec_mem::CacheOffset;
+use super::features;
 use super::invalidations::Ticket;
 use super::stats::{Counters, Stats};
 use super::thread::{current, ThreadContext};
 use super::world::World;
-use crate::codegen::CompiledRegion;
+use crate::codegen::{CompiledRegion, HostFeatures};
 use ir::guest::{Fault, GuestAddr, GuestRange};
 use ir::{CodeWatch, LiftError, Region, RegionSource};
 use std::io;
@@ -15,13 +16,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// What can be chosen about an engine.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// Bytes reserved for code; used as code is made.
+    /// Bytes reserved for code; used as code is made. At most 112 MiB.
     pub code_len: usize,
+    /// What code may use of the host's CPU.
+    pub features: HostFeatures,
 }
 
 impl Default for EngineOptions {
+    /// 64 MiB, and what this CPU has.
     fn default() -> Self {
-        Self { code_len: 64 << 20 }
+        Self { code_len: 64 << 20, features: features::detect() }
     }
 }
 
@@ -63,6 +67,19 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
+    /// An engine without code. `source` gives regions, `watch` hears which guest bytes were translated.
+    pub fn new(
+        options: &EngineOptions,
+        source: Box<dyn RegionSource>,
+        watch: Box<dyn CodeWatch>,
+    ) -> Result<Self, EngineError> {
+        let features = options.features;
+        let compile = Box::new(move |region: &Region, ordered| {
+            crate::codegen::compile(region, &crate::codegen::Options { ordered, features })
+        });
+        Self::with_compiler(options, source, watch, compile)
+    }
+
     /// An engine with a code generator of the caller's.
     pub(crate) fn with_compiler(
         options: &EngineOptions,

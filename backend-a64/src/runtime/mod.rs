@@ -19,6 +19,7 @@ mod code_cache;
 mod dispatch;
 pub mod engine;
 mod exec_mem;
+pub mod features;
 pub mod fp;
 mod icache;
 mod invalidations;

@@ -6,7 +6,6 @@ mod region_asm;
 mod threads;
 
 use super::engine::{Engine, EngineOptions};
-use super::mapping::Mapping;
 use super::thread::ThreadContext;
 use crate::codegen::CompiledRegion;
 use hashbrown::HashMap;
@@ -15,11 +14,8 @@ use ir::{CodeWatch, LiftError, Region, RegionSource};
 use region_asm::RegionAsm;
 use std::sync::{Arc, Mutex};
 
-/// Host registers of the guest's, by name.
-const EAX: u8 = 19;
-const ECX: u8 = 20;
+/// The host register that pins EDX; where assembly names w19 to w26, they are EAX to EDI.
 const EDX: u8 = 21;
-const EBX: u8 = 22;
 
 /// Regions by entry; shared with the engine, so that a test can change the program.
 #[derive(Clone, Default)]
