@@ -1,3 +1,223 @@
-//! The reference interpreter.
+//! The reference interpreter: the meaning of a region, step by step.
+//!
+//! It is the oracle of tests, and in production it runs the single instructions that generated code cannot: so a memory
+//! fault or trap leaves registers, flags and state fields as they were before the guest instruction. That rests on the
+//! order the verifier demands; earlier stores of the same instruction stay done, as on hardware. Its atomics are a
+//! read and a write: whoever needs them atomic against other threads must keep those out.
+//!
+//! [`alu`] holds the integer semantics as pure functions.
+pub mod alu;
 mod float;
+mod shift;
+mod state;
 pub mod vector;
+
+use crate::guest::state::St;
+use crate::guest::{CpuState, Fault, FlagSet, GuestAddr, GuestMem, Trap};
+use crate::inst::{Inst, Value, MAX_ARGS};
+use crate::opcode::Opcode;
+use crate::region::{Block, BlockId, Region};
+use crate::terminator::{Target, Terminator};
+use crate::types::Ty;
+
+/// How a run ended; `state.eip` says where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Control left the region for the guest address in `state.eip`.
+    Left,
+    /// The event; `state.eip` as [`Trap`] says.
+    Trap(Trap),
+    /// The access of the instruction at `state.eip` faulted.
+    Fault(Fault),
+    /// A loop was about to go round once more; `state.eip` is its head.
+    OutOfFuel,
+}
+
+/// Runs a region from its entry. `fuel` is the number of blocks after which the next backward branch stops the run.
+///
+/// The region must be verified: what the verifier would reject may panic here.
+pub fn run(region: &Region, state: &mut CpuState, mem: &mut dyn GuestMem, mut fuel: u64) -> Outcome {
+    let mut machine = Machine { state, mem, values: Vec::new() };
+    let mut at = BlockId(0);
+    loop {
+        let block = &region.blocks[at.index()];
+        fuel = fuel.saturating_sub(1);
+        match machine.block(block) {
+            Err(Stop::Fault(fault)) => return Outcome::Fault(fault),
+            Err(Stop::Trap(trap)) => return Outcome::Trap(trap),
+            Ok(Target::Guest(addr)) => {
+                machine.state.eip = addr.0;
+                return Outcome::Left;
+            }
+            Ok(Target::Block(next)) => {
+                if fuel == 0 && next <= at {
+                    machine.state.eip = region.blocks[next.index()].start.0;
+                    return Outcome::OutOfFuel;
+                }
+                at = next;
+            }
+        }
+    }
+}
+
+/// Why a block did not reach its end, or ended outside of translated code. `eip` is set.
+enum Stop {
+    Fault(Fault),
+    Trap(Trap),
+}
+
+struct Machine<'a> {
+    state: &'a mut CpuState,
+    mem: &'a mut dyn GuestMem,
+    /// The block's values so far, zero-extended; zero for instructions without result.
+    values: Vec<u128>,
+}
+
+impl Machine<'_> {
+    fn block(&mut self, block: &Block) -> Result<Target, Stop> {
+        self.values.clear();
+        for inst in &block.insts {
+            let value = self.inst(block, inst).inspect_err(|_| self.state.eip = block.insn_addr(inst).0)?;
+            self.values.push(value);
+        }
+        let pick = |holds: bool, taken, fallthrough| if holds { taken } else { fallthrough };
+        Ok(match block.term {
+            Terminator::Jump(target) | Terminator::Call { target, .. } => target,
+            Terminator::Branch { cc, taken, fallthrough } => pick(cc.holds(self.state.eflags()), taken, fallthrough),
+            Terminator::BranchNz { value, taken, fallthrough } => pick(self.get(value) != 0, taken, fallthrough),
+            Terminator::Indirect { pc } | Terminator::CallIndirect { pc, .. } | Terminator::Ret { pc } => {
+                Target::Guest(GuestAddr(self.get(pc) as u32))
+            }
+            Terminator::Exit { trap, eip } => {
+                self.state.eip = eip.0;
+                return Err(Stop::Trap(trap));
+            }
+        })
+    }
+
+    /// The value, or zero where there is none: an absent address part or helper argument.
+    fn get(&self, value: Value) -> u128 {
+        if value.is_none() {
+            return 0;
+        }
+        self.values[value.index()]
+    }
+
+    fn set_flags(&mut self, inst: &Inst, defined: FlagSet, eflags: u32) {
+        self.state.set_flags(inst.flags & defined, eflags);
+    }
+
+    /// Executes one instruction; its result.
+    fn inst(&mut self, block: &Block, inst: &Inst) -> Result<u128, Stop> {
+        use Opcode::*;
+        let args: [u128; MAX_ARGS] = inst.args.map(|value| self.get(value));
+        let bytes = inst.ty.bytes();
+        match inst.op {
+            Nop | Fence => {}
+            GetGpr => return Ok(u128::from(self.state.get(inst.gpr()))),
+            SetGpr => self.state.set(inst.gpr(), args[0] as u32),
+            GetXmm => return Ok(self.state.xmm[inst.xmm().index()]),
+            SetXmm => self.state.xmm[inst.xmm().index()] = args[0],
+            GetState => return Ok(state::read(self.state, inst.imm as u32, bytes)),
+            SetState => state::write(self.state, inst.imm as u32, bytes, args[0]),
+            GetFlags => return Ok(u128::from(self.state.eflags() & inst.imm as u32)),
+            SetFlags => self.set_flags(inst, FlagSet::ALL, args[0] as u32),
+            Cond => return Ok(u128::from(inst.cc().holds(self.state.eflags()))),
+            Select => return Ok(if inst.cc().holds(self.state.eflags()) { args[0] } else { args[1] }),
+            SelectNz => return Ok(if args[0] != 0 { args[1] } else { args[2] }),
+            Lea => return Ok(u128::from(self.address(inst).0)),
+            Load => return self.load(inst, bytes),
+            LoadSx => return Ok(alu::sext(inst.ty, self.load(inst, bytes)? as u64) as u32 as u128),
+            Store => self.store(inst, bytes, args[2])?,
+            AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => {
+                return self.atomic(inst, args[2], args[3])
+            }
+            TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
+            TrapIf => {}
+            Helper => return Ok(self.helper(block, inst, args)),
+            VLoad => return self.load(inst, inst.lane.bits() / 8),
+            VStore => self.store(inst, inst.lane.bits() / 8, args[2])?,
+            GetMm => return Ok(u128::from(self.state.st[inst.imm as usize & 7].mantissa)),
+            SetMm => self.state.st[inst.imm as usize & 7] = St::new(0xffff, args[0] as u64),
+            GetMxcsr => return Ok(u128::from(self.state.mxcsr)),
+            SetMxcsr => self.state.mxcsr = args[0] as u32,
+            _ => return Ok(self.compute(block, inst, args)),
+        }
+        Ok(0)
+    }
+
+    fn compute(&mut self, block: &Block, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {
+        let src = if inst.args[0].is_some() { block.ty(inst.args[0]) } else { Ty::None };
+        let ints = [args[0] as u64, args[1] as u64, args[2] as u64];
+        match alu::eval(inst, ints, src, self.state.eflags() & 1 != 0) {
+            Some(out) => {
+                self.set_flags(inst, out.flags, out.eflags);
+                u128::from(out.value)
+            }
+            None => self.vector(inst, args),
+        }
+    }
+
+    fn vector(&mut self, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {
+        let mut mxcsr = self.state.mxcsr;
+        let value = match vector::eval_flags(inst, [args[0], args[1]], &mut mxcsr) {
+            Some(eflags) => {
+                self.set_flags(inst, FlagSet::ALL, eflags);
+                Some(0)
+            }
+            None => vector::eval(inst, [args[0], args[1], args[2]], &mut mxcsr),
+        };
+        self.state.mxcsr = mxcsr;
+        value.unwrap_or_else(|| panic!("no semantics for `{inst}`"))
+    }
+
+    fn address(&self, inst: &Inst) -> GuestAddr {
+        let index = (self.get(inst.args[1]) as u32) << inst.shift;
+        GuestAddr((self.get(inst.args[0]) as u32).wrapping_add(index)).offset(inst.disp())
+    }
+
+    fn load(&mut self, inst: &Inst, bytes: u32) -> Result<u128, Stop> {
+        let mut buf = [0; 16];
+        self.mem.read(self.address(inst), &mut buf[..bytes as usize]).map_err(Stop::Fault)?;
+        Ok(u128::from_le_bytes(buf))
+    }
+
+    fn store(&mut self, inst: &Inst, bytes: u32, value: u128) -> Result<(), Stop> {
+        let data = value.to_le_bytes();
+        self.mem.write(self.address(inst), &data[..bytes as usize]).map_err(Stop::Fault)
+    }
+
+    fn atomic(&mut self, inst: &Inst, operand: u128, new: u128) -> Result<u128, Stop> {
+        let old = self.load(inst, inst.ty.bytes())?;
+        let result = match inst.op {
+            Opcode::AtomicXchg => operand,
+            Opcode::AtomicAdd => old.wrapping_add(operand),
+            Opcode::AtomicAnd => old & operand,
+            Opcode::AtomicOr => old | operand,
+            Opcode::AtomicXor => old ^ operand,
+            Opcode::AtomicNeg => old.wrapping_neg(),
+            _ if old == operand => new,
+            _ => old,
+        };
+        self.store(inst, inst.ty.bytes(), result)?;
+        Ok(old)
+    }
+
+    fn helper(&mut self, block: &Block, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {
+        for (index, value) in inst.args.iter().enumerate() {
+            if value.is_some() && block.ty(*value) == Ty::V128 {
+                self.state.scratch[index] = args[index];
+            }
+        }
+        let [a, b, c, d] = args.map(|arg| arg as u64);
+        let result = inst.helper().function()(self.state, a, b, c, d);
+        match inst.ty {
+            Ty::None => 0,
+            Ty::V128 => self.state.scratch[0],
+            ty => u128::from(result & ty.mask()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -370,7 +370,9 @@ impl Opcode {
     pub fn writes_flags(self) -> FlagSet {
         use Opcode::*;
         match self {
-            SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd => FlagSet::ALL,
+            SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd | VTest | FComi => {
+                FlagSet::ALL
+            }
             MulWideU | MulWideS | Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
             _ => FlagSet::NONE,
         }

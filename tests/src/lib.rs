@@ -2,4 +2,6 @@
 
 pub mod bench;
 pub mod demo;
+pub mod filetest;
 pub mod guest;
+pub mod programs;

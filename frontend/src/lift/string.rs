@@ -3,6 +3,7 @@
 //! A repeated instruction is a loop of blocks that share its address. Registers are exact after every step, so that a
 //! fault or an interruption finds them as the hardware leaves them, and restarting the instruction goes on. The wide
 //! steps of MOVS and STOS keep to that: they never cross a page, so a fault hits their first access or none.
+use super::sse;
 use crate::lifter::{segment, LiftCx, Operand};
 use ir::builder::Addr;
 use ir::guest::state::offset;
@@ -293,7 +294,7 @@ pub(crate) fn movsd(cx: &mut LiftCx) {
     if cx.insn.is_string_instruction() {
         return movs(cx);
     }
-    cx.fault(ir::Trap::Unimplemented);
+    sse::mov::movsd(cx);
 }
 
 /// CMPSD, the string instruction; SSE2 has the same mnemonic.
@@ -301,5 +302,5 @@ pub(crate) fn cmpsd(cx: &mut LiftCx) {
     if cx.insn.is_string_instruction() {
         return cmps(cx);
     }
-    cx.fault(ir::Trap::Unimplemented);
+    sse::compare::cmpsd(cx);
 }
