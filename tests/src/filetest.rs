@@ -111,7 +111,9 @@ fn check_file(path: &Path, stage: &str, bless: bool) -> Result<Vec<String>> {
     }
     let wrong = cases.iter().zip(&outputs).filter(|(case, output)| case.expected != output.trim_end());
     Ok(wrong
-        .map(|(case, output)| format!("{}: {}\n--- expected\n{}\n--- got\n{output}", path.display(), case.name, case.expected))
+        .map(|(case, output)| {
+            format!("{}: {}\n--- expected\n{}\n--- got\n{output}", path.display(), case.name, case.expected)
+        })
         .collect())
 }
 
