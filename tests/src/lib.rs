@@ -4,4 +4,5 @@ pub mod bench;
 pub mod demo;
 pub mod filetest;
 pub mod guest;
+pub mod programs;
 pub mod vectors;
