@@ -1,6 +1,6 @@
 //! Typed construction of one block. Types come from the arguments, so that a lifter cannot mix widths silently.
 use crate::guest::state::offset;
-use crate::guest::{Cc, FlagSet, Gpr, GuestAddr, Seg, Trap, Xmm};
+use crate::guest::{Cc, FlagSet, Gpr, GuestAddr, Mm, Seg, Trap, Xmm};
 use crate::helper::Helper;
 use crate::inst::{Inst, Value};
 use crate::opcode::Opcode;
@@ -286,10 +286,21 @@ impl Builder {
         self.mem(Opcode::Load, ty, addr, &[])
     }
 
+    /// Loads an `I8` or `I16`, sign-extended to `I32`.
+    pub fn load_sx(&mut self, ty: Ty, addr: Addr) -> Value {
+        self.mem(Opcode::LoadSx, ty, addr, &[])
+    }
+
     /// Stores a value.
     pub fn store(&mut self, addr: Addr, value: Value) {
         let ty = self.ty(value);
         self.mem(Opcode::Store, ty, addr, &[value]);
+    }
+
+    /// Stores a value if `condition` (`I32`) is not zero.
+    pub fn store_if(&mut self, addr: Addr, value: Value, condition: Value) {
+        let ty = self.ty(value);
+        self.mem(Opcode::StoreIf, ty, addr, &[value, condition]);
     }
 
     /// An atomic read-modify-write with one operand; the old value.
@@ -332,5 +343,58 @@ impl Builder {
         inst.lane = lane;
         inst.imm = imm;
         self.push(inst)
+    }
+
+    /// A constant vector: `half` in both halves.
+    pub fn vconst(&mut self, half: u64) -> Value {
+        self.op_imm(Opcode::VConst, Ty::V128, &[], half as i64)
+    }
+
+    /// A lane-wise operation without immediate.
+    pub fn lanes(&mut self, op: Opcode, lane: Lane, args: &[Value]) -> Value {
+        self.vector(op, Ty::V128, lane, args, 0)
+    }
+
+    /// `FComi` or `VTest`: writes all arithmetic flags.
+    pub fn vector_flags(&mut self, op: Opcode, lane: Lane, a: Value, b: Value, imm: i64) {
+        let mut inst = Inst::new(op, Ty::V128);
+        inst.args[..2].copy_from_slice(&[a, b]);
+        inst.lane = lane;
+        inst.imm = imm;
+        inst.flags = FlagSet::ALL;
+        self.push(inst);
+    }
+
+    /// Loads one lane's width into lane 0 of a zeroed vector.
+    pub fn vload(&mut self, lane: Lane, addr: Addr) -> Value {
+        let value = self.mem(Opcode::VLoad, Ty::V128, addr, &[]);
+        self.block.insts[value.index()].lane = lane;
+        value
+    }
+
+    /// Stores lane 0.
+    pub fn vstore(&mut self, lane: Lane, addr: Addr, value: Value) {
+        let store = self.mem(Opcode::VStore, Ty::V128, addr, &[value]);
+        self.block.insts[store.index()].lane = lane;
+    }
+
+    /// Reads an MMX register into the low half of a vector.
+    pub fn get_mm(&mut self, reg: Mm) -> Value {
+        self.op_imm(Opcode::GetMm, Ty::V128, &[], reg as i64)
+    }
+
+    /// Writes an MMX register from the low half of a vector.
+    pub fn set_mm(&mut self, reg: Mm, value: Value) {
+        self.op_imm(Opcode::SetMm, Ty::V128, &[value], reg as i64);
+    }
+
+    /// MXCSR with the sticky flags so far.
+    pub fn get_mxcsr(&mut self) -> Value {
+        self.op(Opcode::GetMxcsr, Ty::I32, &[], FlagSet::NONE)
+    }
+
+    /// Writes MXCSR.
+    pub fn set_mxcsr(&mut self, value: Value) {
+        self.op(Opcode::SetMxcsr, Ty::I32, &[value], FlagSet::NONE);
     }
 }

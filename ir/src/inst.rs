@@ -1,5 +1,5 @@
 //! One IR instruction. Its position in the block is its value.
-use crate::guest::{Cc, FlagSet, Gpr, Trap, Xmm};
+use crate::guest::{Cc, FlagSet, Gpr, Mm, Trap, Xmm};
 use crate::helper::Helper;
 use crate::opcode::{ImmKind, Opcode, ResTy};
 use crate::types::{Lane, Ty};
@@ -149,6 +149,11 @@ impl Inst {
     /// The register of `GetXmm` and `SetXmm`.
     pub fn xmm(&self) -> Xmm {
         Xmm::ALL[self.imm as usize & 7]
+    }
+
+    /// The register of `GetMm` and `SetMm`.
+    pub fn mm(&self) -> Mm {
+        Mm::ALL[self.imm as usize & 7]
     }
 
     /// The trap of `TrapIf`.

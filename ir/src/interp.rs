@@ -7,9 +7,12 @@
 //!
 //! [`alu`] holds the integer semantics as pure functions.
 pub mod alu;
+mod float;
 mod shift;
 mod state;
+pub mod vector;
 
+use crate::guest::state::St;
 use crate::guest::{CpuState, Fault, FlagSet, GuestAddr, GuestMem, Trap};
 use crate::inst::{Inst, Value, MAX_ARGS};
 use crate::opcode::Opcode;
@@ -126,12 +129,20 @@ impl Machine<'_> {
             Load => return self.load(inst, bytes),
             LoadSx => return Ok(alu::sext(inst.ty, self.load(inst, bytes)? as u64) as u32 as u128),
             Store => self.store(inst, bytes, args[2])?,
+            StoreIf if args[3] != 0 => self.store(inst, bytes, args[2])?,
+            StoreIf => {}
             AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => {
                 return self.atomic(inst, args[2], args[3])
             }
             TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
             TrapIf => {}
             Helper => return Ok(self.helper(block, inst, args)),
+            VLoad => return self.load(inst, inst.lane.bits() / 8),
+            VStore => self.store(inst, inst.lane.bits() / 8, args[2])?,
+            GetMm => return Ok(u128::from(self.state.st[inst.imm as usize & 7].mantissa)),
+            SetMm => self.state.st[inst.imm as usize & 7] = St::new(0xffff, args[0] as u64),
+            GetMxcsr => return Ok(u128::from(self.state.mxcsr)),
+            SetMxcsr => self.state.mxcsr = args[0] as u32,
             _ => return Ok(self.compute(block, inst, args)),
         }
         Ok(0)
@@ -145,8 +156,21 @@ impl Machine<'_> {
                 self.set_flags(inst, out.flags, out.eflags);
                 u128::from(out.value)
             }
-            None => panic!("no semantics for `{inst}`"),
+            None => self.vector(inst, args),
         }
+    }
+
+    fn vector(&mut self, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {
+        let mut mxcsr = self.state.mxcsr;
+        let value = match vector::eval_flags(inst, [args[0], args[1]], &mut mxcsr) {
+            Some(eflags) => {
+                self.set_flags(inst, FlagSet::ALL, eflags);
+                Some(0)
+            }
+            None => vector::eval(inst, [args[0], args[1], args[2]], &mut mxcsr),
+        };
+        self.state.mxcsr = mxcsr;
+        value.unwrap_or_else(|| panic!("no semantics for `{inst}`"))
     }
 
     fn address(&self, inst: &Inst) -> GuestAddr {

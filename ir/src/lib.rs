@@ -5,6 +5,7 @@
 //! - [`helper`]: semantics too large to emit inline, shared by interpreter and generated code.
 //! - [`print`], [`parse`], [`verify`], [`interp`]: text form, checker and reference interpreter.
 //! - [`opt`]: the passes.
+//! - [`x87`]: exact 80-bit arithmetic.
 //!
 //! Invariant of absence: no libc, no x86 decoder, no assembler, no unsafe code, no input or output.
 #![forbid(unsafe_code)]
@@ -25,6 +26,7 @@ pub mod terminator;
 pub mod testgen;
 pub mod types;
 pub mod verify;
+pub mod x87;
 
 pub use builder::Builder;
 pub use guest::{Cc, CpuState, Exit, Fault, FlagSet, Gpr, GuestAddr, GuestMem, GuestRange, Mm, Seg, Trap, Xmm};

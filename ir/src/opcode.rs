@@ -98,6 +98,9 @@ impl Effects {
     pub const FENCE: Self = Self(32);
     /// Helper: reads and writes state outside gpr, xmm and flags as its own table says.
     pub const CALL: Self = Self(64);
+    /// SSE arithmetic: reads rounding and flushing from MXCSR and adds to its sticky flags. Such instructions keep their
+    /// order with `get_mxcsr` and `set_mxcsr` and are not removed; among themselves they may move.
+    pub const FP: Self = Self(128);
 
     /// Whether all bits of `other` are set.
     pub const fn has(self, other: Self) -> bool {
@@ -236,6 +239,7 @@ opcodes! {
     Load          "load"          [Addr Addr]       T       Disp     LOAD     "little-endian load";
     LoadSx        "load_sx"       [Addr Addr]       I32     Disp     LOAD     "load I8 or I16 (`ty`), sign-extended to I32";
     Store         "store"         [Addr Addr T]     None    Disp     STORE    "little-endian store";
+    StoreIf       "store_if"      [Addr Addr T I32] None    Disp     STORE    "little-endian store of third if fourth is not zero";
     AtomicXchg    "atomic_xchg"   [Addr Addr T]     T       Disp     RMW      "exchange; the old value. All atomics are sequentially consistent at any alignment";
     AtomicAdd     "atomic_add"    [Addr Addr T]     T       Disp     RMW      "fetch and add; the old value";
     AtomicAnd     "atomic_and"    [Addr Addr T]     T       Disp     RMW      "fetch and and; the old value";
@@ -247,7 +251,98 @@ opcodes! {
     // Events and calls
     TrapIf        "trap_if"       [Int]             None    Trap     TRAPS    "leave with the trap at this instruction if the value is not zero";
     Helper        "helper"        [Any Any Any Any] T       Helper   CALL     "call a function of ir::helper";
-    // Vectors: see the rows' lane; scalar lanes keep the other bits of the first argument
+    // Vectors: `ty` is V128 unless the result is an integer. `lane` says how the operands are divided; scalar lanes (f32, f64)
+    // keep the other bits of the first argument. Semantics: interp::vector.
+    // Vector moves
+    VConst        "vconst"        []                V128    Const    PURE     "the 64-bit constant in both halves";
+    VFromInt      "vfrom_int"     [Int]             V128    None     PURE     "zero-extend an integer to 128 bits";
+    VLane         "vlane"         [V128]            T       Control  PURE     "lane number imm of width `ty` as an integer";
+    VInsert       "vinsert"       [V128 Int]        V128    Control  PURE     "first with lane imm replaced by the low bits of second";
+    VCopyLane     "vcopy_lane"    [V128 V128]       V128    Control  PURE     "first with lane imm & 15 replaced by lane imm >> 4 of second";
+    VLoad         "vload"         [Addr Addr]       V128    Disp     LOAD     "load one lane's width into lane 0, the rest zero";
+    VStore        "vstore"        [Addr Addr V128]  None    Disp     STORE    "store lane 0";
+    GetMm         "get_mm"        []                V128    Control  READS    "MMX register imm in the low half, the rest zero";
+    SetMm         "set_mm"        [V128]            None    Control  WRITES   "write MMX register imm: significand from the low half, sign and exponent all ones";
+    // Vector integers
+    VAdd          "vadd"          [V128 V128]       V128    None     PURE     "wrapping sum";
+    VSub          "vsub"          [V128 V128]       V128    None     PURE     "wrapping difference";
+    VAddSatS      "vadd_sat_s"    [V128 V128]       V128    None     PURE     "sum with signed saturation";
+    VAddSatU      "vadd_sat_u"    [V128 V128]       V128    None     PURE     "sum with unsigned saturation";
+    VSubSatS      "vsub_sat_s"    [V128 V128]       V128    None     PURE     "difference with signed saturation";
+    VSubSatU      "vsub_sat_u"    [V128 V128]       V128    None     PURE     "difference with unsigned saturation";
+    VMulLo        "vmul_lo"       [V128 V128]       V128    None     PURE     "low half of the product (h8, s4)";
+    VMulHiS       "vmul_hi_s"     [V128 V128]       V128    None     PURE     "high half of the signed product (h8)";
+    VMulHiU       "vmul_hi_u"     [V128 V128]       V128    None     PURE     "high half of the unsigned product (h8)";
+    VMulHiR       "vmul_hi_r"     [V128 V128]       V128    None     PURE     "signed product shifted right by 15 with rounding (h8, PMULHRSW)";
+    VMulWideU     "vmul_wide_u"   [V128 V128]       V128    None     PURE     "unsigned products of the even s4 lanes as d2 (PMULUDQ)";
+    VMulWideS     "vmul_wide_s"   [V128 V128]       V128    None     PURE     "signed products of the even s4 lanes as d2 (PMULDQ)";
+    VMadd         "vmadd"         [V128 V128]       V128    None     PURE     "signed h8 products added in pairs to s4 (PMADDWD)";
+    VMaddSat      "vmadd_sat"     [V128 V128]       V128    None     PURE     "unsigned by signed b16 products added in pairs to h8 with signed saturation (PMADDUBSW)";
+    VSad          "vsad"          [V128 V128]       V128    None     PURE     "sum of absolute b16 differences of each half (PSADBW)";
+    VMpsad        "vmpsad"        [V128 V128]       V128    Control  PURE     "eight sums of four absolute differences, imm as in MPSADBW";
+    VMinS         "vmin_s"        [V128 V128]       V128    None     PURE     "signed minimum";
+    VMinU         "vmin_u"        [V128 V128]       V128    None     PURE     "unsigned minimum";
+    VMaxS         "vmax_s"        [V128 V128]       V128    None     PURE     "signed maximum";
+    VMaxU         "vmax_u"        [V128 V128]       V128    None     PURE     "unsigned maximum";
+    VMinPos       "vmin_pos"      [V128]            V128    None     PURE     "smallest unsigned h8 lane in lane 0, its number in lane 1 (PHMINPOSUW)";
+    VAvg          "vavg"          [V128 V128]       V128    None     PURE     "unsigned average, rounded up (b16, h8)";
+    VAbs          "vabs"          [V128]            V128    None     PURE     "absolute value";
+    VSign         "vsign"         [V128 V128]       V128    None     PURE     "first negated, zeroed or kept by the sign of second (PSIGN)";
+    VAddPair      "vadd_pair"     [V128 V128]       V128    None     PURE     "wrapping sums of neighbouring lanes, first's then second's (PHADD)";
+    VSubPair      "vsub_pair"     [V128 V128]       V128    None     PURE     "even minus odd lane, first's then second's (PHSUB)";
+    VAddPairSat   "vadd_pair_sat" [V128 V128]       V128    None     PURE     "as vadd_pair with signed saturation (h8)";
+    VSubPairSat   "vsub_pair_sat" [V128 V128]       V128    None     PURE     "as vsub_pair with signed saturation (h8)";
+    VCmpEq        "vcmp_eq"       [V128 V128]       V128    None     PURE     "all ones where equal, else zero";
+    VCmpGt        "vcmp_gt"       [V128 V128]       V128    None     PURE     "all ones where first is greater (signed), else zero";
+    VAnd          "vand"          [V128 V128]       V128    None     PURE     "bitwise and";
+    VOr           "vor"           [V128 V128]       V128    None     PURE     "bitwise or";
+    VXor          "vxor"          [V128 V128]       V128    None     PURE     "bitwise exclusive or";
+    VAndNot       "vand_not"      [V128 V128]       V128    None     PURE     "complement of first, and second (PANDN)";
+    VSelect       "vselect"       [V128 V128 V128]  V128    None     PURE     "bits of second where first has ones, of third where zeros";
+    VShl          "vshl"          [V128]            V128    Control  PURE     "shift lanes left by imm; zero from the lane's width on";
+    VShr          "vshr"          [V128]            V128    Control  PURE     "logical shift right by imm; zero from the lane's width on";
+    VSar          "vsar"          [V128]            V128    Control  PURE     "arithmetic shift right by imm, at most by the width less one";
+    VShlBy        "vshl_by"       [V128 V128]       V128    None     PURE     "as vshl, by the low 64 bits of second";
+    VShrBy        "vshr_by"       [V128 V128]       V128    None     PURE     "as vshr, by the low 64 bits of second";
+    VSarBy        "vsar_by"       [V128 V128]       V128    None     PURE     "as vsar, by the low 64 bits of second";
+    // Vector arrangement
+    VExt          "vext"          [V128 V128]       V128    Control  PURE     "sixteen bytes from byte imm (0..=16) of first followed by second";
+    VUnpackLo     "vunpack_lo"    [V128 V128]       V128    None     PURE     "lanes of the low halves interleaved, first's first";
+    VUnpackHi     "vunpack_hi"    [V128 V128]       V128    None     PURE     "lanes of the high halves interleaved, first's first";
+    VPackS        "vpack_s"       [V128 V128]       V128    None     PURE     "signed lanes (h8, s4) narrowed with signed saturation, first's then second's";
+    VPackU        "vpack_u"       [V128 V128]       V128    None     PURE     "signed lanes (h8, s4) narrowed with unsigned saturation, first's then second's";
+    VWidenS       "vwiden_s"      [V128]            V128    None     PURE     "lanes of the low half sign-extended to twice the width";
+    VWidenU       "vwiden_u"      [V128]            V128    None     PURE     "lanes of the low half zero-extended to twice the width";
+    VShuffle      "vshuffle"      [V128 V128]       V128    Control  PURE     "low lanes chosen from first, high lanes from second: imm as in SHUFPS (s4), SHUFPD (d2)";
+    VShuffleLo    "vshuffle_lo"   [V128]            V128    Control  PURE     "low four h8 lanes rearranged, imm as in PSHUFLW";
+    VShuffleHi    "vshuffle_hi"   [V128]            V128    Control  PURE     "high four h8 lanes rearranged, imm as in PSHUFHW";
+    VTable        "vtable"        [V128 V128]       V128    None     PURE     "bytes of first chosen by the low four bits of second's; zero where its bit 7 is set (PSHUFB)";
+    VMoveMask     "vmove_mask"    [V128]            I32     None     PURE     "the lanes' sign bits";
+    VTest         "vtest"         [V128 V128]       None    None     PURE     "ZF: no common bit; CF: no bit of second outside first; OF SF AF PF cleared (PTEST)";
+    // SSE floating point; NaNs, min and max as the SDM's table 4-7 says
+    FAdd          "fadd"          [V128 V128]       V128    None     FP       "sum";
+    FSub          "fsub"          [V128 V128]       V128    None     FP       "difference";
+    FMul          "fmul"          [V128 V128]       V128    None     FP       "product";
+    FDiv          "fdiv"          [V128 V128]       V128    None     FP       "quotient";
+    FSqrt         "fsqrt"         [V128 V128]       V128    None     FP       "square root of second; packed lanes ignore first";
+    FMin          "fmin"          [V128 V128]       V128    None     FP       "first if less, else second (also for NaNs and two zeros)";
+    FMax          "fmax"          [V128 V128]       V128    None     FP       "first if greater, else second (also for NaNs and two zeros)";
+    FAddSub       "fadd_sub"      [V128 V128]       V128    None     FP       "difference in even lanes, sum in odd ones (ADDSUBPS)";
+    FAddPair      "fadd_pair"     [V128 V128]       V128    None     FP       "sums of neighbouring lanes, first's then second's (HADDPS)";
+    FSubPair      "fsub_pair"     [V128 V128]       V128    None     FP       "even minus odd lane, first's then second's (HSUBPS)";
+    FRecip        "frecip"        [V128 V128]       V128    None     PURE     "approximate reciprocal of second (RCPPS); packed lanes ignore first";
+    FRsqrt        "frsqrt"        [V128 V128]       V128    None     PURE     "approximate reciprocal square root of second (RSQRTPS)";
+    FCmp          "fcmp"          [V128 V128]       V128    Control  FP       "all ones where predicate imm (0..=7 as in CMPPS) holds, else zero";
+    FComi         "fcomi"         [V128 V128]       None    Control  FP       "compare lane 0 into ZF PF CF, clear OF SF AF; imm 1: a quiet NaN is invalid too (COMISS)";
+    FRound        "fround"        [V128 V128]       V128    Control  FP       "second rounded to integral, imm as in ROUNDPS; packed lanes ignore first";
+    FToInt        "f_to_int"      [V128]            T       Control  FP       "lane 0 to a signed integer; imm 1: truncate. Invalid: 0x80000000";
+    IntToF        "int_to_f"      [V128 I32]        V128    None     FP       "first with lane 0 replaced by the signed integer as a float";
+    VFToInt       "vf_to_int"     [V128]            V128    Control  FP       "f32x4, f64x2 lanes to signed s4 (two of them in the low half, the rest zero); imm 1: truncate";
+    VIntToF       "vint_to_f"     [V128]            V128    None     FP       "signed s4 lanes (the low two for f64x2) to floats";
+    FWiden        "fwiden"        [V128 V128]       V128    None     FP       "f32 lane 0 of second to f64; f32x4: its low two, first ignored";
+    FNarrow       "fnarrow"       [V128 V128]       V128    None     FP       "f64 lane 0 of second to f32; f64x2: both to the low half, the rest zero, first ignored";
+    GetMxcsr      "get_mxcsr"     []                I32     None     READS    "MXCSR with the sticky flags so far";
+    SetMxcsr      "set_mxcsr"     [I32]             None    None     WRITES   "write MXCSR; reserved bits are the frontend's concern";
 }
 
 /// `ALL` and the lane rows rely on opcodes fitting a byte.
@@ -257,6 +352,7 @@ const _: () = assert!(Opcode::ALL.len() <= 256);
 const TRAPS: Effects = Effects::TRAPS;
 const FENCE: Effects = Effects::FENCE;
 const CALL: Effects = Effects::CALL;
+const FP: Effects = Effects::FP;
 
 impl Opcode {
     /// The opcode with this name in the text form.
@@ -279,7 +375,9 @@ impl Opcode {
     pub fn writes_flags(self) -> FlagSet {
         use Opcode::*;
         match self {
-            SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd => FlagSet::ALL,
+            SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd | VTest | FComi => {
+                FlagSet::ALL
+            }
             MulWideU | MulWideS | Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
             _ => FlagSet::NONE,
         }

@@ -3,8 +3,9 @@ use crate::errno::Errno;
 use crate::fs::FsContext;
 use crate::mm::AddressSpace;
 use crate::signal::{Actions, ThreadSignals};
-use crate::tls::Tls;
-use ir::guest::{CpuState, GuestAddr, GuestRange};
+use crate::syscall::process::ExecOptions;
+use crate::tls::{Ldt, Tls};
+use ir::guest::{Access, CpuState, FaultKind, GuestAddr, GuestRange};
 use std::sync::Arc;
 
 /// What a handler answers: the value for eax, or the error that is negated into it.
@@ -34,15 +35,26 @@ pub struct HostRegs {
     pub v: [u128; 32],
 }
 
+/// A SIGSEGV or SIGBUS of the host as its handler sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostFault {
+    /// The host address; guest accesses that wrap may show one above 4 GiB.
+    pub addr: u64,
+    /// What was wanted.
+    pub access: Access,
+    /// Why it failed.
+    pub kind: FaultKind,
+}
+
 /// What the engine made of an interrupted host context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovered {
     /// Not translated code: ferry's own.
     Foreign,
     /// Translated code; `CpuState` now holds the state before the guest instruction at its eip. To leave `run`, resume
-    /// the host at this pc (with x28 and sp unchanged).
+    /// the host at this pc (with x28 and sp unchanged); `run` then returns `Exit::Fault`.
     Guest {
-        /// Where to resume the host so that `run` returns with the exit stored in the thread.
+        /// Where to resume the host.
         resume_pc: u64,
     },
     /// The poll of a loop back-edge: as `Guest`, and the exit to report is `Exit::Interrupted`.
@@ -52,45 +64,74 @@ pub enum Recovered {
     },
 }
 
-/// A new guest thread or a vfork-like child that shares memory: everything it starts with.
+/// A guest thread to run: everything it starts with.
 #[derive(Debug)]
 pub struct SpawnRequest {
+    /// Its process: that of its creator, or a new one that shares the address space (CLONE_VM without CLONE_THREAD).
+    pub process: Arc<Process>,
     /// Its ABI state.
     pub thread: Thread,
     /// Its registers.
     pub state: CpuState,
-    /// The CLONE_* flags of the guest's call.
-    pub flags: u64,
 }
 
 /// What the ABI needs from the engine; `loader::Machine` implements it.
 pub trait Executor: Send + Sync {
-    /// Translations of these bytes are stale: drop them before the call returns.
+    /// Translations of these bytes are stale: drop them before the call returns. Called without any lock of the ABI's.
     fn invalidate(&self, range: GuestRange);
 
     /// A second thread or a writable shared mapping appears: from now on translated code keeps x86-TSO order.
     fn become_ordered(&self);
 
-    /// Runs a new guest thread on a new host thread that shares everything; its host tid.
-    fn spawn_thread(&self, request: SpawnRequest) -> Result<i32, Errno>;
+    /// Runs a guest thread on the calling host thread until it ends; the exit status of exit(2).
+    ///
+    /// Called on a fresh host thread, or on a fresh stack in a child that shares memory (vfork): there it may never
+    /// return, because the child execs.
+    fn run_thread(&self, request: SpawnRequest) -> i32;
 
-    /// Makes the thread with this host tid leave translated code soon. Async-signal-safe.
-    fn request_exit(&self, tid: i32);
+    /// Calls `fork` while the engine's locks are held, so that the child finds them in order; gives back its result.
+    /// In the child (`Ok(0)`) only the calling thread is left.
+    fn fork(&self, fork: &mut dyn FnMut() -> Result<i32, Errno>) -> Result<i32, Errno> {
+        fork()
+    }
 
-    /// Finds out what a host context is. Async-signal-safe: must not lock or allocate.
-    fn recover(&self, regs: &HostRegs) -> Recovered;
+    /// Makes the calling host thread leave translated code soon, and `run` return `Exit::Interrupted` at the latest after
+    /// the next loop back-edge it executes. Stays in force until an exit reports it. Async-signal-safe.
+    fn request_exit(&self);
+
+    /// Finds out what a faulting host context is and, if it is translated code, stores the exit (`Exit::Fault` or
+    /// `Exit::Interrupted`). Async-signal-safe: must not lock or allocate.
+    fn recover(&self, regs: &HostRegs, fault: HostFault) -> Recovered;
 }
 
-/// What all threads of a guest process share.
+/// Guest addresses of what the vDSO offers to the kernel side.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VdsoSymbols {
+    /// Where SYSENTER goes on: after the `int 0x80` of `__kernel_vsyscall`.
+    pub sysenter_return: GuestAddr,
+    /// `__kernel_sigreturn`.
+    pub sigreturn: GuestAddr,
+    /// `__kernel_rt_sigreturn`.
+    pub rt_sigreturn: GuestAddr,
+}
+
+/// What all threads of a guest process share. A child made by clone(2) with CLONE_VM has a `Process` of its own with the
+/// same `mm`.
 pub struct Process {
     /// Memory map.
-    pub mm: AddressSpace,
+    pub mm: Arc<AddressSpace>,
     /// Root overlay, program names.
-    pub fs: FsContext,
-    /// Signal actions and process-wide queue.
-    pub actions: Actions,
+    pub fs: Arc<FsContext>,
+    /// Signal actions.
+    pub actions: Arc<Actions>,
+    /// LDT.
+    pub ldt: Arc<Ldt>,
     /// The engine.
     pub executor: Arc<dyn Executor>,
+    /// The vDSO, if one is mapped.
+    pub vdso: Option<VdsoSymbols>,
+    /// How execve(2) starts ferry again for an i386 program.
+    pub exec: Arc<ExecOptions>,
     /// Print every system call to stderr as strace does.
     pub strace: bool,
 }
@@ -102,11 +143,11 @@ impl std::fmt::Debug for Process {
 }
 
 /// What belongs to one guest thread, besides its registers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Thread {
     /// Host (= guest) thread id.
     pub tid: i32,
-    /// Mask, pending queue, alternate stack.
+    /// Mask, alternate stack, signals in hand.
     pub signals: ThreadSignals,
     /// TLS descriptors of the GDT.
     pub tls: Tls,
@@ -114,8 +155,23 @@ pub struct Thread {
     pub clear_child_tid: GuestAddr,
     /// set_robust_list.
     pub robust_list: GuestAddr,
+    /// Whether the host kernel has the robust list itself (compat entry).
+    pub robust_in_kernel: bool,
+    /// What restart_syscall(2) is to do.
+    pub restart: Option<Restart>,
     /// What the run loop is to do after this call.
     pub action: Option<Action>,
+}
+
+/// A call that answered ERESTART_RESTARTBLOCK, to be taken up by restart_syscall(2).
+#[derive(Clone, Copy, Debug)]
+pub struct Restart {
+    /// The i386 number.
+    pub nr: u32,
+    /// Its arguments, changed so that it does the rest only (a sleep until an absolute time, say).
+    pub args: [u32; 6],
+    /// When it is to end, on the clock its handler uses; nanoseconds.
+    pub deadline: u64,
 }
 
 /// Everything a handler may touch.

@@ -18,5 +18,8 @@ pub mod strace;
 pub mod syscall;
 pub mod tls;
 
-pub use context::{Action, Cx, Executor, HostRegs, Process, Recovered, SpawnRequest, SysResult, Thread};
+pub use context::{
+    Action, Cx, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, SysResult, Thread, VdsoSymbols,
+};
 pub use errno::Errno;
+pub use syscall::process::ExecOptions;

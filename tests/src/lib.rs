@@ -1,1 +1,7 @@
-//! Harness shared by the test targets in `tests/tests`.
+//! Harness shared by the test targets in `tests/tests` and the programs in `tests/src/bin`.
+
+pub mod bench;
+pub mod demo;
+pub mod filetest;
+pub mod guest;
+pub mod programs;

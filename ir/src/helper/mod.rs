@@ -8,7 +8,11 @@
 //! - A `V128` argument number i is in `state.scratch[i]` (its u64 is meaningless); a `V128` result goes to `scratch[0]`.
 use crate::guest::CpuState;
 
+mod segment;
 mod system;
+mod x87;
+
+pub use x87::transfer::Pending;
 
 /// The one signature.
 pub type HelperFn = extern "C" fn(&mut CpuState, u64, u64, u64, u64) -> u64;
@@ -47,6 +51,79 @@ helpers! {
     // system.rs
     CpuidAb  "cpuid_ab"  system::cpuid_ab,  "CPUID leaf (a0), subleaf (a1): EAX | EBX << 32";
     CpuidCd  "cpuid_cd"  system::cpuid_cd,  "CPUID leaf (a0), subleaf (a1): ECX | EDX << 32";
+    Rdtsc    "rdtsc"     system::rdtsc,     "time stamp counter: nanoseconds";
+    // segment.rs
+    LoadSegment      "load_segment"      segment::load,     "segment register (a0) := selector (a1): 0 done, 1 #GP, 2 base unknown (Trap::Segment)";
+    DescribeSegment  "describe_segment"  segment::describe, "selector (a0): access rights as LAR | limit << 32, 0 if not accessible";
+    // x87.rs
+    X87Add       "x87_add"       x87::arith::<{ x87::ADD }>,       "ST(a0) := ST(a0) + ST(a1), a2 pops";
+    X87Mul       "x87_mul"       x87::arith::<{ x87::MUL }>,       "ST(a0) := ST(a0) * ST(a1), a2 pops";
+    X87Sub       "x87_sub"       x87::arith::<{ x87::SUB }>,       "ST(a0) := ST(a0) - ST(a1), a2 pops";
+    X87Subr      "x87_subr"      x87::arith::<{ x87::SUBR }>,      "ST(a0) := ST(a1) - ST(a0), a2 pops";
+    X87Div       "x87_div"       x87::arith::<{ x87::DIV }>,       "ST(a0) := ST(a0) / ST(a1), a2 pops";
+    X87Divr      "x87_divr"      x87::arith::<{ x87::DIVR }>,      "ST(a0) := ST(a1) / ST(a0), a2 pops";
+    X87AddF32    "x87_add_f32"   x87::arith_f32::<{ x87::ADD }>,   "ST(0) := ST(0) + f32 bits";
+    X87MulF32    "x87_mul_f32"   x87::arith_f32::<{ x87::MUL }>,   "ST(0) := ST(0) * f32 bits";
+    X87SubF32    "x87_sub_f32"   x87::arith_f32::<{ x87::SUB }>,   "ST(0) := ST(0) - f32 bits";
+    X87SubrF32   "x87_subr_f32"  x87::arith_f32::<{ x87::SUBR }>,  "ST(0) := f32 bits - ST(0)";
+    X87DivF32    "x87_div_f32"   x87::arith_f32::<{ x87::DIV }>,   "ST(0) := ST(0) / f32 bits";
+    X87DivrF32   "x87_divr_f32"  x87::arith_f32::<{ x87::DIVR }>,  "ST(0) := f32 bits / ST(0)";
+    X87AddF64    "x87_add_f64"   x87::arith_f64::<{ x87::ADD }>,   "ST(0) := ST(0) + f64 bits";
+    X87MulF64    "x87_mul_f64"   x87::arith_f64::<{ x87::MUL }>,   "ST(0) := ST(0) * f64 bits";
+    X87SubF64    "x87_sub_f64"   x87::arith_f64::<{ x87::SUB }>,   "ST(0) := ST(0) - f64 bits";
+    X87SubrF64   "x87_subr_f64"  x87::arith_f64::<{ x87::SUBR }>,  "ST(0) := f64 bits - ST(0)";
+    X87DivF64    "x87_div_f64"   x87::arith_f64::<{ x87::DIV }>,   "ST(0) := ST(0) / f64 bits";
+    X87DivrF64   "x87_divr_f64"  x87::arith_f64::<{ x87::DIVR }>,  "ST(0) := f64 bits / ST(0)";
+    X87AddInt    "x87_add_int"   x87::arith_int::<{ x87::ADD }>,   "ST(0) := ST(0) + i32";
+    X87MulInt    "x87_mul_int"   x87::arith_int::<{ x87::MUL }>,   "ST(0) := ST(0) * i32";
+    X87SubInt    "x87_sub_int"   x87::arith_int::<{ x87::SUB }>,   "ST(0) := ST(0) - i32";
+    X87SubrInt   "x87_subr_int"  x87::arith_int::<{ x87::SUBR }>,  "ST(0) := i32 - ST(0)";
+    X87DivInt    "x87_div_int"   x87::arith_int::<{ x87::DIV }>,   "ST(0) := ST(0) / i32";
+    X87DivrInt   "x87_divr_int"  x87::arith_int::<{ x87::DIVR }>,  "ST(0) := i32 / ST(0)";
+    X87Com       "x87_com"       x87::com,                         "compare ST(0) with ST(a0), a1 pops, a2: quiet";
+    X87ComF32    "x87_com_f32"   x87::com_f32,                     "compare ST(0) with f32 bits, a1 pops";
+    X87ComF64    "x87_com_f64"   x87::com_f64,                     "compare ST(0) with f64 bits, a1 pops";
+    X87ComInt    "x87_com_int"   x87::com_int,                     "compare ST(0) with i32, a1 pops";
+    X87Tst       "x87_tst"       x87::tst,                         "compare ST(0) with 0";
+    X87Comi      "x87_comi"      x87::comi,                        "compare ST(0) with ST(a0), a1 pops, a2: quiet; eflags image of ZF PF CF";
+    X87Sqrt      "x87_sqrt"      x87::sqrt,                        "ST(0) := its square root";
+    X87Rndint    "x87_rndint"    x87::rndint,                      "ST(0) := ST(0) rounded to an integer";
+    X87Chs       "x87_chs"       x87::chs,                         "ST(0) := -ST(0)";
+    X87Abs       "x87_abs"       x87::abs,                         "ST(0) := |ST(0)|";
+    X87Scale     "x87_scale"     x87::scale,                       "ST(0) := ST(0) * 2^trunc(ST(1))";
+    X87Prem      "x87_prem"      x87::prem,                        "ST(0) := partial remainder by ST(1), truncated quotient";
+    X87Prem1     "x87_prem1"     x87::prem1,                       "ST(0) := partial remainder by ST(1), nearest quotient";
+    X87Xtract    "x87_xtract"    x87::xtract,                      "ST(0) := its exponent, push its significand";
+    X87FldF32    "x87_fld_f32"   x87::fld_f32,                     "push f32 bits";
+    X87FldF64    "x87_fld_f64"   x87::fld_f64,                     "push f64 bits";
+    X87FldF80    "x87_fld_f80"   x87::fld_f80,                     "push significand a0, sign and exponent a1";
+    X87Fild      "x87_fild"      x87::fild,                        "push i64";
+    X87Fbld      "x87_fbld"      x87::fbld,                        "push packed decimal a0 | a1 << 64";
+    X87FldConst  "x87_fld_const" x87::fld_const,                   "push constant a0 (order of D9 E8..EE)";
+    X87FldSt     "x87_fld_st"    x87::fld_st,                      "push ST(a0)";
+    X87FstSt     "x87_fst_st"    x87::fst_st,                      "ST(a0) := ST(0), a1 pops";
+    X87Xch       "x87_xch"       x87::fxch,                        "exchange ST(0) and ST(a0)";
+    X87Cmov      "x87_cmov"      x87::fcmov,                       "ST(0) := ST(a0) if a1";
+    X87ToF32     "x87_to_f32"    x87::to_single,                   "ST(0) as f32 bits; store if pending ok, then x87_commit";
+    X87ToF64     "x87_to_f64"    x87::to_double,                   "ST(0) as f64 bits; as x87_to_f32";
+    X87ToInt     "x87_to_int"    x87::to_integer,                  "ST(0) as an integer of a0 bits, a1: truncate; as x87_to_f32";
+    X87ToF80     "x87_to_f80"    x87::to_extended,                 "significand of ST(0), the rest pending; as x87_to_f32";
+    X87ToBcd     "x87_to_bcd"    x87::to_bcd,                      "ST(0) as 16 packed digits, the rest pending; as x87_to_f32";
+    X87Commit    "x87_commit"    x87::commit,                      "end of a store: status word, a0 pops";
+    X87Init      "x87_init"      x87::init,                        "FNINIT";
+    X87SetCw     "x87_set_cw"    x87::set_cw,                      "control word := a0";
+    X87Clex      "x87_clex"      x87::clex,                        "FNCLEX";
+    X87TagWord   "x87_tag_word"  x87::tag_word,                    "the full tag word";
+    X87SetEnv    "x87_set_env"   x87::set_env,                     "control, status, full tag word := a0, a1, a2";
+    X87SetFxEnv  "x87_set_fx"    x87::set_fx_env,                  "control, status, abridged tag word := a0, a1, a2";
+    X87MaskAll   "x87_mask_all"  x87::mask_all,                    "mask every exception";
+    X87GetSt     "x87_get_st"    x87::get_st,                      "ST(a0), 80 bits zero-extended (V128)";
+    X87StLow     "x87_st_low"    x87::st_low,                      "significand of ST(a0)";
+    X87StHigh    "x87_st_high"   x87::st_high,                     "sign and exponent of ST(a0)";
+    X87SetSt     "x87_set_st"    x87::set_st,                      "ST(a0) := significand a1, sign and exponent a2; tag unchanged";
+    X87Xam       "x87_xam"       x87::xam,                         "FXAM";
+    X87Free      "x87_free"      x87::free,                        "tag ST(a0) empty, a1 pops";
+    X87Turn      "x87_turn"      x87::turn,                        "TOP := TOP + a0";
 }
 
 impl Helper {

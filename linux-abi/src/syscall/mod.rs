@@ -1,1 +1,2 @@
 //! System calls: the table and the handlers.
+pub mod process;

@@ -1,0 +1,44 @@
+//! LOGICAL: AND, OR, XOR, TEST, NOT. SDM vol. 1, 7.3.4.
+use super::binary::modify;
+use crate::lifter::LiftCx;
+use ir::guest::FlagSet;
+use ir::Opcode;
+
+/// AND.
+pub(crate) fn and(cx: &mut LiftCx) {
+    modify(cx, Opcode::And, |cx, addr, b| cx.ir.atomic(Opcode::AtomicAnd, addr, b));
+}
+
+/// OR.
+pub(crate) fn or(cx: &mut LiftCx) {
+    modify(cx, Opcode::Or, |cx, addr, b| cx.ir.atomic(Opcode::AtomicOr, addr, b));
+}
+
+/// XOR.
+pub(crate) fn xor(cx: &mut LiftCx) {
+    modify(cx, Opcode::Xor, |cx, addr, b| cx.ir.atomic(Opcode::AtomicXor, addr, b));
+}
+
+/// TEST: the flags of AND.
+pub(crate) fn test(cx: &mut LiftCx) {
+    let a = cx.read(0);
+    let same = !cx.is_mem(0) && cx.operand(0) == cx.operand(1);
+    let b = if same { a } else { cx.read(1) };
+    cx.ir.binary(Opcode::And, a, b, FlagSet::ALL);
+}
+
+/// NOT: no flags.
+pub(crate) fn not(cx: &mut LiftCx) {
+    let dst = cx.operand(0);
+    match dst.addr() {
+        Some(addr) if cx.insn.has_lock_prefix() => {
+            let ones = cx.ir.iconst(dst.ty, u64::MAX);
+            cx.ir.atomic(Opcode::AtomicXor, addr, ones);
+        }
+        _ => {
+            let old = cx.get(&dst);
+            let result = cx.ir.not(old);
+            cx.set(&dst, result);
+        }
+    }
+}

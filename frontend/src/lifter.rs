@@ -1,0 +1,382 @@
+//! What every lift function works with: the instruction, its operands as IR values, and the ways a block ends.
+//!
+//! A lift function reads operands, computes, and writes back *last*: everything that can fault comes before the first
+//! `set_*` and before flags (ir::opcode says why). For a read-modify-write of memory that means: compute without flags,
+//! store, then the flag-writing operation on the same arguments; see `lift/binary.rs`. SDM vol. 1, 3.7 (operand
+//! addressing).
+use crate::table::LiftFn;
+use iced_x86::{Instruction, MemorySize, OpKind, Register};
+use ir::builder::Addr;
+use ir::guest::{Gpr, GuestAddr, Seg, Trap, Xmm};
+use ir::{Block, BlockId, Builder, Target, Terminator, Ty, Value};
+
+/// Where an operand is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A general register or a part of it that begins at bit `lsb`.
+    Gpr {
+        /// The 32-bit register.
+        gpr: Gpr,
+        /// 8 for AH, CH, DH, BH, else 0.
+        lsb: u32,
+    },
+    /// Memory.
+    Mem(Addr),
+    /// An immediate, sign-extended to the operand size by the decoder.
+    Imm(u64),
+}
+
+/// A place and its width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operand {
+    /// Where it is.
+    pub place: Place,
+    /// `I8`, `I16` or `I32`; for memory also `I64` and `V128`.
+    pub ty: Ty,
+}
+
+impl Operand {
+    /// A whole 32-bit register.
+    pub fn gpr(gpr: Gpr) -> Self {
+        Self { place: Place::Gpr { gpr, lsb: 0 }, ty: Ty::I32 }
+    }
+
+    /// The low `ty` of a register: AL, AX, EAX and so on.
+    pub fn low(gpr: Gpr, ty: Ty) -> Self {
+        Self { place: Place::Gpr { gpr, lsb: 0 }, ty }
+    }
+
+    /// AH, CH, DH, BH.
+    pub fn high(gpr: Gpr) -> Self {
+        Self { place: Place::Gpr { gpr, lsb: 8 }, ty: Ty::I8 }
+    }
+
+    /// The address, if it is in memory.
+    pub fn addr(&self) -> Option<Addr> {
+        match self.place {
+            Place::Mem(addr) => Some(addr),
+            _ => None,
+        }
+    }
+}
+
+/// The context of lifting one run of guest instructions into blocks.
+#[derive(Debug)]
+pub struct LiftCx {
+    /// Builds the current block.
+    pub ir: Builder,
+    /// The instruction being lifted.
+    pub insn: Instruction,
+    blocks: Vec<Block>,
+    ended: bool,
+}
+
+impl LiftCx {
+    /// A context with no block begun; `begin_block` comes next.
+    pub fn new() -> Self {
+        Self { ir: Builder::new(GuestAddr(0)), insn: Instruction::default(), blocks: Vec::new(), ended: true }
+    }
+
+    /// Begins a block that starts at `start`; the block before it has ended.
+    pub fn begin_block(&mut self, start: GuestAddr) {
+        debug_assert!(self.ended);
+        self.ir = Builder::new(start);
+        self.ended = false;
+    }
+
+    /// The blocks built; the last one has ended.
+    pub fn into_blocks(self) -> Vec<Block> {
+        debug_assert!(self.ended);
+        self.blocks
+    }
+
+    /// The id of the block being built. The next one begun has the next id.
+    pub fn block_id(&self) -> BlockId {
+        BlockId(self.blocks.len() as u16)
+    }
+
+    /// Whether the current block has ended.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Lifts one instruction into the current block.
+    pub fn lift(&mut self, insn: &Instruction, lift: LiftFn) {
+        self.insn = *insn;
+        self.mark();
+        lift(self);
+    }
+
+    /// Says that what is built next belongs to the current instruction.
+    fn mark(&mut self) {
+        self.ir.begin_insn(self.addr(), self.insn.len() as u8);
+    }
+
+    /// Address of the current instruction.
+    pub fn addr(&self) -> GuestAddr {
+        GuestAddr(self.insn.ip32())
+    }
+
+    /// Address of the instruction after it.
+    pub fn next(&self) -> GuestAddr {
+        GuestAddr(self.insn.next_ip32())
+    }
+
+    /// Ends the block. Targets inside the region are written as guest addresses, `region` resolves them; only the
+    /// extra blocks of one instruction (REP loops) are named by id.
+    pub fn end(&mut self, term: Terminator) {
+        debug_assert!(!self.ended);
+        let built = std::mem::replace(&mut self.ir, Builder::new(GuestAddr(0)));
+        self.blocks.push(built.finish(term));
+        self.ended = true;
+    }
+
+    /// Ends the block and begins another one of the same instruction.
+    pub fn split(&mut self, term: Terminator) {
+        self.end(term);
+        self.begin_block(self.addr());
+        self.mark();
+    }
+
+    /// Ends the block with a jump.
+    pub fn jump(&mut self, target: GuestAddr) {
+        self.end(Terminator::Jump(Target::Guest(target)));
+    }
+
+    /// Ends the block: the current instruction faults with `trap`, eip at the instruction.
+    pub fn fault(&mut self, trap: Trap) {
+        let eip = self.addr();
+        self.end(Terminator::Exit { trap, eip });
+    }
+
+    /// Ends the block: the current instruction is done and raises `trap`, eip after the instruction.
+    pub fn trap(&mut self, trap: Trap) {
+        let eip = self.next();
+        self.end(Terminator::Exit { trap, eip });
+    }
+
+    /// #UD.
+    pub fn undefined(&mut self) {
+        self.fault(Trap::Undefined);
+    }
+
+    /// The operand with index `i`; a memory operand's address is computed here.
+    pub fn operand(&mut self, i: u32) -> Operand {
+        match self.insn.op_kind(i) {
+            OpKind::Register => register(self.insn.op_register(i)).expect("a general-purpose operand"),
+            OpKind::Immediate8 | OpKind::Immediate8_2nd => self.immediate(i, Ty::I8),
+            OpKind::Immediate16 | OpKind::Immediate8to16 => self.immediate(i, Ty::I16),
+            OpKind::Immediate32 | OpKind::Immediate8to32 => self.immediate(i, Ty::I32),
+            _ => Operand { place: Place::Mem(self.mem_addr()), ty: self.mem_ty() },
+        }
+    }
+
+    fn immediate(&self, i: u32, ty: Ty) -> Operand {
+        Operand { place: Place::Imm(self.insn.immediate(i) & ty.mask()), ty }
+    }
+
+    /// Whether operand `i` is in memory.
+    pub fn is_mem(&self, i: u32) -> bool {
+        self.insn.op_kind(i) >= OpKind::MemorySegSI
+    }
+
+    /// Width of the memory operand as an IR type; `I32` for sizes that no type has.
+    pub fn mem_ty(&self) -> Ty {
+        let size = self.insn.memory_size();
+        if size == MemorySize::Unknown {
+            return Ty::I32;
+        }
+        match size.size() {
+            1 => Ty::I8,
+            2 => Ty::I16,
+            8 => Ty::I64,
+            16 => Ty::V128,
+            _ => Ty::I32,
+        }
+    }
+
+    /// Width of operand `i`.
+    pub fn ty(&mut self, i: u32) -> Ty {
+        if self.is_mem(i) {
+            return self.mem_ty();
+        }
+        match self.insn.op_kind(i) {
+            OpKind::Register => register(self.insn.op_register(i)).map_or(Ty::I32, |op| op.ty),
+            _ => self.operand(i).ty,
+        }
+    }
+
+    /// Linear address of the explicit memory operand: segment base, base, index, displacement.
+    pub fn mem_addr(&mut self) -> Addr {
+        let addr = self.offset();
+        match segment(self.insn.memory_segment()) {
+            Some(seg @ (Seg::Fs | Seg::Gs)) => self.in_segment(seg, addr),
+            // The base of the others is zero in this ABI.
+            _ => addr,
+        }
+    }
+
+    /// `addr` relative to a segment's base.
+    pub fn in_segment(&mut self, seg: Seg, addr: Addr) -> Addr {
+        let seg_base = self.ir.seg_base(seg);
+        if addr.base.is_none() {
+            return Addr { base: seg_base, ..addr };
+        }
+        if addr.index.is_none() {
+            return Addr { base: seg_base, index: addr.base, shift: 0, disp: addr.disp };
+        }
+        let base = self.ir.add(seg_base, addr.base);
+        Addr { base, ..addr }
+    }
+
+    /// The offset part of the explicit memory operand, what LEA computes.
+    pub fn offset(&mut self) -> Addr {
+        let (base, index) = (self.insn.memory_base(), self.insn.memory_index());
+        let wide = if base == Register::None { index } else { base };
+        let addr = Addr {
+            base: self.address_part(base),
+            index: self.address_part(index),
+            shift: self.insn.memory_index_scale().trailing_zeros() as u8,
+            disp: self.insn.memory_displacement32() as i32,
+        };
+        let short = if wide == Register::None { self.insn.memory_displ_size() == 2 } else { wide < Register::EAX };
+        if short {
+            self.wrap16(addr)
+        } else {
+            addr
+        }
+    }
+
+    /// An address modulo 2^16, as 16-bit addressing wraps.
+    fn wrap16(&mut self, addr: Addr) -> Addr {
+        if addr.base.is_none() && addr.index.is_none() {
+            return Addr { disp: addr.disp & 0xffff, ..addr };
+        }
+        let sum = self.ir.lea(addr);
+        Addr::base(self.ir.extract(sum, 0, 16))
+    }
+
+    /// A base or index register as an `I32` value (BX and so on: with whatever is above the low half).
+    fn address_part(&mut self, reg: Register) -> Value {
+        match register(reg) {
+            Some(Operand { place: Place::Gpr { gpr, .. }, .. }) => self.ir.get_gpr(gpr),
+            _ => Value::NONE,
+        }
+    }
+
+    /// Reads an operand; the value has the operand's width.
+    pub fn get(&mut self, op: &Operand) -> Value {
+        match op.place {
+            Place::Imm(imm) => self.ir.iconst(op.ty, imm),
+            Place::Mem(addr) => self.ir.load(op.ty, addr),
+            Place::Gpr { gpr, lsb } => {
+                let whole = self.ir.get_gpr(gpr);
+                let part = if lsb == 0 { whole } else { self.ir.extract(whole, lsb, 8) };
+                self.ir.trunc(op.ty, part)
+            }
+        }
+    }
+
+    /// Writes an operand of the value's width.
+    pub fn set(&mut self, op: &Operand, value: Value) {
+        match op.place {
+            Place::Imm(_) => unreachable!("an immediate is never written"),
+            Place::Mem(addr) => self.ir.store(addr, value),
+            Place::Gpr { gpr, .. } if op.ty == Ty::I32 => self.ir.set_gpr(gpr, value),
+            Place::Gpr { gpr, lsb } => {
+                let whole = self.ir.get_gpr(gpr);
+                let merged = self.ir.insert(whole, value, lsb, op.ty.bits());
+                self.ir.set_gpr(gpr, merged);
+            }
+        }
+    }
+
+    /// Reads operand `i`.
+    pub fn read(&mut self, i: u32) -> Value {
+        let op = self.operand(i);
+        self.get(&op)
+    }
+
+    /// Writes operand `i`. Not for read-modify-write: the address would be computed twice.
+    pub fn write(&mut self, i: u32, value: Value) {
+        let op = self.operand(i);
+        self.set(&op, value);
+    }
+
+    /// Reads an operand zero-extended to `I32`, in as few steps as it can be.
+    pub fn get_zext(&mut self, op: &Operand) -> Value {
+        match op.place {
+            Place::Gpr { gpr, lsb } if op.ty != Ty::I32 => {
+                let whole = self.ir.get_gpr(gpr);
+                self.ir.extract(whole, lsb, op.ty.bits())
+            }
+            _ => {
+                let value = self.get(op);
+                self.ir.zext(Ty::I32, value)
+            }
+        }
+    }
+
+    /// Reads an operand sign-extended to `I32`, in as few steps as it can be.
+    pub fn get_sext(&mut self, op: &Operand) -> Value {
+        match op.place {
+            Place::Gpr { gpr, lsb } if op.ty != Ty::I32 => {
+                let whole = self.ir.get_gpr(gpr);
+                self.ir.extract_s(whole, lsb, op.ty.bits())
+            }
+            Place::Mem(addr) if op.ty != Ty::I32 => self.ir.load_sx(op.ty, addr),
+            _ => {
+                let value = self.get(op);
+                self.ir.sext(Ty::I32, value)
+            }
+        }
+    }
+
+    /// Reads the immediate operand `i` as it is after sign extension to 32 bits.
+    pub fn imm32(&self, i: u32) -> u32 {
+        self.insn.immediate(i) as u32
+    }
+
+    /// The XMM register of operand `i`.
+    pub fn xmm(&self, i: u32) -> Option<Xmm> {
+        xmm(self.insn.op_register(i))
+    }
+
+    /// 1 (`I32`) if an `I32` value is zero, else 0; touches no flags.
+    pub fn is_zero(&mut self, value: Value) -> Value {
+        let zeros = self.ir.unary(ir::Opcode::Clz, value);
+        self.ir.extract(zeros, 5, 1)
+    }
+}
+
+impl Default for LiftCx {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A general-purpose register of any width as an operand.
+pub fn register(reg: Register) -> Option<Operand> {
+    let n = reg as usize;
+    let of = |first: Register, ty, lsb| {
+        let gpr = Gpr::from_index(n - first as usize)?;
+        Some(Operand { place: Place::Gpr { gpr, lsb }, ty })
+    };
+    match reg {
+        _ if (Register::EAX..=Register::EDI).contains(&reg) => of(Register::EAX, Ty::I32, 0),
+        _ if (Register::AL..=Register::BL).contains(&reg) => of(Register::AL, Ty::I8, 0),
+        _ if (Register::AH..=Register::BH).contains(&reg) => of(Register::AH, Ty::I8, 8),
+        _ if (Register::AX..=Register::DI).contains(&reg) => of(Register::AX, Ty::I16, 0),
+        _ => None,
+    }
+}
+
+/// A segment register.
+pub fn segment(reg: Register) -> Option<Seg> {
+    Seg::from_index((reg as usize).checked_sub(Register::ES as usize)?)
+}
+
+/// An XMM register of 32-bit mode.
+pub fn xmm(reg: Register) -> Option<Xmm> {
+    Xmm::from_index((reg as usize).checked_sub(Register::XMM0 as usize)?)
+}

@@ -1,0 +1,258 @@
+//! Region discovery: runs of decoded instructions, and where blocks begin in them.
+use super::RegionPolicy;
+use crate::decode::{Code, Decoded};
+use crate::lift::{call_ret, system};
+use crate::table::{self, LiftFn};
+use iced_x86::{FlowControl, Instruction, Mnemonic};
+use ir::guest::{Fault, GuestAddr, GuestMem, GuestRange};
+
+/// A decoded instruction and what the region does with it.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    pub insn: Instruction,
+    pub lift: LiftFn,
+    /// A block begins here.
+    pub leader: bool,
+    /// Control can come here from outside the region.
+    pub entry: bool,
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The last instruction does not go on.
+    Never,
+    /// Execution goes on at this address, in another run or outside.
+    Next(GuestAddr),
+}
+
+/// Instructions that follow one another in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    start: GuestAddr,
+    /// One past the last byte.
+    end: GuestAddr,
+    /// Where its steps are in the plan.
+    first: usize,
+    last: usize,
+    pub stop: Stop,
+}
+
+/// What is known of a region before it is lifted.
+pub(super) struct Plan {
+    entry: GuestAddr,
+    steps: Vec<Step>,
+    runs: Vec<Run>,
+    blocks: usize,
+    pending: Vec<GuestAddr>,
+    /// Bytes outside the runs that the region depends on.
+    beside: Vec<GuestRange>,
+}
+
+/// What follows an instruction.
+enum Flow {
+    /// The next instruction, in the same block.
+    On,
+    /// The next instruction, in a new block; if `entry`, control comes there from outside.
+    Leader { entry: bool },
+    /// Nothing.
+    Stop,
+}
+
+impl Plan {
+    /// Finds the region at `entry`; the fault if its first instruction cannot be fetched.
+    pub(super) fn find(
+        code: &mut Code,
+        mem: &dyn GuestMem,
+        entry: GuestAddr,
+        policy: &RegionPolicy,
+    ) -> Result<Self, Fault> {
+        let mut plan =
+            Self { entry, steps: Vec::new(), runs: Vec::new(), blocks: 0, pending: Vec::new(), beside: Vec::new() };
+        let mut thunks = Code::small(mem);
+        if let Some(fault) = plan.add_run(code, &mut thunks, entry, policy) {
+            return Err(fault);
+        }
+        let mut next = 0;
+        while let Some(&target) = plan.pending.get(next) {
+            next += 1;
+            plan.add_target(code, &mut thunks, target, policy);
+        }
+        plan.runs.sort_unstable_by_key(|run| run.start.0.wrapping_sub(entry.0));
+        Ok(plan)
+    }
+
+    /// The runs in the order of emission: the entry's, then by address, wrapping around.
+    pub(super) fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// A run's instructions.
+    pub(super) fn steps(&self, run: &Run) -> &[Step] {
+        &self.steps[run.first..run.last]
+    }
+
+    /// The bytes the region was made from, in no order.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = GuestRange> + '_ {
+        let span = |run: &Run| GuestRange::new(run.start, u64::from(run.end.0.wrapping_sub(run.start.0)));
+        self.runs.iter().map(span).chain(self.beside.iter().copied())
+    }
+
+    /// The step that begins at `addr`.
+    fn step_at(&self, addr: GuestAddr) -> Option<usize> {
+        self.runs.iter().find_map(|run| {
+            let inside = addr.0.wrapping_sub(run.start.0) < run.end.0.wrapping_sub(run.start.0);
+            let key = |step: &Step| step.insn.ip32().wrapping_sub(run.start.0);
+            let offset = addr.0.wrapping_sub(run.start.0);
+            inside.then(|| self.steps(run).binary_search_by_key(&offset, key).ok())?.map(|at| run.first + at)
+        })
+    }
+
+    /// Makes a jump target a block: of a run that is there already, or of a new one if the policy allows it.
+    fn add_target(&mut self, code: &mut Code, thunks: &mut Code, target: GuestAddr, policy: &RegionPolicy) {
+        if let Some(at) = self.step_at(target) {
+            self.make_leader(at);
+            return;
+        }
+        let distance = (target.0.wrapping_sub(self.entry.0) as i32).unsigned_abs();
+        let room = self.steps.len() < policy.max_insns && self.blocks < policy.max_blocks;
+        if room && distance <= policy.max_distance {
+            self.add_run(code, thunks, target, policy);
+        }
+    }
+
+    fn make_leader(&mut self, at: usize) {
+        if !self.steps[at].leader {
+            self.steps[at].leader = true;
+            self.blocks += 1;
+        }
+    }
+
+    /// Decodes a run; the fault if not even one instruction can be fetched (then there is no run).
+    fn add_run(
+        &mut self,
+        code: &mut Code,
+        thunks: &mut Code,
+        start: GuestAddr,
+        policy: &RegionPolicy,
+    ) -> Option<Fault> {
+        let first = self.steps.len();
+        let mut stop = Stop::Never;
+        let mut leader = Flow::Leader { entry: false };
+        let mut fault = None;
+        code.walk(start, |addr, decoded| {
+            let (insn, lift) = match decoded {
+                Decoded::Insn(insn) => (insn, None),
+                Decoded::Undefined(len) => (no_instruction(addr, len), Some(system::ud as LiftFn)),
+                Decoded::TooLong => (no_instruction(addr, 15), Some(system::privileged as LiftFn)),
+                Decoded::Fetch(f) => {
+                    (stop, fault) = (Stop::Next(addr), Some(f));
+                    return false;
+                }
+            };
+            // Known already, or no room: the run ends before this instruction.
+            let full = self.steps.len() >= policy.max_insns
+                || (matches!(leader, Flow::Leader { .. }) && self.blocks >= policy.max_blocks);
+            let known = self.step_at(addr);
+            if known.is_some() || (full && self.steps.len() > first) {
+                if let Some(at) = known {
+                    self.make_leader(at);
+                }
+                stop = Stop::Next(addr);
+                return false;
+            }
+            let (is_leader, entry) = match leader {
+                Flow::Leader { entry } => (true, entry),
+                _ => (false, false),
+            };
+            self.blocks += usize::from(is_leader);
+            let (lift, flow) = match lift {
+                Some(lift) => (lift, Flow::Stop),
+                None => self.follow(&insn, thunks, policy),
+            };
+            self.steps.push(Step { insn, lift, leader: is_leader, entry });
+            leader = flow;
+            !matches!(leader, Flow::Stop)
+        });
+        if self.steps.len() == first {
+            return fault;
+        }
+        let end = GuestAddr(self.steps[self.steps.len() - 1].insn.next_ip32());
+        self.runs.push(Run { start, end, first, last: self.steps.len(), stop });
+        None
+    }
+
+    /// The lift function of an instruction and what comes after it; notes its jump target.
+    fn follow(&mut self, insn: &Instruction, thunks: &mut Code, policy: &RegionPolicy) -> (LiftFn, Flow) {
+        let Some(lift) = table::support(insn.mnemonic()).lift() else {
+            return (system::unimplemented, Flow::Stop);
+        };
+        let flow = match insn.flow_control() {
+            FlowControl::Next if ends_block(insn) => Flow::Leader { entry: false },
+            FlowControl::Next => Flow::On,
+            FlowControl::ConditionalBranch => {
+                self.note_target(insn);
+                Flow::Leader { entry: false }
+            }
+            FlowControl::UnconditionalBranch => {
+                self.note_target(insn);
+                Flow::Stop
+            }
+            FlowControl::Call | FlowControl::IndirectCall => return self.follow_call(insn, lift, thunks, policy),
+            // After a system call the run loop comes back to the next instruction.
+            FlowControl::Interrupt if insn.mnemonic() == Mnemonic::Int => Flow::Leader { entry: true },
+            FlowControl::Interrupt if insn.mnemonic() == Mnemonic::Into => Flow::Leader { entry: false },
+            _ => Flow::Stop,
+        };
+        (lift, flow)
+    }
+
+    fn note_target(&mut self, insn: &Instruction) {
+        if insn.near_branch_target() != 0 || insn.is_jcc_short_or_near() {
+            self.pending.push(GuestAddr(insn.near_branch_target() as u32));
+        }
+    }
+
+    fn follow_call(
+        &mut self,
+        insn: &Instruction,
+        lift: LiftFn,
+        thunks: &mut Code,
+        policy: &RegionPolicy,
+    ) -> (LiftFn, Flow) {
+        if insn.is_call_near() {
+            let target = GuestAddr(insn.near_branch_target() as u32);
+            if target.0 == insn.next_ip32() {
+                return (lift, Flow::Leader { entry: false });
+            }
+            if let Some(lift) = pc_thunk(thunks, target) {
+                self.beside.push(GuestRange::new(target, 4));
+                return (lift, Flow::On);
+            }
+        }
+        (lift, if policy.past_calls { Flow::Leader { entry: true } } else { Flow::Stop })
+    }
+}
+
+/// The lift function for a call of `mov reg, [esp]; ret`, with which position-independent code reads EIP.
+fn pc_thunk(code: &mut Code, target: GuestAddr) -> Option<LiftFn> {
+    match *code.bytes(target).ok()? {
+        [0x8b, modrm, 0x24, 0xc3, ..] if modrm & 0xc7 == 0x04 => call_ret::pc_thunk(modrm >> 3 & 7),
+        _ => None,
+    }
+}
+
+/// Whether an instruction without a jump of its own still ends its block: it has blocks of its own, or a state that
+/// what follows must be looked at anew with.
+fn ends_block(insn: &Instruction) -> bool {
+    let repeats = insn.has_rep_prefix() || insn.has_repne_prefix();
+    (repeats && insn.is_string_instruction()) || matches!(insn.mnemonic(), Mnemonic::Popf | Mnemonic::Popfd)
+}
+
+/// A stand-in for bytes that are no instruction.
+fn no_instruction(addr: GuestAddr, len: u8) -> Instruction {
+    let mut insn = Instruction::default();
+    insn.set_len(usize::from(len));
+    insn.set_next_ip(u64::from(addr.0.wrapping_add(u32::from(len))));
+    insn
+}

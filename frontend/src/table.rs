@@ -1,0 +1,86 @@
+//! Mnemonic to lift function, with the support level as a value. `ferry insns` prints it, the region finder and the
+//! lifter read it, a test holds it against what iced-x86 can decode.
+use crate::lifter::LiftCx;
+use iced_x86::Mnemonic;
+
+mod integer;
+mod mmx;
+mod sse;
+mod x87;
+
+/// Lifts the context's instruction.
+pub type LiftFn = fn(&mut LiftCx);
+
+/// How well an instruction is supported.
+#[derive(Clone, Copy, Debug)]
+pub enum Support {
+    /// All of it.
+    Full(LiftFn),
+    /// With this restriction.
+    Partial(LiftFn, &'static str),
+    /// Raises SIGILL with a line on stderr.
+    Missing,
+}
+
+impl Support {
+    /// The lift function, if there is one.
+    pub fn lift(&self) -> Option<LiftFn> {
+        match *self {
+            Self::Full(lift) | Self::Partial(lift, _) => Some(lift),
+            Self::Missing => None,
+        }
+    }
+}
+
+/// A row of a section of the table.
+type Row = (Mnemonic, Support);
+
+/// Declares a section: `Mnemonic => Full(path::function);` or `Mnemonic => Partial(path::function, "what is missing");`
+macro_rules! section {
+    ($($mnemonic:ident => $support:ident($($arg:expr),+);)*) => {
+        pub(super) const ROWS: &[super::Row] =
+            &[$((iced_x86::Mnemonic::$mnemonic, super::Support::$support($($arg),+))),*];
+    };
+}
+use section;
+
+/// iced's mnemonics are numbered below this; a test holds it.
+const MNEMONICS: usize = 1894;
+
+static TABLE: [Support; MNEMONICS] = build(&[integer::ROWS, x87::ROWS, mmx::ROWS, sse::ROWS]);
+
+const fn build(sections: &[&[Row]]) -> [Support; MNEMONICS] {
+    let mut table = [Support::Missing; MNEMONICS];
+    let mut s = 0;
+    while s < sections.len() {
+        let mut r = 0;
+        while r < sections[s].len() {
+            let (mnemonic, support) = sections[s][r];
+            assert!(matches!(table[mnemonic as usize], Support::Missing), "a mnemonic has two rows");
+            table[mnemonic as usize] = support;
+            r += 1;
+        }
+        s += 1;
+    }
+    table
+}
+
+/// The row of a mnemonic.
+pub fn support(mnemonic: Mnemonic) -> Support {
+    TABLE[mnemonic as usize]
+}
+
+/// Every mnemonic that can be encoded in 32-bit mode, in iced's (alphabetical) order, with its support.
+pub fn rows() -> impl Iterator<Item = (Mnemonic, Support)> {
+    Mnemonic::values().filter(|m| encodable(*m)).map(|m| (m, support(m)))
+}
+
+/// The name as assemblers write it.
+pub fn name(mnemonic: Mnemonic) -> String {
+    format!("{mnemonic:?}").to_lowercase()
+}
+
+/// Whether 32-bit mode has the mnemonic at all.
+fn encodable(mnemonic: Mnemonic) -> bool {
+    mnemonic != Mnemonic::INVALID
+}

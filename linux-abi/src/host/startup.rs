@@ -1,0 +1,24 @@
+//! What ferry inherited and the Rust runtime changes before `main`: the disposition of SIGPIPE.
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn record() {
+    // SAFETY: an all-zero sigaction is a valid value.
+    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: only asks for the disposition; `old` is writable.
+    unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut old) };
+    SIGPIPE_IGNORED.store(old.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+}
+
+/// Runs before `main`, and so before the Rust runtime sets SIGPIPE to be ignored.
+// SAFETY: the section holds function pointers of this type; `record` needs nothing of the Rust runtime.
+#[unsafe(link_section = ".init_array")]
+#[used]
+static RECORD: extern "C" fn() = record;
+
+/// Whether SIGPIPE was ignored when the process started.
+pub(crate) fn sigpipe_was_ignored() -> bool {
+    std::hint::black_box(RECORD);
+    SIGPIPE_IGNORED.load(Ordering::Relaxed)
+}

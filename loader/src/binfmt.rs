@@ -1,0 +1,135 @@
+//! `ferry binfmt install|status|uninstall`: the kernel's registration (Documentation/admin-guide/binfmt-misc.rst).
+//!
+//! Flags: `P` keeps argv[0], `F` opens ferry once so that chroots and containers need no copy of it, `O` and `C` hand
+//! over the opened program with its credentials. The kernel calls ferry by the registered name; that name
+//! ([`HANDLER_NAME`]) is how ferry knows that its arguments are path, argv[0], arguments.
+use anyhow::{bail, Context, Result};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Where binfmt_misc is mounted.
+const MOUNT: &str = "/proc/sys/fs/binfmt_misc";
+/// Name of the registration.
+const NAME: &str = "ferry-i386";
+/// The name ferry has when the kernel calls it: a link beside the binary.
+pub const HANDLER_NAME: &str = "ferry-binfmt-P";
+
+/// What identifies an i386 executable: class, order, version, type 2 or 3, machine 3 (or 6, EM_486).
+const MAGIC: &str = r"\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x03\x00";
+const MASK: &str = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xfa\xff";
+
+/// A call by the kernel: which program, its argv[0], the other arguments.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HandlerCall {
+    /// The program's path.
+    pub path: PathBuf,
+    /// Its whole argv.
+    pub argv: Vec<OsString>,
+}
+
+/// The kernel's call, if this process was started by one.
+pub fn handler_call(args: &[OsString]) -> Option<HandlerCall> {
+    let name = Path::new(args.first()?).file_name()?;
+    if name != HANDLER_NAME || args.len() < 3 {
+        return None;
+    }
+    Some(HandlerCall { path: args[1].clone().into(), argv: args[2..].to_vec() })
+}
+
+fn entry() -> PathBuf {
+    Path::new(MOUNT).join(NAME)
+}
+
+fn require_mount() -> Result<()> {
+    if !Path::new(MOUNT).join("register").exists() {
+        bail!("{MOUNT} is not mounted; run `mount -t binfmt_misc binfmt_misc {MOUNT}` as root, then try again");
+    }
+    Ok(())
+}
+
+fn advise(error: std::io::Error, what: &str) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::PermissionDenied => anyhow::anyhow!("{what}: permission denied; run it as root"),
+        ErrorKind::NotFound => anyhow::anyhow!("{what}: not found"),
+        _ => anyhow::anyhow!("{what}: {error}"),
+    }
+}
+
+/// Registers this binary.
+pub fn install() -> Result<()> {
+    require_mount()?;
+    let binary = std::env::current_exe().context("finding ferry's own path")?;
+    let handler = binary.with_file_name(HANDLER_NAME);
+    if fs::read_link(&handler).ok().as_deref() != binary.file_name().map(Path::new) {
+        let _ = fs::remove_file(&handler);
+        let target = binary.file_name().unwrap_or(OsStr::new("ferry"));
+        std::os::unix::fs::symlink(target, &handler)
+            .map_err(|e| advise(e, &format!("making the link {}", handler.display())))?;
+    }
+    if handler.as_os_str().as_bytes().iter().any(|b| matches!(b, b':' | b'\n')) || handler.as_os_str().len() > 127 {
+        bail!(
+            "{}: the kernel takes no handler path with a colon or over 127 bytes; move ferry elsewhere",
+            handler.display()
+        );
+    }
+    if entry().exists() {
+        uninstall()?;
+    }
+    let line = format!(":{NAME}:M::{MAGIC}:{MASK}:{}:POCF", handler.display());
+    fs::write(Path::new(MOUNT).join("register"), line).map_err(|e| advise(e, "registering with binfmt_misc"))?;
+    println!("i386 programs now run through {}", handler.display());
+    Ok(())
+}
+
+/// Shows the registration; an error if there is none or it is off.
+pub fn status() -> Result<()> {
+    require_mount()?;
+    match fs::read_to_string(entry()) {
+        Ok(text) => {
+            let handler = text.lines().find_map(|l| l.strip_prefix("interpreter ")).unwrap_or("?");
+            let enabled = text.starts_with("enabled");
+            println!(
+                "{}: i386 programs run through {handler}",
+                if enabled { "installed" } else { "installed but disabled" }
+            );
+            if !Path::new(handler).exists() {
+                println!("note: {handler} is gone; the kernel still uses the file it opened at installation");
+            }
+            Ok(())
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound => bail!("not installed; run `ferry binfmt install` as root"),
+        Err(e) => Err(advise(e, NAME)),
+    }
+}
+
+/// Removes the registration.
+pub fn uninstall() -> Result<()> {
+    require_mount()?;
+    if !entry().exists() {
+        bail!("not installed, nothing to remove");
+    }
+    fs::write(entry(), "-1").map_err(|e| advise(e, "removing the registration"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handler_calls_are_recognised_by_name_alone() {
+        let args = |list: &[&str]| list.iter().map(OsString::from).collect::<Vec<_>>();
+        let call = handler_call(&args(&["/usr/bin/ferry-binfmt-P", "/bin/ls", "my-ls", "-l"])).unwrap();
+        assert_eq!(call, HandlerCall { path: "/bin/ls".into(), argv: args(&["my-ls", "-l"]) });
+        assert_eq!(handler_call(&args(&["ferry", "/bin/ls", "ls"])), None);
+        assert_eq!(handler_call(&args(&["ferry-binfmt-P", "/bin/ls"])), None);
+    }
+
+    #[test]
+    fn magic_and_mask_have_the_same_length() {
+        assert_eq!(MAGIC.matches("\\x").count() + 3, 20);
+        assert_eq!(MASK.matches("\\x").count(), 20);
+    }
+}

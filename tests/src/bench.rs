@@ -1,0 +1,170 @@
+//! Executed instructions of the benchmark programs of `tests/bench`, counted by a TCG plugin (`tools/insncount.c`).
+//!
+//! Per program: x86 instructions executed natively (qemu-i386 with the plugin), AArch64 instructions of the native
+//! arm64 build, and of ferry running the i386 build, in translated code and in total. Counts are repeatable; wall time
+//! plays no part.
+use crate::guest::{ferry, root};
+use anyhow::{bail, ensure, Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Integer programs: what the target figures are about.
+pub const INTEGER: [&str; 10] = ["sieve", "crypt", "qsort", "imat", "vm", "hash", "rec", "strops", "vcall", "u64"];
+/// Floating-point programs, built for x87 and for SSE2.
+pub const FLOAT: [&str; 3] = ["nbody", "mandel", "fft"];
+/// Others: two threads with locks, system calls.
+pub const OTHER: [&str; 2] = ["mt", "sys"];
+
+/// A way to build the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// Native arm64, static.
+    Arm64,
+    /// i686 with x87 arithmetic, static: Debian's baseline.
+    X87,
+    /// Pentium 4 with SSE2 arithmetic, static.
+    Sse,
+}
+
+impl Build {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Arm64 => "a64",
+            Self::X87 => "x87",
+            Self::Sse => "sse",
+        }
+    }
+
+    fn compiler(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Arm64 => ("aarch64-linux-gnu-gcc", &[]),
+            Self::X87 => ("i686-linux-gnu-gcc", &["-march=i686", "-mfpmath=387"]),
+            Self::Sse => ("i686-linux-gnu-gcc", &["-march=pentium4", "-msse2", "-mfpmath=sse"]),
+        }
+    }
+
+    /// The built program, compiling it if its source is newer.
+    pub fn program(self, name: &str) -> Result<PathBuf> {
+        let source = root().join("tests/bench").join(format!("{name}.c"));
+        let folder = root().join(".work/bench").join(self.folder());
+        let out = folder.join(name);
+        if !newer(&out, &source) {
+            fs::create_dir_all(&folder)?;
+            let (compiler, options) = self.compiler();
+            let mut command = Command::new(compiler);
+            command.args(["-O2", "-fno-builtin-strlen", "-fno-strict-aliasing", "-static"]).args(options);
+            command.arg("-o").arg(&out).arg(&source).args(["-lm", "-lpthread"]);
+            let status = command.status().with_context(|| format!("{compiler} is missing: run `make setup`"))?;
+            ensure!(status.success(), "{compiler} could not build {}", source.display());
+        }
+        Ok(out)
+    }
+}
+
+fn newer(out: &Path, source: &Path) -> bool {
+    let time = |p: &Path| fs::metadata(p).and_then(|m| m.modified());
+    matches!((time(out), time(source)), (Ok(o), Ok(s)) if o >= s)
+}
+
+/// The counting plugin, compiled if its source is newer.
+pub fn plugin() -> Result<PathBuf> {
+    let (source, out) = (root().join("tools/insncount.c"), root().join(".work/insncount.so"));
+    if !newer(&out, &source) {
+        fs::create_dir_all(root().join(".work"))?;
+        let status = Command::new("cc").args(["-O2", "-fPIC", "-shared", "-o"]).arg(&out).arg(&source).status();
+        ensure!(status.context("cc is missing: run `make setup`")?.success(), "cc could not build the plugin");
+    }
+    Ok(out)
+}
+
+/// Counts of one run, all its processes added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Instructions executed.
+    pub total: u64,
+    /// Of these, in code that is not in a file: translated code.
+    pub translated: u64,
+}
+
+/// Runs `program` under `emulator` with the plugin and returns the counts and what it printed.
+pub fn count(emulator: &[&str], program: &[&str]) -> Result<(Count, Vec<u8>)> {
+    let report = root().join(format!(".work/insncount.{}", std::process::id()));
+    let _ = fs::remove_file(&report);
+    let plugin = format!("{},where=on,out={}", plugin()?.display(), report.display());
+    let mut command = Command::new(emulator[0]);
+    // Fixed addresses make counts repeatable to the last instruction.
+    command.args(&emulator[1..]).args(["-plugin", &plugin]).args(program).env_clear().env("PATH", "/usr/bin:/bin");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{} is missing: run `make setup`", emulator[0]))?;
+    ensure!(output.status.success(), "{program:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(&report).context("the plugin wrote no report")?;
+    fs::remove_file(&report)?;
+    let mut count = Count::default();
+    for line in text.lines() {
+        for field in line.split_whitespace() {
+            match field.split_once('=') {
+                Some(("total", n)) => count.total += n.parse::<u64>()?,
+                Some(("jit", n)) => count.translated += n.parse::<u64>()?,
+                _ => {}
+            }
+        }
+    }
+    if count.total == 0 {
+        bail!("{program:?}: the plugin counted nothing");
+    }
+    Ok((count, output.stdout))
+}
+
+/// The figures of one program.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Program and build.
+    pub name: String,
+    /// x86 instructions executed.
+    pub x86: u64,
+    /// AArch64 instructions of the native build.
+    pub native: u64,
+    /// AArch64 instructions under ferry.
+    pub ferry: Count,
+}
+
+impl Row {
+    /// AArch64 instructions in translated code per x86 instruction.
+    pub fn translated_per_x86(&self) -> f64 {
+        self.ferry.translated as f64 / self.x86 as f64
+    }
+
+    /// All AArch64 instructions against the native build's.
+    pub fn total_per_native(&self) -> f64 {
+        self.ferry.total as f64 / self.native as f64
+    }
+}
+
+/// Measures one program; its output must be the same on all three machines.
+pub fn measure(name: &str, build: Build) -> Result<Row> {
+    let i386 = build.program(name)?;
+    let i386 = i386.to_str().context("path is not text")?;
+    let arm64 = Build::Arm64.program(name)?;
+    let ferry = ferry()?;
+    let (x86, expected) = count(&["qemu-i386", "-cpu", "max"], &[i386])?;
+    let (native, _) = count(&["qemu-aarch64", "-cpu", "max"], &[arm64.to_str().context("path is not text")?])?;
+    let emulator = ["qemu-aarch64", "-cpu", "max", "-R", "0x8000000000"];
+    let (under_ferry, got) = count(&emulator, &[ferry.to_str().context("path is not text")?, i386])?;
+    ensure!(
+        got == expected,
+        "{name}: ferry printed {:?}, expected {:?}",
+        String::from_utf8_lossy(&got),
+        String::from_utf8_lossy(&expected)
+    );
+    let name = format!("{name}.{}", build.folder());
+    Ok(Row { name, x86: x86.total, native: native.total, ferry: under_ferry })
+}
+
+/// Geometric mean.
+pub fn geomean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, n) = values.fold((0.0, 0), |(sum, n), v| (sum + v.ln(), n + 1));
+    (sum / f64::from(n)).exp()
+}

@@ -1,0 +1,98 @@
+//! Guest test programs in C (`tests/guest`): built for i386, run natively once to record, run under ferry and compared.
+use crate::guest::{ferry_command, native_command, root, rootfs, run, Outcome};
+use anyhow::{ensure, Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// How a program is linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Fixed address, everything inside.
+    Static,
+    /// Position-independent, everything inside.
+    StaticPie,
+    /// With the tree's libc and dynamic linker.
+    Dynamic,
+}
+
+impl Link {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Static, Self::StaticPie, Self::Dynamic];
+
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Static => &["-static", "-no-pie"],
+            Self::StaticPie => &["-static-pie", "-fPIE"],
+            Self::Dynamic => &["-pie", "-fPIE"],
+        }
+    }
+}
+
+/// Names of all programs.
+pub fn names() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(root().join("tests/guest"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "c") {
+            names.push(path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Builds one into `folder`.
+fn build(name: &str, link: Link, folder: &Path) -> Result<PathBuf> {
+    let source = root().join("tests/guest").join(format!("{name}.c"));
+    let out = folder.join(name);
+    let mut command = Command::new("i686-linux-gnu-gcc");
+    command.args(["-O1", "-w", "-pthread"]).args(link.options()).arg("-o").arg(&out).arg(&source).arg("-lm");
+    ensure!(command.status().context("i686-linux-gnu-gcc is missing: run `make setup`")?.success(), "building {name}");
+    Ok(out)
+}
+
+fn expectation(outcome: &Outcome) -> String {
+    format!("{}exit {}\n", String::from_utf8_lossy(&outcome.stdout), outcome.status)
+}
+
+/// Runs one natively and keeps what it did.
+pub fn record(name: &str) -> Result<()> {
+    let work = work_dir(name, "record")?;
+    build(name, Link::Static, &work)?;
+    let outcome = run(&mut native_command(&work, [format!("./{name}")])?, &work, Duration::from_secs(60))?;
+    fs::remove_dir_all(&work)?;
+    fs::write(root().join("tests/guest").join(format!("{name}.out")), expectation(&outcome))?;
+    Ok(())
+}
+
+/// Runs one under ferry; `Err` describes the difference.
+pub fn check(name: &str, link: Link) -> Result<Result<(), String>> {
+    let work = work_dir(name, &format!("{link:?}"))?;
+    let program = build(name, link, &work)?;
+    let args = ["--rootfs".into(), rootfs()?.into_os_string(), program.into_os_string()];
+    let outcome = run(&mut ferry_command(args)?, &work, Duration::from_secs(120))?;
+    fs::remove_dir_all(&work)?;
+    let expected = fs::read_to_string(root().join("tests/guest").join(format!("{name}.out")))?;
+    let got = expectation(&outcome);
+    if got == expected {
+        return Ok(Ok(()));
+    }
+    let differs = got.lines().zip(expected.lines()).position(|(a, b)| a != b);
+    let line = differs.unwrap_or(got.lines().count().min(expected.lines().count()));
+    let show = |text: &str| text.lines().nth(line).unwrap_or("(end)").to_owned();
+    Ok(Err(format!(
+        "{name} ({link:?}) line {}:\n  expected {}\n  got      {}\n{}",
+        line + 1,
+        show(&expected),
+        show(&got),
+        outcome.stderr
+    )))
+}
+
+fn work_dir(name: &str, what: &str) -> Result<PathBuf> {
+    let work = std::env::temp_dir().join(format!("ferry-guest-{}-{name}-{what}", std::process::id()));
+    fs::create_dir_all(&work)?;
+    Ok(work)
+}

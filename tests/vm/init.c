@@ -1,0 +1,42 @@
+/* First process of the test machine: mounts what programs expect, runs /run.sh with the i386 busybox under ferry,
+ * says how it ended, switches the machine off. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void mount_at(const char *type, const char *where)
+{
+    mkdir(where, 0755);
+    if (mount(type, where, type, 0, NULL))
+        perror(where);
+}
+
+int main(void)
+{
+    mount_at("proc", "/proc");
+    mount_at("sysfs", "/sys");
+    mount_at("devtmpfs", "/dev");
+    mount_at("tmpfs", "/tmp");
+    setenv("PATH", "/bin", 1);
+    setenv("HOME", "/", 1);
+    setenv("LC_ALL", "C", 1);
+    setenv("TZ", "UTC", 1);
+    setenv("TERM", "dumb", 1);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/bin/ferry", "ferry", "/bin/busybox", "sh", "/run.sh", (char *)NULL);
+        perror("/bin/ferry");
+        _exit(127);
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    printf("VM-EXIT %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    fflush(stdout);
+    sync();
+    reboot(RB_POWER_OFF);
+    return 1;
+}
