@@ -14,6 +14,8 @@ pub const SIZE: u32 = 4096;
 
 /// Offset of `__kernel_vsyscall` in the image.
 pub const VSYSCALL: u32 = TEXT;
+/// Offset of the instruction after its `int 0x80`: where SYSENTER goes on.
+pub const SYSENTER_RETURN: u32 = TEXT + 2;
 /// Offset of `__kernel_sigreturn`.
 pub const SIGRETURN: u32 = TEXT + 0x11;
 /// Offset of `__kernel_rt_sigreturn`.
