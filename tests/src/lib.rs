@@ -5,3 +5,4 @@ pub mod demo;
 pub mod filetest;
 pub mod guest;
 pub mod programs;
+pub mod x87;
