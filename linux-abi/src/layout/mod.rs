@@ -8,6 +8,7 @@ pub mod dirent;
 pub mod fcntl;
 pub mod host64;
 pub mod poll;
+pub mod socket;
 pub mod stat;
 pub mod sysinfo;
 pub mod time;

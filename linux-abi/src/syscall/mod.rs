@@ -19,6 +19,7 @@ pub mod nr;
 pub mod poll;
 pub mod process;
 pub mod rlimit;
+pub mod socket;
 pub mod stat;
 pub mod statfs;
 pub mod sysinfo;
