@@ -7,6 +7,7 @@
 pub mod dirent;
 pub mod fcntl;
 pub mod host64;
+pub mod ioctl;
 pub mod poll;
 pub mod socket;
 pub mod stat;

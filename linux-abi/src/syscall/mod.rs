@@ -14,6 +14,7 @@ pub mod dir;
 pub mod fd;
 pub mod file;
 pub mod ids;
+pub mod ioctl;
 pub mod iov;
 pub mod nr;
 pub mod poll;

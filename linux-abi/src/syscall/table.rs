@@ -7,8 +7,8 @@ use super::Handler::{self, Do, Host, Nothing};
 use super::Support::{self, Errno, Full, Partial};
 use super::Via::{self, Compat, CompatRepack, User};
 use super::Wait::{self, Block, Eintr, No, NoHand, Restart};
+use super::{dir, fd, file, ids, ioctl, iov, poll, rlimit, socket, stat, statfs, sysinfo, time};
 use super::{nr, Entry};
-use super::{dir, fd, file, ids, iov, poll, rlimit, socket, stat, statfs, sysinfo, time};
 use crate::errno::Errno as E;
 use crate::strace::names;
 use crate::strace::Fmt::{self, *};
@@ -82,7 +82,7 @@ pub static TABLE: [Entry; 470] = [
     row(51,  "acct",                     Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              No,      &[Path]),
     row(52,  "umount2",                  Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              No,      &[Path, Hex]),
     row(53,  "lock",                     Errno(E::ENOSYS, "no kernel has it"), Nothing,                            User,              No,      &[]),
-    row(54,  "ioctl",                    Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              Restart, &[Fd, Ioctl, Hex]),
+    row(54,  "ioctl",                    Partial("unknown requests answer ENOTTY with a warning"), Do(ioctl::ioctl),                   CompatRepack(54),  Restart, &[Fd, Ioctl, Hex]),
     row(55,  "fcntl",                    Full,  Do(fd::fcntl),                      CompatRepack(55),  Restart, &[Fd, Fcntl, Hex]),
     row(56,  "mpx",                      Errno(E::ENOSYS, "no kernel has it"), Nothing,                            User,              No,      &[]),
     row(57,  "setpgid",                  Full,  Host(libc::SYS_setpgid),            Compat(57),        No,      &[Int, Int]),

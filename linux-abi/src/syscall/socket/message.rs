@@ -160,8 +160,7 @@ fn receive_many(cx: &mut Cx<'_>, a: &Args, width: Width) -> SysResult {
         }
         if let Some(end) = end {
             let left = (end - nanoseconds(now(libc::CLOCK_MONOTONIC)?)).max(0);
-            let left_time =
-                Timespec { tv_sec: (left / 1_000_000_000).into(), tv_nsec: (left % 1_000_000_000).into() };
+            let left_time = Timespec { tv_sec: (left / 1_000_000_000).into(), tv_nsec: (left % 1_000_000_000).into() };
             width.write(cx, a.addr(4), left_time)?;
             if left == 0 {
                 break;

@@ -54,9 +54,7 @@ fn set(cx: &mut Cx<'_>, a: &Args, value: &[u8]) -> SysResult {
 pub fn setsockopt(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let (at, len) = (a.addr(3), a.uint(4) as usize);
     match value_of(a.int(1), a.int(2)) {
-        Value::Same => {
-            cx.host(a, libc::SYS_setsockopt, args![a.int(0), a.int(1), a.int(2), at, a.int(4)])
-        }
+        Value::Same => cx.host(a, libc::SYS_setsockopt, args![a.int(0), a.int(1), a.int(2), at, a.int(4)]),
         Value::Time if len < size_of::<Timeval32>() => Err(Errno::EINVAL),
         Value::Time => {
             let time = Timeval::from(cx.read::<Timeval32>(at)?);
