@@ -1,34 +1,34 @@
-//! The guest's address space: the low 4 GiB.
-use ir::guest::{Access, Fault, FaultKind, GuestAddr, GuestRange};
+//! The guest's address space: the low 4 GiB of the process itself.
+//!
+//! - [`address_space`]: the window, its locks, fault-safe access ([`ir::guest::GuestMem`]).
+//! - [`vma`]: what the guest has mapped, as it asked for it; [`pages`]: the same per page, readable without a lock.
+//! - [`map`], [`protect`], [`remap`], [`advise`], [`brk`], [`shm`]: the system calls, as methods of [`AddressSpace`].
+//! - [`watch`]: pages with translated code; [`render`]: /proc/self/maps.
+//!
+//! Three rules hold everywhere here:
+//! - A guest range is checked against the window once, in [`PageRange::new`]; nothing else becomes a host address.
+//! - The host never gets PROT_EXEC: guest code is only read. What the guest may execute is in the page flags.
+//! - Nothing that is not the guest's is unmapped or overwritten: free places are taken with MAP_FIXED_NOREPLACE.
 
-/// The memory map of the guest.
-#[derive(Debug, Default)]
-pub struct AddressSpace {}
+pub mod address_space;
+pub mod advise;
+pub mod brk;
+mod host_map;
+pub mod map;
+pub mod pages;
+pub mod protect;
+pub mod remap;
+pub mod render;
+pub mod shm;
+pub mod vma;
+pub mod watch;
 
-impl AddressSpace {
-    /// Fills `buf` from guest memory, or says which access failed.
-    pub fn load(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<(), Fault> {
-        let fault = Fault { addr, access: Access::Read, kind: FaultKind::Unmapped };
-        let (local, remote) = iovecs(buf.as_ptr().expose_provenance(), addr, buf.len());
-        // SAFETY: the kernel checks the guest side; `buf` is writable and long enough.
-        let n = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) };
-        (n == buf.len() as isize).then_some(()).ok_or(fault)
-    }
+#[cfg(test)]
+mod tests;
 
-    /// Writes `data` at `addr`, or says which access failed.
-    pub fn store(&self, addr: GuestAddr, data: &[u8]) -> Result<(), Fault> {
-        let fault = Fault { addr, access: Access::Write, kind: FaultKind::Unmapped };
-        let (local, remote) = iovecs(data.as_ptr().expose_provenance(), addr, data.len());
-        // SAFETY: the kernel checks the guest side; `data` is readable and long enough.
-        let n = unsafe { libc::process_vm_writev(libc::getpid(), &local, 1, &remote, 1, 0) };
-        (n == data.len() as isize).then_some(()).ok_or(fault)
-    }
+pub use address_space::AddressSpace;
+pub use map::{flag, MmapRequest};
+pub use vma::{PageRange, Prot, VmaName};
 
-    /// Gives pages that are write-protected because code on them is translated back to the kernel's writes.
-    pub fn unwatch_for_write(&self, _range: GuestRange) {}
-}
-
-fn iovecs(local: usize, guest: GuestAddr, len: usize) -> (libc::iovec, libc::iovec) {
-    let vec = |base: usize| libc::iovec { iov_base: std::ptr::with_exposed_provenance_mut(base), iov_len: len };
-    (vec(local), vec(guest.host()))
-}
+/// One past the last address a guest may map: what an x86-64 kernel gives an i386 program (IA32_PAGE_OFFSET).
+pub const TASK_SIZE: u32 = 0xffff_e000;
