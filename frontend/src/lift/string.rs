@@ -3,7 +3,7 @@
 //! A repeated instruction is a loop of blocks that share its address. Registers are exact after every step, so that a
 //! fault or an interruption finds them as the hardware leaves them, and restarting the instruction goes on. The wide
 //! steps of MOVS and STOS keep to that: they never cross a page, so a fault hits their first access or none.
-use crate::lift::sse;
+use super::sse;
 use crate::lifter::{segment, LiftCx, Operand};
 use ir::builder::Addr;
 use ir::guest::state::offset;

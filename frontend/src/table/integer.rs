@@ -201,22 +201,13 @@ super::section! {
     Endbr64     => Full(system::nop);
     Nop         => Full(system::nop);
     Pause       => Full(system::nop);
-    Prefetchnta => Full(system::nop);
-    Prefetcht0  => Full(system::nop);
-    Prefetcht1  => Full(system::nop);
-    Prefetcht2  => Full(system::nop);
-    Prefetchw   => Full(system::nop);
     Prefetchwt1 => Full(system::nop);
     Rdsspd      => Full(system::nop);
     Reservednop => Full(system::nop);
     // MISC
-    Clflush     => Full(system::clflush);
     Cpuid       => Full(system::cpuid);
-    Lfence      => Full(system::lesser_fence);
-    Mfence      => Full(system::mfence);
     Rdtsc       => Full(system::rdtsc);
     Rdtscp      => Full(system::rdtscp);
-    Sfence      => Full(system::lesser_fence);
     Sgdt        => Full(system::sgdt);
     Sidt        => Full(system::sidt);
     Sldt        => Full(system::sldt);

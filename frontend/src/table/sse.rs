@@ -1,6 +1,7 @@
 //! SSE rows of the instruction table, by extension; what has MMX forms too is in `mmx`.
 use crate::lift::sse::{arith, compare, convert, int, mov, shuffle, state};
 
+// CMPSD and MOVSD are string instructions too: see `integer`.
 super::section! {
     // SSE
     Addps       => Full(arith::addps);
