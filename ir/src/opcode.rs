@@ -148,22 +148,26 @@ macro_rules! opcodes {
             }
 
             /// Argument types, in order.
-            pub fn args(self) -> &'static [ArgTy] {
+            #[inline]
+            pub const fn args(self) -> &'static [ArgTy] {
                 match self { $(Self::$variant => &[$(ArgTy::$arg),*]),+ }
             }
 
             /// Result type.
-            pub fn result(self) -> ResTy {
+            #[inline]
+            pub const fn result(self) -> ResTy {
                 match self { $(Self::$variant => ResTy::$res),+ }
             }
 
             /// Meaning of the immediate.
-            pub fn imm(self) -> ImmKind {
+            #[inline]
+            pub const fn imm(self) -> ImmKind {
                 match self { $(Self::$variant => ImmKind::$imm),+ }
             }
 
             /// Effects.
-            pub fn effects(self) -> Effects {
+            #[inline]
+            pub const fn effects(self) -> Effects {
                 match self { $(Self::$variant => $eff),+ }
             }
 
@@ -379,8 +383,24 @@ impl Opcode {
         }
     }
 
+    /// Whether an instruction of this opcode may read flags at all: a table, for passes that ask for every instruction.
+    #[inline]
+    pub(crate) fn may_read_flags(self) -> bool {
+        const TABLE: [bool; 256] = {
+            let mut table = [false; 256];
+            let mut index = 0;
+            while index < Opcode::ALL.len() {
+                let op = Opcode::ALL[index];
+                table[op as usize] = matches!(op.imm(), ImmKind::Cc | ImmKind::Flags) || !op.reads_flags().is_empty();
+                index += 1;
+            }
+            table
+        };
+        TABLE[self as usize]
+    }
+
     /// Flags read whatever the immediate is; `Inst::reads_flags` adds what depends on it.
-    pub(crate) fn reads_flags(self) -> FlagSet {
+    pub(crate) const fn reads_flags(self) -> FlagSet {
         match self {
             Self::Adc | Self::Sbb | Self::Rcl | Self::Rcr => FlagSet::CF,
             _ => FlagSet::NONE,

@@ -1,8 +1,9 @@
 //! The run loop: translated code until something happens, then the ABI, then on. It connects the engine and the ABI and
 //! decides nothing.
+use crate::vdso;
 use backend_a64::runtime::{self, Engine, ExitHandle};
 use ir::guest::Exit;
-use ir::{GuestRange, Trap};
+use ir::{GuestAddr, GuestRange, Trap};
 use linux_abi::signal::FaultOutcome;
 use linux_abi::{Action, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, Thread};
 use std::cell::RefCell;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Machine {
     engine: Engine,
+    vdso: GuestAddr,
 }
 
 thread_local! {
@@ -20,9 +22,9 @@ thread_local! {
 }
 
 impl Machine {
-    /// Runs guests with `engine`.
-    pub fn new(engine: Engine) -> Self {
-        Self { engine }
+    /// Runs a guest that has the vDSO at `vdso` with `engine`.
+    pub fn new(engine: Engine, vdso: GuestAddr) -> Self {
+        Self { engine, vdso }
     }
 
     /// What was translated so far.
@@ -34,6 +36,7 @@ impl Machine {
     fn answer(&self, process: &Arc<Process>, thread: &mut Thread, context: &mut runtime::ThreadContext, exit: Exit) {
         match exit {
             Exit::Trap(trap @ (Trap::Syscall | Trap::Sysenter)) => process.syscall(thread, context.state_mut(), trap),
+            Exit::Trap(Trap::Undefined) if vdso::answer(context.state_mut(), self.vdso) => {}
             Exit::Trap(trap) => {
                 if trap == Trap::Unimplemented {
                     self.explain(process, context.state().eip);
@@ -54,7 +57,7 @@ impl Machine {
 
     /// One line on stderr that names an instruction ferry does not implement.
     fn explain(&self, process: &Process, eip: u32) {
-        for line in frontend::disassemble(&*process.mm, ir::GuestAddr(eip), 1) {
+        for line in frontend::disassemble(&*process.mm, GuestAddr(eip), 1) {
             eprintln!("ferry: instruction not implemented, the program gets SIGILL: {line}");
         }
     }

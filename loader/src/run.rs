@@ -48,12 +48,10 @@ pub fn run(start: Start) -> Result<i32> {
     fs.set_program(described);
 
     let dump = DumpOptions { stages: options.dump.clone(), at: options.dump_at.map(GuestAddr) };
-    let vdso_range = GuestRange::new(image.vdso, u64::from(vdso::SIZE));
-    let policy = RegionPolicy { vdso: Some(vdso_range), ..RegionPolicy::default() };
-    let translator = Translator::new(Arc::clone(&mm), policy, dump);
+    let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&EngineOptions::default(), Box::new(translator), watch)?;
-    let machine = Arc::new(Machine::new(engine));
+    let machine = Arc::new(Machine::new(engine, image.vdso));
     let executor: Arc<dyn Executor> = machine.clone();
     mm.attach_engine(Arc::clone(&executor));
     let process = Process::start(mm, fs, executor, image.vdso_symbols(), exec_options(options)?, options.strace);

@@ -2,7 +2,7 @@
 use super::engine::Engine;
 use super::fp;
 use super::recover::stored_fault;
-use super::thread::{set_current, word, ThreadContext, ThreadMemory};
+use super::thread::{word, ThreadContext, ThreadMemory};
 use super::trampoline::ExitKind;
 use super::HostPc;
 use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, GuestRange, Trap};
@@ -19,7 +19,7 @@ impl Engine {
     ///
     /// `mem` is how the interpreter reaches guest memory for the few instructions that translated code leaves to it.
     pub fn run(&self, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> Exit {
-        set_current(thread.state());
+        thread.bind();
         thread.memory.word(word::LOOKUP).store(self.code.tables.base(), Ordering::Relaxed);
         let mut linked = false;
         loop {

@@ -180,6 +180,14 @@ impl Engine {
         Some(installed)
     }
 
+    /// Makes `run` of the calling host thread's guest thread return `Exit::Interrupted` at the next loop back-edge or miss,
+    /// or at once when it is called next; nothing if the host thread has none. Async-signal-safe.
+    pub fn request_exit(&self) {
+        if let Some(thread) = current() {
+            thread.request_exit();
+        }
+    }
+
     /// Drops all translations of these bytes before it returns. A thread inside one of them leaves it at the next back-edge
     /// or exit. Must not be called from a signal handler.
     pub fn invalidate(&self, range: GuestRange) {
@@ -214,7 +222,7 @@ impl Engine {
     /// Runs `fork` (fork(2), or clone(2) without CLONE_VM) while the engine's locks are held, so that the child finds them
     /// in order; `in_child` tells from the result whether this is the child. There only the calling thread is left.
     pub fn fork<R>(&self, fork: impl FnOnce() -> R, in_child: impl FnOnce(&R) -> bool) -> R {
-        debug_assert!(!current().is_null(), "only a thread that runs the guest forks");
+        debug_assert!(current().is_some(), "only a thread that runs the guest forks");
         self.world.fork(
             || {
                 let _cache = self.lock();

@@ -4,8 +4,7 @@
 //! Guest state is written after everything in an instruction that can fault, so recovery copies the pinned registers and
 //! takes eip from the pc map. The host is resumed in a stub that returns from `enter`.
 use super::engine::Engine;
-use super::exec_mem::CacheOffset;
-use super::thread::{current, in_shadow_guard, shadow_middle, word, ThreadMemory};
+use super::thread::{current, word, ThreadMemory};
 use super::trampoline::ExitKind;
 use super::HostPc;
 use crate::codegen::abi;
@@ -55,15 +54,15 @@ pub enum Recovered {
     },
 }
 
-/// `ldr wzr, [x28, #POLL]`.
-const POLL_INSN: u32 = 0xb940_0000 | (abi::POLL / 4) << 10 | (abi::STATE as u32) << 5 | 31;
-
 impl Engine {
     /// Finds out what a faulting host context is and stores the exit for `run`. Call it on the thread that faulted.
     /// Async-signal-safe.
     pub fn recover(&self, regs: &HostRegs, fault: HostFault) -> Recovered {
-        let state = current().cast_mut();
-        if state.is_null() || regs.x[usize::from(abi::STATE)] != state as u64 {
+        let Some(thread) = current() else {
+            return Recovered::Foreign;
+        };
+        let state = thread.state().as_ptr();
+        if regs.x[usize::from(abi::STATE)] != state as u64 {
             return Recovered::Foreign;
         }
         let resume_pc = self.code.stubs.fault_exit();
@@ -71,8 +70,8 @@ impl Engine {
         let Some(at) = self.code.memory.offset_of(pc) else {
             return self.recover_outside(regs, state);
         };
-        if in_shadow_guard(state, fault.addr) {
-            return self.restart_shadow(regs, state);
+        if thread.in_shadow_guard(fault.addr) {
+            return self.restart_shadow(regs, thread);
         }
         let Some(guest) = self.code.maps.find(at) else {
             return Recovered::Foreign;
@@ -80,7 +79,8 @@ impl Engine {
         // C of a block in the middle of a subtraction chain may be the guest's CF itself.
         let flip = if guest.carry_direct { 1 << 29 } else { 0 };
         store(regs, state, guest.eip, flip);
-        if self.is_poll(at) {
+        // By the address: the instruction itself may have been replaced since (a dead entry point).
+        if fault.addr == state as u64 + u64::from(abi::POLL) {
             set_exit(state, ExitKind::Poll, 0, 0);
             return Recovered::Poll { resume_pc };
         }
@@ -101,14 +101,11 @@ impl Engine {
     }
 
     /// The shadow stack ran over: it goes on in the middle, at the same instruction.
-    fn restart_shadow(&self, regs: &HostRegs, state: *mut CpuState) -> Recovered {
-        set_word(state, word::SHADOW_RESET, shadow_middle(state));
+    fn restart_shadow(&self, regs: &HostRegs, thread: &ThreadMemory) -> Recovered {
+        let state = thread.state().as_ptr();
+        set_word(state, word::SHADOW_RESET, thread.shadow_middle());
         set_word(state, word::RESUME, regs.pc);
         Recovered::Guest { resume_pc: self.code.stubs.shadow_reset() }
-    }
-
-    fn is_poll(&self, at: CacheOffset) -> bool {
-        self.code.memory.read(at) == POLL_INSN
     }
 }
 
@@ -164,6 +161,5 @@ mod tests {
                 assert_eq!(encode(access, kind), i as u64 | (j as u64) << 8);
             }
         }
-        assert_eq!(POLL_INSN, 0xb960_039f);
     }
 }

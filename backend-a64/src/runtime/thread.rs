@@ -71,19 +71,15 @@ mod request {
 }
 
 thread_local! {
-    /// The state that translated code of this host thread runs with. Constant initialiser and no destructor, so that a
-    /// signal handler can read it.
-    static CURRENT: Cell<*const CpuState> = const { Cell::new(std::ptr::null()) };
+    /// The guest thread that this host thread runs. Constant initialiser and no destructor, so that a signal handler can
+    /// read it.
+    static CURRENT: Cell<*const ThreadMemory> = const { Cell::new(std::ptr::null()) };
 }
 
-/// Names the state of the calling thread before it enters translated code.
-pub(crate) fn set_current(state: *const CpuState) {
-    CURRENT.set(state);
-}
-
-/// The state the calling thread last entered translated code with. Async-signal-safe.
-pub(crate) fn current() -> *const CpuState {
-    CURRENT.get()
+/// The guest thread that the calling host thread runs. Async-signal-safe.
+pub(crate) fn current<'a>() -> Option<&'a ThreadMemory> {
+    // SAFETY: set by `ThreadContext::bind` to memory that its context keeps; the context's drop takes it back.
+    unsafe { CURRENT.get().as_ref() }
 }
 
 /// A guest thread's memory and the words through which others talk to it.
@@ -123,6 +119,11 @@ impl ThreadMemory {
         unsafe { AtomicU64::from_ptr(at.cast()) }
     }
 
+    /// Asks for `Exit::Interrupted`. Async-signal-safe.
+    pub(crate) fn request_exit(&self) {
+        self.request(request::EXIT);
+    }
+
     fn request(&self, bits: u32) {
         // The permission changes once per consumed request; `rearm_exit` gives it back.
         if self.requests.fetch_or(bits, Ordering::SeqCst) == 0 {
@@ -151,9 +152,27 @@ impl ThreadMemory {
         self.requests.swap(0, Ordering::SeqCst) & request::EXIT != 0
     }
 
+    fn shadow_range(&self) -> (u64, u64) {
+        let start = self.mapping.base() as u64 + self.shadow as u64;
+        (start, start + SHADOW_LEN as u64)
+    }
+
     /// The initial position of the shadow stack.
     pub(crate) fn shadow_top(&self) -> u64 {
-        shadow_range(self.state().as_ptr()).1 - SHADOW_SLACK
+        self.shadow_range().1 - SHADOW_SLACK
+    }
+
+    /// Where the shadow stack goes on after it overflowed.
+    pub(crate) fn shadow_middle(&self) -> u64 {
+        let (start, end) = self.shadow_range();
+        start + (end - start) / 2
+    }
+
+    /// Whether a host address is in one of the guard pages of the shadow stack.
+    pub(crate) fn in_shadow_guard(&self, addr: u64) -> bool {
+        let (start, end) = self.shadow_range();
+        let page = page_size() as u64;
+        (start - page..start).contains(&addr) || (end..end + page).contains(&addr)
     }
 
     /// Forgets all predictions; the thread must be outside translated code.
@@ -161,25 +180,6 @@ impl ThreadMemory {
         self.mapping.discard(self.shadow, SHADOW_LEN);
         self.word(word::SHADOW).store(0, Ordering::Relaxed);
     }
-}
-
-/// Where the shadow stack of the thread with this state is.
-fn shadow_range(state: *const CpuState) -> (u64, u64) {
-    let start = state as u64 + u64::from(abi::POLL) + 2 * page_size() as u64;
-    (start, start + SHADOW_LEN as u64)
-}
-
-/// Where the shadow stack of the thread with this state goes on after it overflowed.
-pub(crate) fn shadow_middle(state: *const CpuState) -> u64 {
-    let (start, end) = shadow_range(state);
-    start + (end - start) / 2
-}
-
-/// Whether a host address is in one of the guard pages of the shadow stack of the thread with this state.
-pub(crate) fn in_shadow_guard(state: *const CpuState, addr: u64) -> bool {
-    let (start, end) = shadow_range(state);
-    let page = page_size() as u64;
-    (start - page..start).contains(&addr) || (end..end + page).contains(&addr)
 }
 
 /// A guest thread as the engine sees it: made by `Engine::new_thread`, dropped when the thread is gone.
@@ -196,6 +196,13 @@ impl ThreadContext {
         unsafe { memory.state().write(CpuState::default()) };
         world.add(Arc::clone(&memory));
         Ok(Self { memory, world: Arc::clone(world) })
+    }
+
+    /// Makes this the guest thread that the calling host thread runs: the one that `Engine::request_exit` and
+    /// `Engine::recover` mean. `run` does it as well; a host thread that lends itself to another guest thread (the parent
+    /// of a vfork) binds its own again.
+    pub fn bind(&self) {
+        CURRENT.set(&*self.memory);
     }
 
     /// The guest's registers. Complete whenever `run` is not running.
@@ -231,6 +238,9 @@ impl ThreadContext {
 
 impl Drop for ThreadContext {
     fn drop(&mut self) {
+        if CURRENT.get() == &*self.memory {
+            CURRENT.set(std::ptr::null());
+        }
         self.world.remove(&self.memory);
     }
 }
@@ -243,7 +253,7 @@ impl ExitHandle {
     /// Makes `run` of the thread return `Exit::Interrupted` at the next loop back-edge or miss, or at once when it is
     /// called next. Async-signal-safe.
     pub fn request_exit(&self) {
-        self.0.request(request::EXIT);
+        self.0.request_exit();
     }
 
     /// Whether a request has not been answered yet.

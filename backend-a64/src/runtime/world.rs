@@ -117,8 +117,8 @@ impl World {
         }
         let result = fork();
         if in_child(&result) {
-            let me = current();
-            inner.threads.retain(|t| std::ptr::eq(t.state().as_ptr(), me));
+            let me = current().map_or(std::ptr::null(), |me| &raw const *me);
+            inner.threads.retain(|t| std::ptr::eq(Arc::as_ptr(t), me));
             self.count.store(inner.threads.len() as u32, Ordering::Relaxed);
         }
         result

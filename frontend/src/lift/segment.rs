@@ -62,9 +62,16 @@ pub(crate) fn lss(cx: &mut LiftCx) {
     load_pointer(cx, Seg::Ss);
 }
 
+/// The low 16 bits of operand `i`.
+fn word(cx: &mut LiftCx, i: u32) -> Operand {
+    let op = cx.operand(i);
+    Operand { ty: Ty::I16, ..op }
+}
+
 /// ARPL: raises the privilege level of a selector to that of the source; ZF tells whether it had to.
 pub(crate) fn arpl(cx: &mut LiftCx) {
-    let (dst, src) = (cx.operand(0), cx.operand(1));
+    // The 32-bit register forms are about the low halves too.
+    let (dst, src) = (word(cx, 0), word(cx, 1));
     let old = cx.get(&dst);
     let wide = cx.ir.zext(Ty::I32, old);
     let other = cx.get_zext(&src);
@@ -88,8 +95,8 @@ fn set_zf(cx: &mut LiftCx, value: Value) {
 /// What the helper knows of the selector in operand `i`: access rights in the low half, limit in the high half, both
 /// zero if the segment may not be looked at.
 fn describe(cx: &mut LiftCx, i: u32) -> Value {
-    let op = cx.operand(i);
-    let selector = cx.get(&Operand { ty: Ty::I16, ..op });
+    let op = word(cx, i);
+    let selector = cx.get(&op);
     cx.ir.helper(Helper::DescribeSegment, Ty::I64, &[selector])
 }
 

@@ -27,20 +27,20 @@ pub(super) fn eval_const(cx: &mut Forward<'_>, inst: &Inst) -> Option<Value> {
 }
 
 /// Keeps an instruction for its flags, if it has any; its result is `value` anyway.
-fn known(cx: &mut Forward<'_>, inst: Inst, value: Value) -> Value {
+fn known(cx: &mut Forward<'_>, inst: &mut Inst, value: Value) -> Value {
     if !inst.flags.is_empty() {
         cx.emit(inst);
     }
     value
 }
 
-fn known_const(cx: &mut Forward<'_>, inst: Inst, value: u64) -> Value {
+fn known_const(cx: &mut Forward<'_>, inst: &mut Inst, value: u64) -> Value {
     let value = cx.constant(inst.ty, value);
     known(cx, inst, value)
 }
 
 /// Add to Srem.
-pub(super) fn fold_arith(cx: &mut Forward<'_>, mut inst: Inst) -> Value {
+pub(super) fn fold_arith(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     use Opcode::*;
     let commutes = matches!(inst.op, Add | Adc | And | Or | Xor | Mul | MulWideU | MulWideS);
     if commutes && cx.as_const(inst.args[0]).is_some() {
@@ -48,7 +48,7 @@ pub(super) fn fold_arith(cx: &mut Forward<'_>, mut inst: Inst) -> Value {
     }
     let pure = inst.flags.is_empty() && !matches!(inst.op, Adc | Sbb);
     if pure && cx.as_const(inst.args[0]).is_some() {
-        if let Some(value) = eval_const(cx, &inst) {
+        if let Some(value) = eval_const(cx, inst) {
             return value;
         }
     }
@@ -69,7 +69,7 @@ pub(super) fn fold_arith(cx: &mut Forward<'_>, mut inst: Inst) -> Value {
     }
 }
 
-fn fold_sum(cx: &mut Forward<'_>, inst: Inst) -> Value {
+fn fold_sum(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     let [a, b, ..] = inst.args;
     let add = inst.op == Opcode::Add;
     if a == b && !add {
@@ -79,14 +79,14 @@ fn fold_sum(cx: &mut Forward<'_>, inst: Inst) -> Value {
         Some(0) => known(cx, inst, a),
         Some(c) if inst.flags.is_empty() && inst.ty == Ty::I32 => {
             let disp = if add { c as i32 } else { (c as i32).wrapping_neg() };
-            cx.fold(Inst { imm: i64::from(disp), ..with(&inst, Opcode::Lea, &[a]) })
+            cx.fold(&mut Inst { imm: i64::from(disp), ..with(inst, Opcode::Lea, &[a]) })
         }
         None if inst.flags.is_empty() && inst.ty == Ty::I32 && add => {
             // As an address, only if that takes in a scale; else a plain sum is what it is.
             let scaled = |v| cx.def(v).op == Opcode::Shl && !cx.state.in_register(v);
             let (base, index) = if scaled(a) { (b, a) } else { (a, b) };
             if scaled(index) {
-                return cx.fold(with(&inst, Opcode::Lea, &[base, index]));
+                return cx.fold(&mut with(inst, Opcode::Lea, &[base, index]));
             }
             cx.emit(inst)
         }
@@ -94,55 +94,61 @@ fn fold_sum(cx: &mut Forward<'_>, inst: Inst) -> Value {
     }
 }
 
+/// Keeps `test v, v` with v the first argument.
+fn known_test(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+    inst.op = Opcode::And;
+    inst.args[1] = inst.args[0];
+    known(cx, inst, inst.args[0])
+}
+
 /// `test v, v` in every disguise becomes `and`, a register cleared becomes `sub`: same flags, cheapest on the host.
-fn fold_logic(cx: &mut Forward<'_>, mut inst: Inst) -> Value {
+fn fold_logic(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     use Opcode::*;
     let [a, b, ..] = inst.args;
     let mask = inst.ty.mask();
-    let test = Inst { op: And, args: [a, a, Value::NONE, Value::NONE], ..inst };
     if a == b {
         if inst.op == Xor {
             inst.op = Sub;
             return known_const(cx, inst, 0);
         }
-        return known(cx, test, a);
+        return known_test(cx, inst);
     }
     match (inst.op, cx.as_const(b)) {
         (And, Some(0)) => known_const(cx, inst, 0),
-        (And, Some(c)) if c == mask => known(cx, test, a),
-        (Or | Xor, Some(0)) => known(cx, test, a),
+        (And, Some(c)) if c == mask => known_test(cx, inst),
+        (Or | Xor, Some(0)) => known_test(cx, inst),
         (Or, Some(c)) if c == mask => known_const(cx, inst, mask),
-        (Xor, Some(c)) if c == mask && inst.flags.is_empty() => cx.fold(with(&inst, Not, &[a])),
+        (Xor, Some(c)) if c == mask && inst.flags.is_empty() => cx.fold(&mut with(inst, Not, &[a])),
         _ => cx.emit(inst),
     }
 }
 
-fn fold_mul(cx: &mut Forward<'_>, inst: Inst) -> Value {
+fn fold_mul(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     let [a, b, ..] = inst.args;
     match cx.as_const(b) {
         Some(0) => b,
         Some(1) => a,
         Some(c) if c.is_power_of_two() => {
             let count = cx.constant(Ty::I8, u64::from(c.trailing_zeros()));
-            cx.fold(with(&inst, Opcode::Shl, &[a, count]))
+            cx.fold(&mut with(inst, Opcode::Shl, &[a, count]))
         }
         _ => cx.emit(inst),
     }
 }
 
 /// DIV with EDX cleared: both operands come from 32 bits, so 32 bits do.
-fn fold_narrow_div(cx: &mut Forward<'_>, inst: Inst) -> Value {
+fn fold_narrow_div(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     let narrow = |v: Value| {
         let def = cx.def(v);
         (def.op == Opcode::Zext && cx.ty(def.args[0]) == Ty::I32).then_some(def.args[0])
     };
     let (Some(a), Some(b)) = (narrow(inst.args[0]), narrow(inst.args[1])) else { return cx.emit(inst) };
-    let value = cx.fold(Inst { ty: Ty::I32, ..with(&inst, inst.op, &[a, b]) });
-    cx.fold(with(&inst, Opcode::Zext, &[value]))
+    let value = cx.fold(&mut Inst { ty: Ty::I32, ..with(inst, inst.op, &[a, b]) });
+    cx.fold(&mut with(inst, Opcode::Zext, &[value]))
 }
 
 /// Shl to Shrd.
-pub(super) fn fold_shift(cx: &mut Forward<'_>, inst: Inst) -> Value {
+pub(super) fn fold_shift(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     use Opcode::*;
     let [a, b, c, _] = inst.args;
     let count = cx.as_const(if matches!(inst.op, Shld | Shrd) { c } else { b });
@@ -153,19 +159,19 @@ pub(super) fn fold_shift(cx: &mut Forward<'_>, inst: Inst) -> Value {
         return a;
     }
     if inst.flags.is_empty() && !matches!(inst.op, Rcl | Rcr) {
-        if let Some(value) = eval_const(cx, &inst) {
+        if let Some(value) = eval_const(cx, inst) {
             return value;
         }
         let def = *cx.def(a);
         if inst.op == Shr && count == 32 && def.op == Concat {
-            return cx.fold(with(&inst, Zext, &[def.args[1]]));
+            return cx.fold(&mut with(inst, Zext, &[def.args[1]]));
         }
     }
     cx.emit(inst)
 }
 
 /// Select, SelectNz, TrapIf, GetFlags.
-pub(super) fn fold_choice(cx: &mut Forward<'_>, inst: Inst) -> Value {
+pub(super) fn fold_choice(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     use Opcode::*;
     let [a, b, c, _] = inst.args;
     match inst.op {

@@ -34,26 +34,33 @@ pub fn dce(block: &mut Block, cx: &mut OptCx) {
     }
     for index in (0..insts.len()).rev() {
         let Uses { count, user } = uses[index];
-        let inst = insts[index];
+        let inst = &mut insts[index];
         if count == 0 && inst.flags.is_empty() && inst.op.effects().removable() {
-            insts[index].op = Opcode::Nop;
-            insts[index].args = [Value::NONE; 4];
+            inst.become_nop();
             continue;
         }
-        if count == 1 && user != TERMINATOR && merge(insts, index, usize::from(user)) {
-            let user = if insts[index].op == Opcode::Nop { user } else { index as u16 };
-            count_args(uses, &inst, user);
-            continue;
+        let args = inst.args;
+        let places = inst.op.args().len();
+        let mut by = index as u16;
+        if count == 1 && merges(inst.op) && user != TERMINATOR && merge(insts, index, usize::from(user)) {
+            by = if insts[index].op == Opcode::Nop { user } else { by };
         }
-        count_args(uses, &inst, index as u16);
+        count_args(uses, &args[..places], by);
     }
     compact(block, &mut cx.map);
 }
 
-fn count_args(uses: &mut [Uses], inst: &Inst, user: u16) {
-    for arg in inst.used_args() {
-        let uses = &mut uses[arg.index()];
-        *uses = Uses { count: uses.count.saturating_add(1), user };
+/// Opcodes that [`merge`] knows.
+fn merges(op: Opcode) -> bool {
+    matches!(op, Opcode::MulWideU | Opcode::MulWideS | Opcode::Load | Opcode::Lea)
+}
+
+fn count_args(uses: &mut [Uses], args: &[Value], user: u16) {
+    for arg in args {
+        // Covers absent arguments as well: their index is past any value's.
+        if let Some(uses) = uses.get_mut(arg.index()) {
+            *uses = Uses { count: uses.count.saturating_add(1), user };
+        }
     }
 }
 
@@ -67,11 +74,11 @@ fn merge(insts: &mut [Inst], index: usize, user: usize) -> bool {
             if with.op == Opcode::Trunc && with.ty == inst.ty && inst.flags.is_empty() =>
         {
             insts[index].op = Opcode::Mul;
-            insts[user] = alias_of(index, &with);
+            become_alias(&mut insts[user], index);
         }
         Opcode::Load if with.op == Opcode::Sext && with.ty == Ty::I32 && narrow => {
             insts[index].op = Opcode::LoadSx;
-            insts[user] = alias_of(index, &with);
+            become_alias(&mut insts[user], index);
         }
         Opcode::Lea if takes_address(&with) && with.args[0].index() == index && with.args[1].is_none() => {
             with.args[0] = inst.args[0];
@@ -79,7 +86,7 @@ fn merge(insts: &mut [Inst], index: usize, user: usize) -> bool {
             with.shift = inst.shift;
             with.imm = i64::from(inst.disp().wrapping_add(with.disp()));
             insts[user] = with;
-            insts[index] = Inst { insn: inst.insn, ..Inst::new(Opcode::Nop, Ty::None) };
+            insts[index].become_nop();
         }
         _ => return false,
     }
@@ -91,10 +98,9 @@ fn takes_address(inst: &Inst) -> bool {
     inst.op.has_address() && inst.op != Opcode::Lea && !inst.op.effects().has(Effects::FENCE)
 }
 
-fn alias_of(index: usize, inst: &Inst) -> Inst {
-    let mut alias = Inst { insn: inst.insn, ..Inst::new(Opcode::Nop, Ty::None) };
-    alias.args[0] = Value(index as u16);
-    alias
+fn become_alias(inst: &mut Inst, index: usize) {
+    inst.become_nop();
+    inst.args[0] = Value(index as u16);
 }
 
 /// Removes every `nop` and renumbers the values.
@@ -102,16 +108,21 @@ fn compact(block: &mut Block, map: &mut Vec<Value>) {
     map.clear();
     let mut kept = 0;
     for index in 0..block.insts.len() {
-        let mut inst = block.insts[index];
-        for arg in inst.args.iter_mut().filter(|arg| arg.is_some()) {
-            *arg = map[arg.index()];
-        }
+        let inst = &mut block.insts[index];
         if inst.op == Opcode::Nop {
-            map.push(inst.args[0]);
+            map.push(map.get(inst.args[0].index()).copied().unwrap_or(Value::NONE));
             continue;
         }
+        for arg in inst.arg_places() {
+            // An absent argument has no entry.
+            if let Some(new) = map.get(arg.index()) {
+                *arg = *new;
+            }
+        }
         map.push(Value(kept as u16));
-        block.insts[kept] = inst;
+        if kept != index {
+            block.insts[kept] = block.insts[index];
+        }
         kept += 1;
     }
     block.insts.truncate(kept);

@@ -14,7 +14,7 @@
 use super::OptCx;
 use crate::guest::FlagSet;
 use crate::inst::Inst;
-use crate::opcode::{Effects, Opcode};
+use crate::opcode::Opcode;
 use crate::region::{Block, Region};
 use crate::terminator::{Target, Terminator};
 
@@ -58,17 +58,19 @@ struct Transfer {
 }
 
 impl Transfer {
-    fn of(block: &Block, inst: &Inst) -> Self {
-        let effects = inst.op.effects();
-        let reads = if effects.has(Effects::READS_STATE) {
-            inst.reads_flags()
-        } else if inst.op == Opcode::TrapIf {
+    /// `None` for the many instructions that neither read nor write flags.
+    fn of(block: &Block, inst: &Inst) -> Option<Self> {
+        let reads = if inst.op == Opcode::TrapIf {
             FlagSet::ALL
+        } else if inst.op.may_read_flags() {
+            inst.reads_flags()
+        } else if inst.flags.is_empty() {
+            return None;
         } else {
             FlagSet::NONE
         };
         let keeps = !inst.flags.is_empty() && inst.may_keep_flags(|v| block.as_const(v));
-        Self { kills: if keeps { FlagSet::NONE } else { inst.flags }, reads }
+        Some(Self { kills: if keeps { FlagSet::NONE } else { inst.flags }, reads })
     }
 
     fn apply(self, after: FlagSet) -> FlagSet {
@@ -93,7 +95,7 @@ fn solve(region: &Region, live_in: &mut [FlagSet]) {
 fn summary(block: &Block) -> Transfer {
     let mut whole = Transfer { kills: FlagSet::NONE, reads: FlagSet::NONE };
     for inst in block.insts.iter().rev() {
-        let one = Transfer::of(block, inst);
+        let Some(one) = Transfer::of(block, inst) else { continue };
         whole = Transfer { kills: whole.kills | one.kills, reads: one.apply(whole.reads) };
     }
     whole
@@ -102,7 +104,7 @@ fn summary(block: &Block) -> Transfer {
 /// Cuts the flags of a block; returns those live at its start.
 fn shrink(block: &mut Block, mut live: FlagSet) -> FlagSet {
     for index in (0..block.insts.len()).rev() {
-        let transfer = Transfer::of(block, &block.insts[index]);
+        let Some(transfer) = Transfer::of(block, &block.insts[index]) else { continue };
         let inst = &mut block.insts[index];
         inst.flags = inst.flags & live;
         live = transfer.apply(live);

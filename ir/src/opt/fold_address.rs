@@ -8,8 +8,8 @@ use crate::opcode::Opcode;
 use crate::types::Ty;
 
 /// `lea`, and with it every sum with a constant.
-pub(super) fn fold_lea(cx: &mut Forward<'_>, mut inst: Inst) -> Value {
-    simplify(cx, &mut inst);
+pub(super) fn fold_lea(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+    simplify(cx, inst);
     let [base, index, ..] = inst.args;
     match (base.is_some(), index.is_some()) {
         (false, false) => cx.constant(Ty::I32, u64::from(inst.disp() as u32)),
@@ -19,9 +19,9 @@ pub(super) fn fold_lea(cx: &mut Forward<'_>, mut inst: Inst) -> Value {
 }
 
 /// Loads, stores, atomics.
-pub(super) fn fold_access(cx: &mut Forward<'_>, mut inst: Inst) -> Value {
-    simplify(cx, &mut inst);
-    take_sum(cx, &mut inst);
+pub(super) fn fold_access(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+    simplify(cx, inst);
+    take_sum(cx, inst);
     cx.emit(inst)
 }
 

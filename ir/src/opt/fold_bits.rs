@@ -7,20 +7,20 @@ use crate::opcode::Opcode;
 use crate::types::Ty;
 
 /// Zext to Insert, and the bit counts.
-pub(super) fn fold_bits(cx: &mut Forward<'_>, inst: Inst) -> Value {
+pub(super) fn fold_bits(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     use Opcode::*;
     if cx.as_const(inst.args[0]).is_some() {
-        if let Some(value) = eval_const(cx, &inst) {
+        if let Some(value) = eval_const(cx, inst) {
             return value;
         }
     }
     let better = match inst.op {
-        Zext | Sext => fold_extension(cx, &inst),
-        Trunc => fold_trunc(cx, &inst),
-        Concat => fold_concat(cx, &inst),
-        Extract => fold_extract(cx, &inst),
-        ExtractS => fold_extract_s(cx, &inst),
-        Insert => fold_insert(cx, &inst),
+        Zext | Sext => fold_extension(cx, inst),
+        Trunc => fold_trunc(cx, inst),
+        Concat => fold_concat(cx, inst),
+        Extract => fold_extract(cx, inst),
+        ExtractS => fold_extract_s(cx, inst),
+        Insert => fold_insert(cx, inst),
         Bswap => {
             let def = cx.def(inst.args[0]);
             (def.op == Bswap).then_some(Better::Value(def.args[0]))
@@ -29,7 +29,7 @@ pub(super) fn fold_bits(cx: &mut Forward<'_>, inst: Inst) -> Value {
     };
     match better {
         // Arguments only get earlier, so this ends.
-        Some(Better::Inst(new)) => cx.fold(new),
+        Some(Better::Inst(mut new)) => cx.fold(&mut new),
         Some(Better::Value(value)) => value,
         Some(Better::Zero) => cx.constant(inst.ty, 0),
         None => cx.emit(inst),

@@ -19,19 +19,22 @@ pub fn forward(block: &mut Block, cx: &mut OptCx) {
     let mut walk = Forward { out: &mut cx.out, state: StateCache::default(), insn: 0 };
     for inst in &block.insts {
         let mut inst = *inst;
-        for arg in inst.args.iter_mut().filter(|arg| arg.is_some()) {
-            *arg = cx.map[arg.index()];
+        for arg in inst.arg_places() {
+            // An absent argument has no entry.
+            if let Some(new) = cx.map.get(arg.index()) {
+                *arg = *new;
+            }
         }
         walk.insn = inst.insn;
-        let value = walk.step(inst);
+        let value = walk.step(&mut inst);
         cx.map.push(value);
     }
     if let Some(value) = block.term.value_mut() {
         *value = cx.map[value.index()];
     }
     block.term = walk.fold_terminator(block.term);
-    // The old instructions become the next block's buffer.
-    std::mem::swap(&mut block.insts, &mut cx.out);
+    block.insts.clear();
+    block.insts.extend_from_slice(&cx.out);
 }
 
 /// The block so far.
@@ -43,20 +46,20 @@ pub(super) struct Forward<'a> {
 }
 
 impl Forward<'_> {
-    fn step(&mut self, inst: Inst) -> Value {
+    fn step(&mut self, inst: &mut Inst) -> Value {
         use Opcode::*;
         match inst.op {
             GetGpr | SetGpr | GetXmm | SetXmm | GetState | SetState => state_forward::forward_state(self, inst),
             _ => {
                 // Before, so that a write that must stay for this instruction is not taken for dead afterwards.
-                self.state.observe(&inst);
+                self.state.observe(inst);
                 self.fold(inst)
             }
         }
     }
 
     /// Emits an instruction or something better; the value to use for its result.
-    pub(super) fn fold(&mut self, inst: Inst) -> Value {
+    pub(super) fn fold(&mut self, inst: &mut Inst) -> Value {
         use Opcode::*;
         match inst.op {
             Const | Nop => self.emit(inst),
@@ -75,9 +78,9 @@ impl Forward<'_> {
     }
 
     /// Appends an instruction as it is.
-    pub(super) fn emit(&mut self, mut inst: Inst) -> Value {
+    pub(super) fn emit(&mut self, inst: &mut Inst) -> Value {
         inst.insn = self.insn;
-        self.out.push(inst);
+        self.out.push(*inst);
         Value((self.out.len() - 1) as u16)
     }
 
@@ -85,7 +88,7 @@ impl Forward<'_> {
     pub(super) fn constant(&mut self, ty: Ty, value: u64) -> Value {
         let mut inst = Inst::new(Opcode::Const, ty);
         inst.imm = (value & ty.mask()) as i64;
-        self.emit(inst)
+        self.emit(&mut inst)
     }
 
     /// The instruction that defines a value.

@@ -35,9 +35,22 @@ pub struct OptCx {
     uses: Vec<dce::Uses>,
 }
 
+impl OptCx {
+    /// Buffers for blocks of up to `longest` instructions; they grow if need be.
+    fn for_blocks(longest: usize) -> Self {
+        Self {
+            live_in: Vec::new(),
+            out: Vec::with_capacity(longest + longest / 4),
+            map: Vec::with_capacity(longest + longest / 4),
+            uses: Vec::with_capacity(longest + longest / 4),
+        }
+    }
+}
+
 /// Runs every pass; the region stays verifiable between any two of them.
 pub fn optimize(region: &mut Region) {
-    let cx = &mut OptCx::default();
+    let longest = region.blocks.iter().map(|block| block.insts.len()).max().unwrap_or(0);
+    let cx = &mut OptCx::for_blocks(longest);
     dead_flags::dead_flags(region, cx);
     check(region, "dead_flags");
     for block in &mut region.blocks {

@@ -11,49 +11,56 @@ use crate::types::Ty;
 
 /// How many fields are tracked at once; blocks touch few.
 const FIELDS: usize = 8;
+/// Places: general registers, XMM registers, fields.
+const PLACES: usize = 16 + FIELDS;
 
-/// What is known of one place of the state.
+/// A field of `CpuState` as accesses name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    /// What it holds; `NONE` if unknown.
-    value: Value,
-    /// The last write, if nobody can have seen it yet; as a value for brevity.
-    pending: Value,
-}
-
-const UNKNOWN: Place = Place { value: Value::NONE, pending: Value::NONE };
-
-#[derive(Clone, Copy, Debug)]
 struct Field {
-    offset: i64,
+    offset: u16,
     ty: Ty,
-    place: Place,
 }
 
-const NO_FIELD: Field = Field { offset: 0, ty: Ty::None, place: UNKNOWN };
+impl Field {
+    /// No field: shares no byte with any.
+    const NONE: Self = Self { offset: 0, ty: Ty::None };
+
+    fn overlaps(self, other: Self) -> bool {
+        let end = |field: Self| field.offset + field.ty.bytes() as u16;
+        self.offset < end(other) && other.offset < end(self)
+    }
+}
 
 /// What is known of the guest state at a point of a block.
 #[derive(Debug)]
 pub(super) struct StateCache {
-    gpr: [Place; 8],
-    xmm: [Place; 8],
+    /// What each place holds; `NONE` if unknown.
+    values: [Value; PLACES],
+    /// The last write to each place, if nobody can have seen it yet.
+    pending: [Value; PLACES],
+    /// Whether there is any, so that most instructions need not look.
+    any_pending: bool,
     fields: [Field; FIELDS],
-    /// Fields in use; the next one replaces the oldest.
-    count: usize,
-    /// Whether any write is pending, so that most instructions need not look.
-    pending: bool,
+    /// The field that the next new one replaces.
+    next: usize,
 }
 
 impl Default for StateCache {
     fn default() -> Self {
-        Self { gpr: [UNKNOWN; 8], xmm: [UNKNOWN; 8], fields: [NO_FIELD; FIELDS], count: 0, pending: false }
+        Self {
+            values: [Value::NONE; PLACES],
+            pending: [Value::NONE; PLACES],
+            any_pending: false,
+            fields: [Field::NONE; FIELDS],
+            next: 0,
+        }
     }
 }
 
 impl StateCache {
     /// Whether a general register holds the value.
     pub(super) fn in_register(&self, value: Value) -> bool {
-        self.gpr.iter().any(|place| place.value == value)
+        self.values[..8].contains(&value)
     }
 
     /// Accounts for an instruction that is no plain state access itself.
@@ -62,36 +69,47 @@ impl StateCache {
         if effects == Effects::PURE {
             return;
         }
-        if effects.may_exit() && self.pending {
-            self.gpr.iter_mut().chain(&mut self.xmm).for_each(|place| place.pending = Value::NONE);
-            self.fields.iter_mut().for_each(|field| field.place.pending = Value::NONE);
-            self.pending = false;
+        if effects.may_exit() && self.any_pending {
+            self.pending = [Value::NONE; PLACES];
+            self.any_pending = false;
         }
         if !works_on_memory_or_flags(inst.op, effects) {
-            self.fields = [NO_FIELD; FIELDS];
-            self.count = 0;
+            (0..FIELDS).for_each(|field| self.forget(field));
         }
     }
 
-    /// The field an access is about, new if need be. Knowledge about bytes it shares with other fields ends.
-    fn field(&mut self, inst: &Inst) -> &mut Field {
-        let end = |offset: i64, ty: Ty| offset + i64::from(ty.bytes());
-        let (offset, ty) = (inst.imm, inst.ty);
+    fn forget(&mut self, field: usize) {
+        self.fields[field] = Field::NONE;
+        self.values[16 + field] = Value::NONE;
+        self.pending[16 + field] = Value::NONE;
+    }
+
+    /// The place an instruction reads or writes.
+    fn place(&mut self, inst: &Inst) -> usize {
+        match inst.op {
+            Opcode::GetGpr | Opcode::SetGpr => inst.gpr().index(),
+            Opcode::GetXmm | Opcode::SetXmm => 8 + inst.xmm().index(),
+            _ => 16 + self.field(Field { offset: inst.imm as u16, ty: inst.ty }),
+        }
+    }
+
+    /// The slot of a field, new if need be. Knowledge about bytes it shares with other fields ends.
+    fn field(&mut self, wanted: Field) -> usize {
         let mut found = None;
-        for (index, field) in self.fields.iter_mut().enumerate() {
-            if field.offset == offset && field.ty == ty {
-                found = Some(index);
-            } else if field.offset < end(offset, ty) && offset < end(field.offset, field.ty) {
-                *field = NO_FIELD;
+        for slot in 0..FIELDS {
+            if self.fields[slot] == wanted {
+                found = Some(slot);
+            } else if self.fields[slot].overlaps(wanted) {
+                self.forget(slot);
             }
         }
-        let index = found.unwrap_or_else(|| {
-            let index = self.count % FIELDS;
-            self.count += 1;
-            self.fields[index] = Field { offset, ty, place: UNKNOWN };
-            index
-        });
-        &mut self.fields[index]
+        found.unwrap_or_else(|| {
+            let slot = self.next % FIELDS;
+            self.next += 1;
+            self.forget(slot);
+            self.fields[slot] = wanted;
+            slot
+        })
     }
 }
 
@@ -105,29 +123,26 @@ fn works_on_memory_or_flags(op: Opcode, effects: Effects) -> bool {
 }
 
 /// Handles `get_gpr` to `set_state`; the value a read stands for.
-pub(super) fn forward_state(cx: &mut Forward<'_>, inst: Inst) -> Value {
-    use Opcode::*;
-    let place = match inst.op {
-        GetGpr | SetGpr => &mut cx.state.gpr[inst.gpr().index()],
-        GetXmm | SetXmm => &mut cx.state.xmm[inst.xmm().index()],
-        _ => &mut cx.state.field(&inst).place,
-    };
-    let before = *place;
-    if matches!(inst.op, GetGpr | GetXmm | GetState) {
-        if before.value.is_some() {
-            return before.value;
+pub(super) fn forward_state(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+    let place = cx.state.place(inst);
+    let known = cx.state.values[place];
+    if inst.op.effects().has(Effects::READS_STATE) {
+        if known.is_some() {
+            return known;
         }
-        place.value = Value(cx.out.len() as u16);
+        cx.state.values[place] = Value(cx.out.len() as u16);
         return cx.emit(inst);
     }
-    if before.value == inst.args[0] {
+    if known == inst.args[0] {
         return Value::NONE;
     }
-    *place = Place { value: inst.args[0], pending: Value(cx.out.len() as u16) };
-    cx.state.pending = true;
-    if before.pending.is_some() {
-        cx.out[before.pending.index()] = Inst { insn: cx.def(before.pending).insn, ..Inst::new(Nop, Ty::None) };
+    let overwritten = cx.state.pending[place];
+    if overwritten.is_some() {
+        cx.out[overwritten.index()].become_nop();
     }
+    cx.state.values[place] = inst.args[0];
+    cx.state.pending[place] = Value(cx.out.len() as u16);
+    cx.state.any_pending = true;
     cx.emit(inst)
 }
 

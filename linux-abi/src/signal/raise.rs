@@ -62,6 +62,7 @@ impl Process {
     pub fn raise(self: &Arc<Self>, thread: &mut Thread, state: &mut CpuState, trap: Trap) {
         let eip = state.eip;
         let (trapno, err, info) = match trap {
+            Trap::Segment => return self.answer_segment(thread, state),
             Trap::DivideError => (0, 0, SigInfo::fault(libc::SIGFPE, FPE_INTDIV, eip)),
             Trap::Breakpoint => (3, 0, SigInfo::new(libc::SIGTRAP, SI_KERNEL)),
             Trap::Debug => {
@@ -83,6 +84,15 @@ impl Process {
         };
         thread.signals.last_fault = LastFault { trapno, err, ..thread.signals.last_fault };
         thread.signals.force(info);
+    }
+
+    /// The instruction at eip loads a selector whose base only the descriptor tables know. It runs again with the answer.
+    fn answer_segment(self: &Arc<Self>, thread: &mut Thread, state: &mut CpuState) {
+        let base = state.segment_request().and_then(|selector| thread.tls.base_of(&self.ldt, selector));
+        match base {
+            Some(base) => state.answer_segment(base),
+            None => self.raise(thread, state, Trap::GeneralProtection),
+        }
     }
 
     fn raise_fetch(&self, thread: &mut Thread, eip: u32) {

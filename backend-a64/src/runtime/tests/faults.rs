@@ -157,6 +157,9 @@ fn a_request_before_the_run_is_answered_at_once() {
     rig.thread.exit_handle().request_exit();
     rig.thread.exit_handle().request_exit();
     assert_eq!(rig.run(0x1000), Exit::Interrupted);
+    // The same from the thread itself, as a signal handler would.
+    rig.engine.request_exit();
+    assert_eq!(rig.run(0x1000), Exit::Interrupted);
     assert_eq!(rig.run(0x1000), DONE);
 }
 
