@@ -38,7 +38,13 @@ pub fn scan(block: &Block, alloc: &mut Allocation, spill: bool) -> Result<(), Ou
     for i in 0..block.insts.len() {
         scan.step(i)?;
     }
-    Ok(())
+    let value = block.term.value().map(|v| (v.index(), scan.alloc.slots[v.index()]));
+    match value {
+        Some((v, slot)) if slot.when == When::FirstUse && slot.loc == Loc::None && slot.uses > 0 && !spill => {
+            scan.assign(v, block.insts.len())
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Scan<'_> {
