@@ -221,7 +221,7 @@ fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
         // OF: for a difference (a ^ b) & (a ^ r), for a sum (b ^ r) & (a ^ r).
         a64!(cx; eor W(S1), W(S1), W(S2));
         if !sub {
-            a64!(cx; eor W(S1), W(S1), W(S0); eor W(S1), W(S1), W(S2));
+            a64!(cx; eor W(S1), W(S1), W(S0));
         }
         a64!(cx; and W(S0), W(S0), W(S1));
         let bits = Bits { carry: Some((S2, bits)), overflow: Some((S0, bits - 1)) };

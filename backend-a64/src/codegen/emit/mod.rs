@@ -142,9 +142,9 @@ impl<'a> EmitCx<'a> {
         self.block.insn_addr(self.inst())
     }
 
-    /// Guest flags live after the current instruction.
+    /// Guest flags live after the current position (an instruction that sank runs among later flags).
     pub(crate) fn live(&self) -> FlagSet {
-        self.alloc.slots[self.value].live
+        self.alloc.slots[self.pos].live
     }
 
     /// Puts a 32-bit constant into a register.

@@ -53,7 +53,8 @@ struct Program {
 /// Runs all cases; `None` if programs of this architecture cannot be run here.
 pub fn run(cases: &[Case]) -> Option<Vec<Result>> {
     let image = program(cases);
-    let path = std::env::temp_dir().join(format!("ferry-cases-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let path =
+        std::env::temp_dir().join(format!("ferry-cases-{}-{:?}", std::process::id(), std::thread::current().id()));
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o755).open(&path).expect("temporary file");
     std::io::Write::write_all(&mut file, &image).expect("temporary file");
@@ -77,8 +78,9 @@ pub fn run(cases: &[Case]) -> Option<Vec<Result>> {
 /// The program as an ELF file of three segments.
 fn program(cases: &[Case]) -> Vec<u8> {
     let mut p = Program { asm: Asm::default() };
-    let stubs: Vec<(Stub, Label)> =
-        [Stub::Link, Stub::Miss, Stub::RetMiss, Stub::Trap, Stub::Single, Stub::Helper].map(|s| (s, p.asm.new_label())).into();
+    let stubs: Vec<(Stub, Label)> = [Stub::Link, Stub::Miss, Stub::RetMiss, Stub::Trap, Stub::Single, Stub::Helper]
+        .map(|s| (s, p.asm.new_label()))
+        .into();
     let mut data = Vec::new();
     for (i, case) in cases.iter().enumerate() {
         data.extend_from_slice(&encode(case));
@@ -191,7 +193,9 @@ fn encode(case: &Case) -> Vec<u8> {
     for (i, value) in s.xmm.iter().enumerate() {
         put(&mut bytes, offset::XMM + 16 * i as u32, &value.to_le_bytes());
     }
-    for (at, value) in [(offset::NZCV, s.nzcv), (offset::PF_RAW, s.pf_raw), (offset::AF_RAW, s.af_raw), (offset::MXCSR, s.mxcsr)] {
+    for (at, value) in
+        [(offset::NZCV, s.nzcv), (offset::PF_RAW, s.pf_raw), (offset::AF_RAW, s.af_raw), (offset::MXCSR, s.mxcsr)]
+    {
         put(&mut bytes, at, &value.to_le_bytes());
     }
     put(&mut bytes, offset::DF_STEP, &s.df_step.to_le_bytes());

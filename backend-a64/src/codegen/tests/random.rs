@@ -28,6 +28,7 @@ fn check(seeds: std::ops::Range<u64>, options: &Options) {
         cases.push(Case { compiled, state, mem });
         expected.push(Expected { seed, region, outcome, state: after, mem: mem_after });
     }
+    assert!(cases.len() > expected.capacity() / 4, "most seeds end by themselves");
     let Some(results) = machine::run(&cases) else {
         eprintln!("qemu-aarch64 is missing: emitted code not executed");
         return;
@@ -60,5 +61,26 @@ fn check(seeds: std::ops::Range<u64>, options: &Options) {
 
 #[test]
 fn the_baseline_agrees_with_the_interpreter() {
-    check(0..400, &Options::default());
+    check(0..300, &Options::default());
+}
+
+#[test]
+fn every_feature_agrees_with_the_interpreter() {
+    let features = HostFeatures { lse: true, flagm: true, lrcpc: true, cssc: false, afp: false, frintts: false };
+    check(300..600, &Options { ordered: false, features });
+    check(600..700, &Options { ordered: true, features: HostFeatures { flagm: true, ..HostFeatures::default() } });
+    check(700..800, &Options { ordered: true, features: HostFeatures::default() });
+}
+
+/// A soak by hand: FERRY_SEEDS=first..last.
+#[test]
+fn seeds_from_the_environment() {
+    let Ok(range) = std::env::var("FERRY_SEEDS") else { return };
+    let (first, last) = range.split_once("..").expect("FERRY_SEEDS=first..last");
+    let (first, last): (u64, u64) = (first.parse().expect("a number"), last.parse().expect("a number"));
+    for start in (first..last).step_by(500) {
+        check(start..last.min(start + 500), &Options::default());
+        let features = HostFeatures { lse: true, flagm: true, ..HostFeatures::default() };
+        check(start..last.min(start + 500), &Options { ordered: false, features });
+    }
 }
