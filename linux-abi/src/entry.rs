@@ -45,7 +45,8 @@ impl Process {
             let [ebx, ecx, edx] = [Gpr::Ebx, Gpr::Ecx, Gpr::Edx].map(|reg| state.get(reg));
             [ebx, ecx, edx, state.get(Gpr::Esi), state.get(Gpr::Edi), sixth]
         };
-        let result = sixth.map(args).and_then(|args| syscall::dispatch(&mut Cx { process: self, thread, state }, nr, args));
+        let result =
+            sixth.map(args).and_then(|args| syscall::dispatch(&mut Cx { process: self, thread, state }, nr, args));
         let eax = match result {
             Ok(value) => value,
             Err(code @ Errno(512..=516)) => {

@@ -54,6 +54,15 @@ impl HostPath {
         Self { dirfd, text: Text::Owned(path) }
     }
 
+    /// The path as the loader opens it; `guest` if it is the guest's own.
+    pub fn to_path(&self, guest: &std::path::Path) -> PathBuf {
+        use std::os::unix::ffi::OsStrExt;
+        match &self.text {
+            Text::Guest(_) => guest.to_path_buf(),
+            Text::Owned(path) => PathBuf::from(std::ffi::OsStr::from_bytes(path.to_bytes())),
+        }
+    }
+
     /// The string's address.
     pub fn pointer(&self) -> u64 {
         match &self.text {

@@ -29,7 +29,9 @@ pub fn insns(as_json: bool) -> Result<()> {
         (frontend::table::name(mnemonic), level, note)
     });
     if as_json {
-        return print_json(rows.map(|(name, support, note)| json!({ "insn": name, "support": support, "note": note })).collect());
+        return print_json(
+            rows.map(|(name, support, note)| json!({ "insn": name, "support": support, "note": note })).collect(),
+        );
     }
     let lines = rows.map(|(name, level, note)| format!("{name:<20} {level:<8} {note}").trim_end().to_owned() + "\n");
     print(&lines.collect::<String>())
@@ -54,14 +56,20 @@ pub fn syscalls(as_json: bool) -> Result<()> {
         let object = |(nr, name, support, via, note)| json!({ "nr": nr, "name": name, "support": support, "via": via, "note": note });
         return print_json(rows.map(object).collect());
     }
-    let line = |(nr, name, level, via, note)| format!("{nr:>3} {name:<28} {level:<10} {via:<10} {note}").trim_end().to_owned() + "\n";
+    let line = |(nr, name, level, via, note)| {
+        format!("{nr:>3} {name:<28} {level:<10} {via:<10} {note}").trim_end().to_owned() + "\n"
+    };
     print(&rows.map(line).collect::<String>())
 }
 
 /// What this host offers, and which way system calls take.
 pub fn doctor() -> Result<()> {
     let present = compat::present();
-    let way = if present { "through the kernel where nothing needs re-packing" } else { "translated in user space (a stock kernel)" };
+    let way = if present {
+        "through the kernel where nothing needs re-packing"
+    } else {
+        "translated in user space (a stock kernel)"
+    };
     let mut text = format!("ferry {}\n", env!("CARGO_PKG_VERSION"));
     text += &format!("compat entry: {}\nsystem calls: {way}\n", if present { "yes" } else { "no" });
     #[cfg(target_arch = "aarch64")]
