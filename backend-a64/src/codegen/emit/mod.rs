@@ -372,6 +372,7 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Bswap | Clz | Ctz | Popcnt => int::count(cx, inst),
         Load | LoadSx => mem::load(cx, inst),
         Store => mem::store(cx, inst),
+        StoreIf => mem::store_if(cx, inst),
         AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => atomic::rmw(cx, inst),
         Fence => a64!(cx; dmb ish),
         TrapIf => branch::trap_if(cx, inst),

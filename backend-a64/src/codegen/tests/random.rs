@@ -14,7 +14,7 @@ struct Expected {
 }
 
 /// Runs seeds that end by themselves and without a fault.
-fn check(seeds: std::ops::Range<u64>, options: &Options) {
+fn check(seeds: std::ops::Range<u64>, optimize: bool, options: &Options) {
     let (mut cases, mut expected) = (Vec::new(), Vec::new());
     for seed in seeds {
         let mut rng = Rng::new(seed);
@@ -24,7 +24,13 @@ fn check(seeds: std::ops::Range<u64>, options: &Options) {
         if !matches!(outcome, Outcome::Left | Outcome::Trap(_)) {
             continue;
         }
-        let compiled = compile(&region, options);
+        let compiled = if optimize {
+            let mut region = region.clone();
+            ir::opt::optimize(&mut region);
+            compile(&region, options)
+        } else {
+            compile(&region, options)
+        };
         cases.push(Case { compiled, state, mem });
         expected.push(Expected { seed, region, outcome, state: after, mem: mem_after });
     }
@@ -53,7 +59,7 @@ fn check(seeds: std::ops::Range<u64>, options: &Options) {
                 entered.gpr,
                 entered.eflags(),
                 want.region,
-                allocation_text(&want.region)
+                allocation_text(&want.region, options)
             );
         }
     }
@@ -61,15 +67,25 @@ fn check(seeds: std::ops::Range<u64>, options: &Options) {
 
 #[test]
 fn the_baseline_agrees_with_the_interpreter() {
-    check(0..300, &Options::default());
+    check(0..300, false, &Options::default());
 }
 
 #[test]
 fn every_feature_agrees_with_the_interpreter() {
     let features = HostFeatures { lse: true, flagm: true, lrcpc: true, cssc: false, afp: false, frintts: false };
-    check(300..600, &Options { ordered: false, features });
-    check(600..700, &Options { ordered: true, features: HostFeatures { flagm: true, ..HostFeatures::default() } });
-    check(700..800, &Options { ordered: true, features: HostFeatures::default() });
+    check(300..600, true, &Options { features, ..Options::default() });
+    check(
+        600..700,
+        false,
+        &Options {
+            ordered: true,
+            features: HostFeatures { flagm: true, ..HostFeatures::default() },
+            ..Options::default()
+        },
+    );
+    check(800..900, false, &Options { few_registers: true, ..Options::default() });
+    check(900..1000, true, &Options { few_registers: true, ..Options::default() });
+    check(700..800, true, &Options { ordered: true, ..Options::default() });
 }
 
 /// A soak by hand: FERRY_SEEDS=first..last.
@@ -79,8 +95,10 @@ fn seeds_from_the_environment() {
     let (first, last) = range.split_once("..").expect("FERRY_SEEDS=first..last");
     let (first, last): (u64, u64) = (first.parse().expect("a number"), last.parse().expect("a number"));
     for start in (first..last).step_by(500) {
-        check(start..last.min(start + 500), &Options::default());
+        check(start..last.min(start + 500), false, &Options::default());
+        check(start..last.min(start + 500), true, &Options::default());
+        check(start..last.min(start + 500), true, &Options { few_registers: true, ..Options::default() });
         let features = HostFeatures { lse: true, flagm: true, ..HostFeatures::default() };
-        check(start..last.min(start + 500), &Options { ordered: false, features });
+        check(start..last.min(start + 500), true, &Options { features, ..Options::default() });
     }
 }
