@@ -129,6 +129,8 @@ impl Machine<'_> {
             Load => return self.load(inst, bytes),
             LoadSx => return Ok(alu::sext(inst.ty, self.load(inst, bytes)? as u64) as u32 as u128),
             Store => self.store(inst, bytes, args[2])?,
+            StoreIf if args[3] != 0 => self.store(inst, bytes, args[2])?,
+            StoreIf => {}
             AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => {
                 return self.atomic(inst, args[2], args[3])
             }

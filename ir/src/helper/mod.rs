@@ -8,6 +8,7 @@
 //! - A `V128` argument number i is in `state.scratch[i]` (its u64 is meaningless); a `V128` result goes to `scratch[0]`.
 use crate::guest::CpuState;
 
+mod segment;
 mod system;
 mod x87;
 
@@ -50,6 +51,10 @@ helpers! {
     // system.rs
     CpuidAb  "cpuid_ab"  system::cpuid_ab,  "CPUID leaf (a0), subleaf (a1): EAX | EBX << 32";
     CpuidCd  "cpuid_cd"  system::cpuid_cd,  "CPUID leaf (a0), subleaf (a1): ECX | EDX << 32";
+    Rdtsc    "rdtsc"     system::rdtsc,     "time stamp counter: nanoseconds";
+    // segment.rs
+    LoadSegment      "load_segment"      segment::load,     "segment register (a0) := selector (a1): 0 done, 1 #GP, 2 base unknown (Trap::Segment)";
+    DescribeSegment  "describe_segment"  segment::describe, "selector (a0): access rights as LAR | limit << 32, 0 if not accessible";
     // x87.rs
     X87Add       "x87_add"       x87::arith::<{ x87::ADD }>,       "ST(a0) := ST(a0) + ST(a1), a2 pops";
     X87Mul       "x87_mul"       x87::arith::<{ x87::MUL }>,       "ST(a0) := ST(a0) * ST(a1), a2 pops";
@@ -113,6 +118,8 @@ helpers! {
     X87SetFxEnv  "x87_set_fx"    x87::set_fx_env,                  "control, status, abridged tag word := a0, a1, a2";
     X87MaskAll   "x87_mask_all"  x87::mask_all,                    "mask every exception";
     X87GetSt     "x87_get_st"    x87::get_st,                      "ST(a0), 80 bits zero-extended (V128)";
+    X87StLow     "x87_st_low"    x87::st_low,                      "significand of ST(a0)";
+    X87StHigh    "x87_st_high"   x87::st_high,                     "sign and exponent of ST(a0)";
     X87SetSt     "x87_set_st"    x87::set_st,                      "ST(a0) := significand a1, sign and exponent a2; tag unchanged";
     X87Xam       "x87_xam"       x87::xam,                         "FXAM";
     X87Free      "x87_free"      x87::free,                        "tag ST(a0) empty, a1 pops";
