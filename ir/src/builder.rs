@@ -297,6 +297,12 @@ impl Builder {
         self.mem(Opcode::Store, ty, addr, &[value]);
     }
 
+    /// Stores a value if `condition` (`I32`) is not zero.
+    pub fn store_if(&mut self, addr: Addr, value: Value, condition: Value) {
+        let ty = self.ty(value);
+        self.mem(Opcode::StoreIf, ty, addr, &[value, condition]);
+    }
+
     /// An atomic read-modify-write with one operand; the old value.
     pub fn atomic(&mut self, op: Opcode, addr: Addr, value: Value) -> Value {
         let ty = self.ty(value);

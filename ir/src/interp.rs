@@ -129,6 +129,8 @@ impl Machine<'_> {
             Load => return self.load(inst, bytes),
             LoadSx => return Ok(alu::sext(inst.ty, self.load(inst, bytes)? as u64) as u32 as u128),
             Store => self.store(inst, bytes, args[2])?,
+            StoreIf if args[3] != 0 => self.store(inst, bytes, args[2])?,
+            StoreIf => {}
             AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => {
                 return self.atomic(inst, args[2], args[3])
             }
@@ -148,13 +150,16 @@ impl Machine<'_> {
 
     fn compute(&mut self, block: &Block, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {
         let src = if inst.args[0].is_some() { block.ty(inst.args[0]) } else { Ty::None };
+        if inst.ty == Ty::V128 || src == Ty::V128 {
+            return self.vector(inst, args);
+        }
         let ints = [args[0] as u64, args[1] as u64, args[2] as u64];
         match alu::eval(inst, ints, src, self.state.eflags() & 1 != 0) {
             Some(out) => {
                 self.set_flags(inst, out.flags, out.eflags);
                 u128::from(out.value)
             }
-            None => self.vector(inst, args),
+            None => panic!("no semantics for `{inst}`"),
         }
     }
 

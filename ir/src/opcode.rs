@@ -148,22 +148,26 @@ macro_rules! opcodes {
             }
 
             /// Argument types, in order.
-            pub fn args(self) -> &'static [ArgTy] {
+            #[inline]
+            pub const fn args(self) -> &'static [ArgTy] {
                 match self { $(Self::$variant => &[$(ArgTy::$arg),*]),+ }
             }
 
             /// Result type.
-            pub fn result(self) -> ResTy {
+            #[inline]
+            pub const fn result(self) -> ResTy {
                 match self { $(Self::$variant => ResTy::$res),+ }
             }
 
             /// Meaning of the immediate.
-            pub fn imm(self) -> ImmKind {
+            #[inline]
+            pub const fn imm(self) -> ImmKind {
                 match self { $(Self::$variant => ImmKind::$imm),+ }
             }
 
             /// Effects.
-            pub fn effects(self) -> Effects {
+            #[inline]
+            pub const fn effects(self) -> Effects {
                 match self { $(Self::$variant => $eff),+ }
             }
 
@@ -235,6 +239,7 @@ opcodes! {
     Load          "load"          [Addr Addr]       T       Disp     LOAD     "little-endian load";
     LoadSx        "load_sx"       [Addr Addr]       I32     Disp     LOAD     "load I8 or I16 (`ty`), sign-extended to I32";
     Store         "store"         [Addr Addr T]     None    Disp     STORE    "little-endian store";
+    StoreIf       "store_if"      [Addr Addr T I32] None    Disp     STORE    "little-endian store of third if fourth is not zero";
     AtomicXchg    "atomic_xchg"   [Addr Addr T]     T       Disp     RMW      "exchange; the old value. All atomics are sequentially consistent at any alignment";
     AtomicAdd     "atomic_add"    [Addr Addr T]     T       Disp     RMW      "fetch and add; the old value";
     AtomicAnd     "atomic_and"    [Addr Addr T]     T       Disp     RMW      "fetch and and; the old value";
@@ -378,8 +383,24 @@ impl Opcode {
         }
     }
 
+    /// Whether an instruction of this opcode may read flags at all: a table, for passes that ask for every instruction.
+    #[inline]
+    pub(crate) fn may_read_flags(self) -> bool {
+        const TABLE: [bool; 256] = {
+            let mut table = [false; 256];
+            let mut index = 0;
+            while index < Opcode::ALL.len() {
+                let op = Opcode::ALL[index];
+                table[op as usize] = matches!(op.imm(), ImmKind::Cc | ImmKind::Flags) || !op.reads_flags().is_empty();
+                index += 1;
+            }
+            table
+        };
+        TABLE[self as usize]
+    }
+
     /// Flags read whatever the immediate is; `Inst::reads_flags` adds what depends on it.
-    pub(crate) fn reads_flags(self) -> FlagSet {
+    pub(crate) const fn reads_flags(self) -> FlagSet {
         match self {
             Self::Adc | Self::Sbb | Self::Rcl | Self::Rcr => FlagSet::CF,
             _ => FlagSet::NONE,

@@ -3,9 +3,11 @@ use crate::errno::Errno;
 use crate::fs::FsContext;
 use crate::mm::AddressSpace;
 use crate::signal::{Actions, ThreadSignals};
-use crate::syscall::process::ExecOptions;
+use crate::syscall::exec::ExecOptions;
+use crate::syscall::thread::ThreadList;
 use crate::tls::{Ldt, Tls};
 use ir::guest::{Access, CpuState, FaultKind, GuestAddr, GuestRange};
+use std::any::Any;
 use std::sync::Arc;
 
 /// What a handler answers: the value for eax, or the error that is negated into it.
@@ -86,8 +88,9 @@ pub trait Executor: Send + Sync {
     /// Runs a guest thread on the calling host thread until it ends; the exit status of exit(2).
     ///
     /// Called on a fresh host thread, or on a fresh stack in a child that shares memory (vfork): there it may never
-    /// return, because the child execs.
-    fn run_thread(&self, request: SpawnRequest) -> i32;
+    /// return, because the child execs. So whatever the thread needs of its own (not on the stack) is to be put into
+    /// `keep`: the caller drops it when the thread is gone.
+    fn run_thread(&self, request: &mut SpawnRequest, keep: &mut Option<Box<dyn Any>>) -> i32;
 
     /// Calls `fork` while the engine's locks are held, so that the child finds them in order; gives back its result.
     /// In the child (`Ok(0)`) only the calling thread is left.
@@ -126,6 +129,8 @@ pub struct Process {
     pub actions: Arc<Actions>,
     /// LDT.
     pub ldt: Arc<Ldt>,
+    /// Its threads, as far as others must know of them.
+    pub threads: ThreadList,
     /// The engine.
     pub executor: Arc<dyn Executor>,
     /// The vDSO, if one is mapped.
@@ -134,6 +139,25 @@ pub struct Process {
     pub exec: Arc<ExecOptions>,
     /// Print every system call to stderr as strace does.
     pub strace: bool,
+}
+
+impl Process {
+    /// The process of a freshly loaded program, with the signal actions ferry was exec'd with.
+    pub fn new(mm: Arc<AddressSpace>, fs: Arc<FsContext>, executor: Arc<dyn Executor>) -> Self {
+        mm.attach_engine(Arc::clone(&executor));
+        crate::signal::host_handler::set_engine(Arc::clone(&executor));
+        Self {
+            mm,
+            fs,
+            actions: Arc::new(Actions::inherited()),
+            ldt: Arc::default(),
+            threads: ThreadList::default(),
+            executor,
+            vdso: None,
+            exec: Arc::default(),
+            strace: false,
+        }
+    }
 }
 
 impl std::fmt::Debug for Process {

@@ -20,3 +20,4 @@ pub(crate) mod sse;
 pub(crate) mod stack;
 pub(crate) mod string;
 pub(crate) mod system;
+pub(crate) mod x87;

@@ -36,12 +36,6 @@ super::section! {
     Mulps       => Full(arith::mulps);
     Mulss       => Full(arith::mulss);
     Orps        => Full(int::or);
-    Prefetchnta => Full(state::nothing);
-    Prefetcht0  => Full(state::nothing);
-    Prefetcht1  => Full(state::nothing);
-    Prefetcht2  => Full(state::nothing);
-    Prefetchw   => Full(state::nothing);
-    Sfence      => Full(state::nothing);
     Shufps      => Full(shuffle::shufps);
     Sqrtps      => Full(arith::sqrtps);
     Sqrtss      => Full(arith::sqrtss);
@@ -57,7 +51,6 @@ super::section! {
     Addsd       => Full(arith::addsd);
     Andnpd      => Full(int::andn);
     Andpd       => Full(int::and);
-    Clflush     => Full(state::clflush);
     Cmppd       => Full(compare::cmppd);
     Comisd      => Full(compare::comisd);
     Cvtdq2pd    => Full(convert::cvtdq2pd);
@@ -78,10 +71,8 @@ super::section! {
     Cvttsd2si   => Full(convert::cvttsd2si);
     Divpd       => Full(arith::divpd);
     Divsd       => Full(arith::divsd);
-    Lfence      => Full(state::nothing);
     Maxpd       => Full(arith::maxpd);
     Maxsd       => Full(arith::maxsd);
-    Mfence      => Full(state::mfence);
     Minpd       => Full(arith::minpd);
     Minsd       => Full(arith::minsd);
     Movapd      => Full(mov::aligned);

@@ -102,6 +102,7 @@ helpers! {
     X87FldConst  "x87_fld_const" x87::fld_const,                   "push constant a0 (order of D9 E8..EE)";
     X87FldSt     "x87_fld_st"    x87::fld_st,                      "push ST(a0)";
     X87FstSt     "x87_fst_st"    x87::fst_st,                      "ST(a0) := ST(0), a1 pops";
+    X87FstpNce   "x87_fstp_nce"  x87::fstpnce,                     "ST(a0) := ST(0) unless that is empty, pop; no stack fault";
     X87Xch       "x87_xch"       x87::fxch,                        "exchange ST(0) and ST(a0)";
     X87Cmov      "x87_cmov"      x87::fcmov,                       "ST(0) := ST(a0) if a1";
     X87ToF32     "x87_to_f32"    x87::to_single,                   "ST(0) as f32 bits; store if pending ok, then x87_commit";
@@ -118,6 +119,8 @@ helpers! {
     X87SetFxEnv  "x87_set_fx"    x87::set_fx_env,                  "control, status, abridged tag word := a0, a1, a2";
     X87MaskAll   "x87_mask_all"  x87::mask_all,                    "mask every exception";
     X87GetSt     "x87_get_st"    x87::get_st,                      "ST(a0), 80 bits zero-extended (V128)";
+    X87StLow     "x87_st_low"    x87::st_low,                      "significand of ST(a0)";
+    X87StHigh    "x87_st_high"   x87::st_high,                     "sign and exponent of ST(a0)";
     X87SetSt     "x87_set_st"    x87::set_st,                      "ST(a0) := significand a1, sign and exponent a2; tag unchanged";
     X87Xam       "x87_xam"       x87::xam,                         "FXAM";
     X87Free      "x87_free"      x87::free,                        "tag ST(a0) empty, a1 pops";

@@ -4,10 +4,11 @@
 //! - [`syscall_interruptible`]: for every call that may sleep. A signal for the guest that arrives at any moment before
 //!   the kernel is entered makes it answer ERESTARTSYS instead of sleeping ([`door`]); none is ever lost.
 //! - [`compat`]: the second way in, 32-bit system calls of a 64-bit task.
-//! - [`copy`]: copies to and from guest memory that fault instead of crashing.
+//! - [`call`]: arguments of host calls. [`copy`]: copies to and from guest memory that fault instead of crashing.
 //! - [`thread`]: what a host signal handler knows about the thread it interrupts; [`clone`]: children that share memory.
 use crate::errno::Errno;
 
+pub mod call;
 pub mod clone;
 pub mod compat;
 pub mod copy;

@@ -66,6 +66,16 @@ pub extern "C" fn get_st(s: &mut CpuState, i: u64, _: u64, _: u64, _: u64) -> u6
     0
 }
 
+/// The significand of ST(i).
+pub extern "C" fn st_low(s: &mut CpuState, i: u64, _: u64, _: u64, _: u64) -> u64 {
+    read(s, i).mantissa
+}
+
+/// Sign and exponent of ST(i).
+pub extern "C" fn st_high(s: &mut CpuState, i: u64, _: u64, _: u64, _: u64) -> u64 {
+    u64::from(read(s, i).sign_exponent)
+}
+
 /// ST(i) := the low 80 bits of an operand in two parts; its tag stays.
 pub extern "C" fn set_st(s: &mut CpuState, i: u64, mantissa: u64, sign_exponent: u64, _: u64) -> u64 {
     let p = physical(s, i);
@@ -83,6 +93,7 @@ pub extern "C" fn xam(s: &mut CpuState, _: u64, _: u64, _: u64, _: u64) -> u64 {
 
 /// FFREE ST(i), then `n` pops (FFREEP).
 pub extern "C" fn free(s: &mut CpuState, i: u64, n: u64, _: u64, _: u64) -> u64 {
+    s.fsw &= !C1;
     s.ftw &= !(1 << physical(s, i));
     pops(s, n);
     0
