@@ -17,13 +17,20 @@ mod mem;
 mod muldiv;
 mod shift;
 mod vector;
+mod vector_convert;
+mod vector_fp;
+mod vector_int;
+mod vector_move;
+mod vector_nan;
+mod vector_pack;
+mod vector_shuffle;
 
 use super::abi;
 use super::allocation::{Allocation, Loc, When};
 use super::asm::{a64, Asm, Label};
 use super::compiled::{EntryPoint, LinkSite, PcEntry, Reloc};
 use super::imm::{mov32, MovWide};
-use super::regalloc::operand::{operand, Operand};
+use super::regalloc::operand::{operand, zero_vector, Operand};
 use super::Options;
 use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
 
@@ -377,7 +384,6 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Fence => a64!(cx; dmb ish),
         TrapIf => branch::trap_if(cx, inst),
         Helper => call::helper(cx, inst),
-        #[allow(unreachable_patterns, reason = "vector rows come after the integer ones")]
         _ => vector::emit(cx, inst),
     }
 }
