@@ -1,0 +1,13 @@
+#!/bin/bash
+# Everything that is tested, in the order that fails fastest. The README's `make test`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=aarch64-unknown-linux-musl
+echo "== unit tests on this host"
+cargo test --quiet -p ir -p frontend -p backend-a64 -p linux-abi -p loader
+echo "== the backend on AArch64"
+cargo test --quiet -p backend-a64 --target $target
+echo "== recorded instructions, file tests"
+cargo test --quiet -p tests --test filetests
+echo "== demo programs"
+cargo run --quiet -p tests --bin demo -- --tested
