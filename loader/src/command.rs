@@ -50,7 +50,7 @@ fn dispatch(cli: Cli) -> Result<i32> {
 
 #[cfg(target_arch = "aarch64")]
 fn run_program(options: RunArgs, path: std::path::PathBuf, argv: Vec<OsString>) -> Result<i32> {
-    crate::run::run(crate::run::Start { path, argv, options })
+    match crate::run::run(crate::run::Start { path, argv, options })? {}
 }
 
 #[cfg(not(target_arch = "aarch64"))]

@@ -13,7 +13,9 @@ use ir::guest::{CpuState, Gpr, GuestRange};
 use ir::GuestAddr;
 use linux_abi::fs::{Follow, FsContext, Program};
 use linux_abi::mm::{AddressSpace, Prot};
-use linux_abi::{host, Executor, ExecOptions, Process, SpawnRequest, Thread, VdsoSymbols};
+use linux_abi::signal::host_handler;
+use linux_abi::{host, ExecOptions, Executor, Process, SpawnRequest, Thread, VdsoSymbols};
+use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -30,11 +32,12 @@ pub struct Start {
     pub options: RunArgs,
 }
 
-/// Starts the program on this thread; its exit status, when its last thread ends by exit(2).
-pub fn run(start: Start) -> Result<i32> {
+/// Starts the program on this thread, which becomes the guest's first.
+pub fn run(start: Start) -> Result<Infallible> {
     let options = &start.options;
     let rootfs = |dir: &PathBuf| format!("--rootfs {}: not a directory that can be read", dir.display());
-    let fs = FsContext::new(options.rootfs.clone()).with_context(|| options.rootfs.as_ref().map(rootfs).unwrap_or_default())?;
+    let fs = FsContext::new(options.rootfs.clone())
+        .with_context(|| options.rootfs.as_ref().map(rootfs).unwrap_or_default())?;
     let mm = Arc::new(AddressSpace::new());
     let program = find_program(&fs, &start)?;
     let image = Image::map(&mm, &fs, &program)?;
@@ -52,13 +55,16 @@ pub fn run(start: Start) -> Result<i32> {
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&EngineOptions::default(), Box::new(translator), watch)?;
     let machine = Arc::new(Machine::new(engine, image.vdso));
-    let executor: Arc<dyn Executor> = machine.clone();
-    mm.attach_engine(Arc::clone(&executor));
-    let process = Process::start(mm, fs, executor, image.vdso_symbols(), exec_options(options)?, options.strace);
+    let mut process = Process::new(mm, Arc::new(fs), machine.clone());
+    process.vdso = Some(image.vdso_symbols());
+    process.exec = Arc::new(exec_options(options)?);
+    process.strace = options.strace;
+    let process = Arc::new(process);
     let mut thread = Thread::first();
+    host_handler::install_faults();
     thread.enter();
-    let status = machine.run_thread(SpawnRequest { process, thread, state });
-    Ok(status)
+    let status = machine.run_thread(SpawnRequest { process: Arc::clone(&process), thread, state });
+    process.exit_first_thread(status)
 }
 
 /// The program file, scripts replaced by their interpreters.
@@ -117,9 +123,8 @@ fn c_string(text: impl AsRef<OsStr>) -> CString {
 /// ferry's environment with `--env` applied: a later setting replaces an earlier one.
 fn environment(changes: &[OsString]) -> Vec<CString> {
     let name = |entry: &[u8]| entry.split(|&b| b == b'=').next().unwrap_or_default().to_vec();
-    let mut env: Vec<Vec<u8>> = std::env::vars_os()
-        .map(|(key, value)| [key.into_vec(), value.into_vec()].join(&b'='))
-        .collect();
+    let mut env: Vec<Vec<u8>> =
+        std::env::vars_os().map(|(key, value)| [key.into_vec(), value.into_vec()].join(&b'=')).collect();
     for change in changes {
         let change = change.as_bytes();
         env.retain(|entry| name(entry) != name(change));
@@ -153,12 +158,14 @@ impl Image {
         mm.set_read_implies_exec(program.plan.exec_stack);
         let execute = if program.plan.exec_stack { libc::PROT_EXEC } else { 0 };
         let prot = Prot((libc::PROT_READ | libc::PROT_WRITE | execute) as u32);
-        let stack = mm.map_stack(prot).map_err(|errno| std::io::Error::from_raw_os_error(errno.0)).context("the stack")?;
+        let stack =
+            mm.map_stack(prot).map_err(|errno| std::io::Error::from_raw_os_error(errno.0)).context("the stack")?;
         let interpreter = match &program.plan.interp {
             Some(interp) => Some(Self::map_interpreter(mm, fs, found, interp)?),
             None => None,
         };
-        let vdso = load::map_vdso(mm).map_err(|errno| std::io::Error::from_raw_os_error(errno.0)).context("the vDSO")?;
+        let vdso =
+            load::map_vdso(mm).map_err(|errno| std::io::Error::from_raw_os_error(errno.0)).context("the vDSO")?;
         mm.set_brk_start(program.end());
         Ok(Self { program, interpreter, vdso, stack_top: GuestAddr(stack.end()) })
     }
@@ -187,8 +194,8 @@ fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: &Fou
     if stack::size(args) > 16 << 20 {
         return Err(LoadError::TooLong.into());
     }
-    let ids = [libc::AT_UID, libc::AT_EUID, libc::AT_GID, libc::AT_EGID].map(|kind| host::auxval(kind) as u32);
-    let secure = host::auxval(libc::AT_SECURE) != 0;
+    let ids = [libc::AT_UID, libc::AT_EUID, libc::AT_GID, libc::AT_EGID].map(|kind| host::startup::auxval(kind) as u32);
+    let secure = host::startup::auxval(libc::AT_SECURE) != 0;
     let base = image.interpreter.as_ref().map_or(0, |mapped| mapped.bias);
     let vdso = (image.vdso.plus(vdso::VSYSCALL).0, image.vdso.0);
     let aux = AuxInfo::new(&image.program.plan, image.program.bias, base, vdso, ids, secure);

@@ -6,3 +6,4 @@ pub mod filetest;
 pub mod guest;
 pub mod programs;
 pub mod vectors;
+pub mod x87;

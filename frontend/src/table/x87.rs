@@ -30,7 +30,7 @@ super::section! {
     Fldz      => Full(load_store::fld_constant);
     Fst       => Full(load_store::fst);
     Fstp      => Full(load_store::fstp);
-    Fstpnce   => Full(load_store::fstp);
+    Fstpnce   => Full(load_store::fstpnce);
     Fxch      => Full(load_store::fxch);
     // Arithmetic
     Fabs      => Full(arith::fabs);

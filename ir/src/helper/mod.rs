@@ -102,6 +102,7 @@ helpers! {
     X87FldConst  "x87_fld_const" x87::fld_const,                   "push constant a0 (order of D9 E8..EE)";
     X87FldSt     "x87_fld_st"    x87::fld_st,                      "push ST(a0)";
     X87FstSt     "x87_fst_st"    x87::fst_st,                      "ST(a0) := ST(0), a1 pops";
+    X87FstpNce   "x87_fstp_nce"  x87::fstpnce,                     "ST(a0) := ST(0) unless that is empty, pop; no stack fault";
     X87Xch       "x87_xch"       x87::fxch,                        "exchange ST(0) and ST(a0)";
     X87Cmov      "x87_cmov"      x87::fcmov,                       "ST(0) := ST(a0) if a1";
     X87ToF32     "x87_to_f32"    x87::to_single,                   "ST(0) as f32 bits; store if pending ok, then x87_commit";

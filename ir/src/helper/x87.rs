@@ -103,7 +103,8 @@ fn push_with(s: &mut CpuState, value: impl FnOnce(&mut Env) -> F80) -> u64 {
     let mut e = env(s);
     let v = value(&mut e);
     report(s, &e, C1);
-    if !e.blocked() {
+    // An unmasked DE, which only a denormal f32 or f64 raises here, does not keep the number from being loaded.
+    if e.flags & !e.cw & IE == 0 {
         push(s, v);
     }
     0

@@ -25,7 +25,7 @@ impl Executor for Notes {
         self.ordered.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn run_thread(&self, _: SpawnRequest) -> i32 {
+    fn run_thread(&self, _: &mut SpawnRequest, _: &mut Option<Box<dyn std::any::Any>>) -> i32 {
         0
     }
 

@@ -146,7 +146,7 @@ pub fn push(
     })?;
     let sc = context(signals, state, delivery, place.fsave);
     let mut bytes = match rt {
-        true => rt_frame(vdso, signals, state, delivery, sc, place.frame).as_bytes().to_vec(),
+        true => rt_frame(vdso, signals, delivery, sc, place.frame).as_bytes().to_vec(),
         false => old_frame(vdso, delivery, sc, place.frame).as_bytes().to_vec(),
     };
     bytes.resize((place.fsave - place.frame) as usize, 0);
@@ -156,7 +156,7 @@ pub fn push(
     mm.store(GuestAddr(place.frame), &bytes)?;
     enter(state, delivery, place.frame, rt);
     if rt && signals.altstack.flags & super::pending::SS_AUTODISARM != 0 {
-        signals.altstack = super::pending::AltStack::default();
+        signals.altstack = super::pending::AltStack::disarmed();
     }
     Ok(())
 }
@@ -242,7 +242,6 @@ fn old_frame(vdso: Option<VdsoSymbols>, delivery: &Delivery, sc: SigContext, at:
 fn rt_frame(
     vdso: Option<VdsoSymbols>,
     signals: &ThreadSignals,
-    state: &CpuState,
     delivery: &Delivery,
     mcontext: SigContext,
     at: u32,
@@ -250,11 +249,11 @@ fn rt_frame(
     let offset = |n: usize| at + n as u32;
     let retcode = offset(std::mem::offset_of!(RtSigFrame, retcode));
     let alt = signals.altstack;
-    let auto = alt.flags & super::pending::SS_AUTODISARM;
     let uc = Ucontext {
         flags: 0,
         link: 0,
-        stack: [alt.sp.0, alt.state(state.get(Gpr::Esp)) | auto, alt.size],
+        // The flags as they were set, not whether the stack is in use.
+        stack: [alt.sp.0, alt.flags, alt.size],
         mcontext,
         sigmask: [delivery.old_mask as u32, (delivery.old_mask >> 32) as u32],
     };

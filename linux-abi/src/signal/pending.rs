@@ -1,6 +1,7 @@
 //! A thread's side of signals: mask, alternate stack, the signal in hand.
 use super::host_handler::{self, HandlerStack};
 use super::{info::SigInfo, info::SigInfo64, UNCATCHABLE};
+use crate::context::Cx;
 use crate::errno::Errno;
 use crate::host::thread::{self, HostThread};
 use ir::guest::GuestAddr;
@@ -16,7 +17,7 @@ pub const SS_AUTODISARM: u32 = 1 << 31;
 const MINSIGSTKSZ: u32 = 2048;
 
 /// sigaltstack(2): where handlers with SA_ONSTACK run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AltStack {
     /// Lowest address.
     pub sp: GuestAddr,
@@ -26,13 +27,12 @@ pub struct AltStack {
     pub size: u32,
 }
 
-impl Default for AltStack {
-    fn default() -> Self {
-        Self { sp: GuestAddr(0), flags: SS_DISABLE, size: 0 }
-    }
-}
-
 impl AltStack {
+    /// None, after SS_AUTODISARM or clone(2).
+    pub fn disarmed() -> Self {
+        Self { flags: SS_DISABLE, ..Self::default() }
+    }
+
     /// Whether `esp` is on it.
     pub fn holds(&self, esp: u32) -> bool {
         // An auto-disarmed stack is never "in use": the handler may switch away from it.
@@ -99,7 +99,7 @@ impl ThreadSignals {
     /// The signals of a new thread or process of this one: same mask; nothing in hand; the alternate stack as clone(2) has
     /// it (kept unless memory is shared without vfork).
     pub fn child(&self, keep_altstack: bool) -> Self {
-        let altstack = if keep_altstack { self.altstack } else { AltStack::default() };
+        let altstack = if keep_altstack { self.altstack } else { AltStack::disarmed() };
         Self { mask: self.mask, altstack, last_fault: self.last_fault, ..Self::default() }
     }
 
@@ -136,6 +136,27 @@ impl ThreadSignals {
             self.host_mask = self.mask;
             host_handler::set_host_mask(self.mask);
         }
+    }
+
+    /// The host's mask is no longer what it was set to: [`Self::sync_host_mask`] sets it again.
+    pub(crate) fn mask_was_changed(&mut self) {
+        // No guest mask has SIGKILL.
+        self.host_mask = u64::MAX;
+    }
+
+    /// The thread runs again on a host thread that a child has borrowed meanwhile (vfork).
+    pub(crate) fn become_current(&mut self) {
+        thread::set_current(&*self.host);
+        self.mask_was_changed();
+    }
+
+    /// In a copied process: the signals of the child, on the host thread and record of the parent's copy.
+    pub(crate) fn become_copy(&mut self, child: Self) {
+        let host = std::mem::take(&mut self.host);
+        let stack = self.stack.take();
+        // The parent's record had no signal in hand, so neither has its copy.
+        *self = Self { host, stack, ..child };
+        self.become_current();
     }
 
     /// A signal in hand that the mask lets through. One that it does not goes back to the kernel.
@@ -197,21 +218,38 @@ impl ThreadSignals {
         Some(SigInfo::from_host(&SigInfo64::new(info)))
     }
 
+    /// Gives every signal in hand back to the kernel, where it stays pending: an exec'd program inherits it.
+    pub(crate) fn give_back(&mut self) {
+        host_handler::set_exact_mask(u64::MAX);
+        while let Some(info) = self.host.take(|_| true) {
+            SigInfo64::new(info).send_back();
+        }
+        self.mask_was_changed();
+    }
+
     /// Whether a signal could be delivered now: a call that must not start in between (fork) is restarted.
     pub fn in_hand(&self) -> bool {
         thread::signal_in_hand()
     }
+}
 
-    /// Calls `wait`, a sleep of the host's that takes a mask of its own, with `mask` for its duration (ppoll, sigsuspend,
-    /// ...). The closure gets the mask for the host. If the sleep was interrupted, the mask stays until delivery.
-    pub fn waiting<T>(&mut self, mask: u64, wait: impl FnOnce(u64) -> Result<T, Errno>) -> Result<T, Errno> {
-        let before = self.mask;
-        self.set_mask(mask);
-        // What is in hand now was let through by the old mask; the door stops the sleep for it, which is harmless.
-        let result = wait(host_handler::host_mask(self.mask));
+impl Cx<'_> {
+    /// Calls `wait`, a sleep of the host's that takes a mask of its own (ppoll, sigsuspend, ...), with the guest's mask
+    /// being `mask` for its duration; `None` leaves it alone. The closure gets the mask for the host. If the sleep was
+    /// interrupted the mask stays until a signal is delivered, as the kernel has it (set_user_sigmask()).
+    pub fn waiting<T>(
+        &mut self,
+        mask: Option<u64>,
+        wait: impl FnOnce(&mut Self, Option<u64>) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        let Some(mask) = mask else { return wait(self, None) };
+        let before = self.thread.signals.mask;
+        self.thread.signals.set_mask(mask);
+        let host_mask = host_handler::host_mask(self.thread.signals.mask);
+        let result = wait(self, Some(host_mask));
         match result {
-            Err(Errno(libc::EINTR | 512..=516)) => self.saved_mask = Some(before),
-            _ => self.set_mask(before),
+            Err(Errno(libc::EINTR | 512..=516)) => self.thread.signals.saved_mask = Some(before),
+            _ => self.thread.signals.set_mask(before),
         }
         result
     }

@@ -149,9 +149,9 @@ impl<'a> EmitCx<'a> {
         self.block.insn_addr(self.inst())
     }
 
-    /// Guest flags live after the current instruction.
+    /// Guest flags live after the current position (an instruction that sank runs among later flags).
     pub(crate) fn live(&self) -> FlagSet {
-        self.alloc.slots[self.value].live
+        self.alloc.slots[self.pos].live
     }
 
     /// Puts a 32-bit constant into a register.
@@ -379,6 +379,7 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Bswap | Clz | Ctz | Popcnt => int::count(cx, inst),
         Load | LoadSx => mem::load(cx, inst),
         Store => mem::store(cx, inst),
+        StoreIf => mem::store_if(cx, inst),
         AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => atomic::rmw(cx, inst),
         Fence => a64!(cx; dmb ish),
         TrapIf => branch::trap_if(cx, inst),

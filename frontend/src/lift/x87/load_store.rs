@@ -79,6 +79,12 @@ pub(crate) fn fstp(cx: &mut LiftCx) {
     store_real(cx, 1);
 }
 
+/// FSTPNCE, an undocumented relative of FSTP.
+pub(crate) fn fstpnce(cx: &mut LiftCx) {
+    let i = st(cx, 0).unwrap_or(1);
+    simple(cx, Helper::X87FstpNce, &[i]);
+}
+
 fn store_real(cx: &mut LiftCx, pops: u32) {
     if let Some(i) = st(cx, 0) {
         return simple(cx, Helper::X87FstSt, &[i, pops]);

@@ -175,7 +175,8 @@ pub extern "C" fn comi(s: &mut CpuState, i: u64, n: u64, quiet: u64, _: u64) -> 
     }
     let image = compare::to_eflags(e.flags);
     e.flags &= !compare::CONDITION;
-    report(s, &e, C1);
+    // C1 is cleared by a stack fault only.
+    report(s, &e, if e.flags & SF != 0 { C1 } else { 0 });
     if !e.blocked() {
         pops(s, n);
     }
@@ -214,31 +215,38 @@ pub extern "C" fn abs(s: &mut CpuState, _: u64, _: u64, _: u64, _: u64) -> u64 {
     unary(s, |a, _| a.abs())
 }
 
-/// Two operands: ST(0) := f(ST(0), ST(1)).
-#[inline]
-fn binary(s: &mut CpuState, defined: u16, f: impl FnOnce(F80, F80, &mut Env) -> F80) -> u64 {
+/// FSCALE.
+pub extern "C" fn scale(s: &mut CpuState, _: u64, _: u64, _: u64, _: u64) -> u64 {
+    if is_empty(s, 0) || is_empty(s, 1) {
+        return underflow(s, 0, 0);
+    }
+    let mut e = env(s);
+    let value = manip::scale(read(s, 0), read(s, 1), &mut e);
+    finish(s, 0, value, &e, C1);
+    0
+}
+
+/// FPREM, FPREM1. C0 and C3 stay when no quotient was found.
+fn remainder(s: &mut CpuState, f: impl FnOnce(F80, F80, &mut Env) -> F80) -> u64 {
+    s.fsw &= !(C1 | C2);
     if is_empty(s, 0) || is_empty(s, 1) {
         return underflow(s, 0, 0);
     }
     let mut e = env(s);
     let value = f(read(s, 0), read(s, 1), &mut e);
-    finish(s, 0, value, &e, defined);
+    let quotient = e.flags & IE == 0 && !e.blocked() && !value.class().is_nan();
+    finish(s, 0, value, &e, if quotient { C0 | C1 | C2 | C3 } else { C1 | C2 });
     0
-}
-
-/// FSCALE.
-pub extern "C" fn scale(s: &mut CpuState, _: u64, _: u64, _: u64, _: u64) -> u64 {
-    binary(s, C1, manip::scale)
 }
 
 /// FPREM.
 pub extern "C" fn prem(s: &mut CpuState, _: u64, _: u64, _: u64, _: u64) -> u64 {
-    binary(s, C0 | C1 | C2 | C3, rem::prem)
+    remainder(s, rem::prem)
 }
 
 /// FPREM1.
 pub extern "C" fn prem1(s: &mut CpuState, _: u64, _: u64, _: u64, _: u64) -> u64 {
-    binary(s, C0 | C1 | C2 | C3, rem::prem1)
+    remainder(s, rem::prem1)
 }
 
 /// FXTRACT: the exponent replaces ST(0), the significand is pushed.

@@ -93,6 +93,7 @@ pub extern "C" fn xam(s: &mut CpuState, _: u64, _: u64, _: u64, _: u64) -> u64 {
 
 /// FFREE ST(i), then `n` pops (FFREEP).
 pub extern "C" fn free(s: &mut CpuState, i: u64, n: u64, _: u64, _: u64) -> u64 {
+    s.fsw &= !C1;
     s.ftw &= !(1 << physical(s, i));
     pops(s, n);
     0

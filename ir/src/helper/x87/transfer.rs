@@ -141,6 +141,17 @@ pub extern "C" fn fst_st(s: &mut CpuState, i: u64, n: u64, _: u64, _: u64) -> u6
     0
 }
 
+/// FSTPNCE ST(i): a copy and pop to which empty registers are no error; an empty ST(0) is not copied.
+pub extern "C" fn fstpnce(s: &mut CpuState, i: u64, _: u64, _: u64, _: u64) -> u64 {
+    s.fsw &= !C1;
+    if !is_empty(s, 0) {
+        let value = read(s, 0);
+        write(s, i, value);
+    }
+    pop(s);
+    0
+}
+
 /// FXCH ST(i).
 pub extern "C" fn fxch(s: &mut CpuState, i: u64, _: u64, _: u64, _: u64) -> u64 {
     let fault = is_empty(s, 0) || is_empty(s, i);
@@ -164,7 +175,6 @@ pub extern "C" fn fcmov(s: &mut CpuState, i: u64, cond: u64, _: u64, _: u64) -> 
         }
         return 0;
     }
-    s.fsw &= !C1;
     if cond as u8 != 0 {
         let value = read(s, i);
         write(s, 0, value);
