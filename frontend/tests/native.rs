@@ -257,3 +257,14 @@ fn regions_do_what_the_cpu_does() {
 fn single_instructions_do_what_the_cpu_does() {
     check_all(|mem, entry| frontend::lift_single(mem, entry).unwrap_or_else(|_| Region::new(entry)));
 }
+
+#[test]
+fn optimised_regions_do_what_the_cpu_does() {
+    check_all(|mem, entry| {
+        let mut region = lift(mem, entry);
+        if !region.blocks.is_empty() {
+            ir::opt::optimize(&mut region);
+        }
+        region
+    });
+}
