@@ -72,15 +72,16 @@ pub struct LiftCx {
 }
 
 impl LiftCx {
-    /// A context with no block begun; `begin_block` comes next.
-    pub fn new() -> Self {
-        Self { ir: Builder::new(GuestAddr(0)), insn: Instruction::default(), blocks: Vec::new(), ended: true }
+    /// A context with no block begun, for about so many; `begin_block` comes next.
+    pub fn new(blocks: usize) -> Self {
+        let blocks = Vec::with_capacity(blocks);
+        Self { ir: Builder::new(GuestAddr(0)), insn: Instruction::default(), blocks, ended: true }
     }
 
-    /// Begins a block that starts at `start`; the block before it has ended.
-    pub fn begin_block(&mut self, start: GuestAddr) {
+    /// Begins a block of about `insns` instructions that starts at `start`; the block before it has ended.
+    pub fn begin_block(&mut self, start: GuestAddr, insns: usize) {
         debug_assert!(self.ended);
-        self.ir = Builder::new(start);
+        self.ir = Builder::with_capacity(start, insns);
         self.ended = false;
     }
 
@@ -134,7 +135,7 @@ impl LiftCx {
     /// Ends the block and begins another one of the same instruction.
     pub fn split(&mut self, term: Terminator) {
         self.end(term);
-        self.begin_block(self.addr());
+        self.begin_block(self.addr(), 1);
         self.mark();
     }
 
@@ -346,12 +347,6 @@ impl LiftCx {
     pub fn is_zero(&mut self, value: Value) -> Value {
         let zeros = self.ir.unary(ir::Opcode::Clz, value);
         self.ir.extract(zeros, 5, 1)
-    }
-}
-
-impl Default for LiftCx {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

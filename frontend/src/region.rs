@@ -68,8 +68,8 @@ pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftE
 
 /// Lifts the runs in emission order and resolves the jumps between them.
 fn build(plan: Plan) -> Vec<Block> {
-    let mut cx = LiftCx::new();
-    let mut starts: Vec<(GuestAddr, BlockId)> = Vec::new();
+    let mut cx = LiftCx::new(plan.blocks());
+    let mut starts: Vec<(GuestAddr, BlockId)> = Vec::with_capacity(plan.blocks());
     let mut entries: Vec<BlockId> = vec![BlockId(0)];
     for run in plan.runs() {
         lift_run(&mut cx, &plan, run, &mut starts, &mut entries);
@@ -104,7 +104,8 @@ fn lift_run(
     starts: &mut Vec<(GuestAddr, BlockId)>,
     entries: &mut Vec<BlockId>,
 ) {
-    for step in plan.steps(run) {
+    let steps = plan.steps(run);
+    for (at, step) in steps.iter().enumerate() {
         let addr = GuestAddr(step.insn.ip32());
         if step.leader {
             if !cx.ended() {
@@ -114,7 +115,8 @@ fn lift_run(
             if step.entry {
                 entries.push(cx.block_id());
             }
-            cx.begin_block(addr);
+            let insns = steps[at + 1..].iter().take_while(|step| !step.leader).count() + 1;
+            cx.begin_block(addr, insns);
         }
         // After an instruction that turned out to leave for good, nothing is reached up to the next leader.
         if !cx.ended() {

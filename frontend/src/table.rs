@@ -1,8 +1,10 @@
 //! Mnemonic to lift function, with the support level as a value. `ferry insns` prints it, the region finder and the
 //! lifter read it, a test holds it against what iced-x86 can decode.
 use crate::lifter::LiftCx;
+use absent::ABSENT;
 use iced_x86::Mnemonic;
 
+mod absent;
 mod integer;
 mod mmx;
 mod sse;
@@ -70,9 +72,11 @@ pub fn support(mnemonic: Mnemonic) -> Support {
     TABLE[mnemonic as usize]
 }
 
-/// Every mnemonic that can be encoded in 32-bit mode, in iced's (alphabetical) order, with its support.
+/// Every mnemonic that can be encoded in 32-bit mode, in alphabetical order, with its support.
 pub fn rows() -> impl Iterator<Item = (Mnemonic, Support)> {
-    Mnemonic::values().filter(|m| encodable(*m)).map(|m| (m, support(m)))
+    let mut rows: Vec<_> = Mnemonic::values().filter(|m| !ABSENT.contains(m)).map(|m| (m, support(m))).collect();
+    rows.sort_by_cached_key(|(mnemonic, _)| name(*mnemonic));
+    rows.into_iter()
 }
 
 /// The name as assemblers write it.
@@ -80,7 +84,26 @@ pub fn name(mnemonic: Mnemonic) -> String {
     format!("{mnemonic:?}").to_lowercase()
 }
 
-/// Whether 32-bit mode has the mnemonic at all.
-fn encodable(mnemonic: Mnemonic) -> bool {
-    mnemonic != Mnemonic::INVALID
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mnemonic_has_a_place() {
+        assert_eq!(Mnemonic::values().len(), MNEMONICS);
+        assert_eq!(rows().count() + ABSENT.len(), MNEMONICS);
+        let supported = Mnemonic::values().filter(|m| support(*m).lift().is_some());
+        for mnemonic in supported {
+            assert!(!ABSENT.contains(&mnemonic), "{mnemonic:?} has a row and is said not to exist");
+        }
+    }
+
+    #[test]
+    fn partial_rows_say_what_is_missing() {
+        for (mnemonic, support) in rows() {
+            if let Support::Partial(_, note) = support {
+                assert!(note.len() > 10, "{mnemonic:?}");
+            }
+        }
+    }
 }

@@ -143,7 +143,7 @@ fn signal(outcome: Outcome) -> (u32, u32) {
     match outcome {
         Outcome::Trap(Trap::Yield) | Outcome::Left => (0, 0),
         Outcome::Trap(Trap::DivideError) => (8, 0),
-        Outcome::Trap(Trap::Undefined) => (4, 0),
+        Outcome::Trap(Trap::Undefined | Trap::Unimplemented) => (4, 0),
         Outcome::Trap(Trap::Breakpoint | Trap::Debug) => (5, 0),
         Outcome::Trap(Trap::GeneralProtection | Trap::Overflow | Trap::BoundRange) => (11, 0),
         Outcome::Fault(fault) => (11, fault.addr.0),
@@ -232,8 +232,14 @@ fn check(line: &str, lift: Lift) -> Vec<String> {
     wrong
 }
 
+/// Lines that are meant to differ.
+fn explained(line: &str) -> bool {
+    // ICEBP is a trap (SDM vol. 3, 6.4.4); the virtual machine of the recording reported it as a fault.
+    line.ends_with(" .byte 0xf1")
+}
+
 fn check_all(lift: Lift) {
-    let lines = include_str!("native/integer.txt").lines().filter(|line| !line.starts_with('#'));
+    let lines = include_str!("native/integer.txt").lines().filter(|line| !line.starts_with('#') && !explained(line));
     let wrong: Vec<String> = lines.flat_map(|line| check(line, lift)).collect();
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -250,4 +256,15 @@ fn regions_do_what_the_cpu_does() {
 #[test]
 fn single_instructions_do_what_the_cpu_does() {
     check_all(|mem, entry| frontend::lift_single(mem, entry).unwrap_or_else(|_| Region::new(entry)));
+}
+
+#[test]
+fn optimised_regions_do_what_the_cpu_does() {
+    check_all(|mem, entry| {
+        let mut region = lift(mem, entry);
+        if !region.blocks.is_empty() {
+            ir::opt::optimize(&mut region);
+        }
+        region
+    });
 }

@@ -220,7 +220,9 @@ fn what_is_touched_is_what_iced_says() {
     let mut seen: BTreeSet<Mnemonic> = BTreeSet::new();
     let mut wrong: BTreeMap<(Mnemonic, String), String> = BTreeMap::new();
     let mut codes: BTreeSet<Code> = BTreeSet::new();
+    let present: BTreeSet<Mnemonic> = frontend::table::rows().map(|(mnemonic, _)| mnemonic).collect();
     encodings(|bytes, insn| {
+        assert!(present.contains(&insn.mnemonic()), "{:?} is said not to exist", insn.mnemonic());
         if !is_integer(insn) || frontend::table::support(insn.mnemonic()).lift().is_none() {
             return;
         }

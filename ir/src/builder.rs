@@ -46,6 +46,15 @@ impl Builder {
         Self { block: Block { start, entry: false, insns: Vec::new(), insts: Vec::new(), term } }
     }
 
+    /// The same with room for so many guest instructions and what they usually become: most of what a growing block
+    /// costs is growing.
+    pub fn with_capacity(start: GuestAddr, insns: usize) -> Self {
+        let mut builder = Self::new(start);
+        builder.block.insns.reserve_exact(insns);
+        builder.block.insts.reserve_exact(4 * insns + 8);
+        builder
+    }
+
     /// Begins a guest instruction; what is built next belongs to it.
     pub fn begin_insn(&mut self, addr: GuestAddr, len: u8) {
         self.block.insns.push(InsnMark { addr, len });

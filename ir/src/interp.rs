@@ -7,7 +7,7 @@
 //!
 //! [`alu`] holds the integer semantics as pure functions.
 pub mod alu;
-mod float;
+pub(crate) mod float;
 mod shift;
 mod state;
 pub mod vector;

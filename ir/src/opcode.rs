@@ -330,8 +330,6 @@ opcodes! {
     FAddSub       "fadd_sub"      [V128 V128]       V128    None     FP       "difference in even lanes, sum in odd ones (ADDSUBPS)";
     FAddPair      "fadd_pair"     [V128 V128]       V128    None     FP       "sums of neighbouring lanes, first's then second's (HADDPS)";
     FSubPair      "fsub_pair"     [V128 V128]       V128    None     FP       "even minus odd lane, first's then second's (HSUBPS)";
-    FRecip        "frecip"        [V128 V128]       V128    None     PURE     "approximate reciprocal of second (RCPPS); packed lanes ignore first";
-    FRsqrt        "frsqrt"        [V128 V128]       V128    None     PURE     "approximate reciprocal square root of second (RSQRTPS)";
     FCmp          "fcmp"          [V128 V128]       V128    Control  FP       "all ones where predicate imm (0..=7 as in CMPPS) holds, else zero";
     FComi         "fcomi"         [V128 V128]       None    Control  FP       "compare lane 0 into ZF PF CF, clear OF SF AF; imm 1: a quiet NaN is invalid too (COMISS)";
     FRound        "fround"        [V128 V128]       V128    Control  FP       "second rounded to integral, imm as in ROUNDPS; packed lanes ignore first";

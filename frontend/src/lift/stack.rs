@@ -44,14 +44,11 @@ pub(crate) fn push(cx: &mut LiftCx) {
     push_value(cx, value);
 }
 
-/// A segment register is stored as 16 bits whatever the operand size; the slot's upper half keeps its value.
+/// Zero-extended. (The SDM also allows to leave the slot's upper half alone; Intel CPUs do that, AMD's do this.)
 fn push_segment(cx: &mut LiftCx, seg: Seg, ty: Ty) {
-    let esp = cx.ir.get_gpr(Gpr::Esp);
-    let top = Addr::base(esp).plus(-(ty.bytes() as i32));
     let selector = segment::selector(cx, seg);
-    cx.ir.store(top, selector);
-    let new = cx.ir.lea(top);
-    cx.ir.set_gpr(Gpr::Esp, new);
+    let value = cx.ir.zext(ty, selector);
+    push_value(cx, value);
 }
 
 /// POP into a register, memory operand or segment register.
@@ -159,7 +156,11 @@ pub(crate) fn enter(cx: &mut LiftCx) {
         top = top.plus(-step);
         cx.ir.store(top, own);
     }
-    let new = cx.ir.lea(top.plus(-(size as i32)));
+    // The end of the new frame must be writable.
+    let end = top.plus(-(size as i32));
+    let there = cx.ir.load(ty, end);
+    cx.ir.store(end, there);
+    let new = cx.ir.lea(end);
     cx.ir.set_gpr(Gpr::Esp, new);
     cx.set(&Operand::low(Gpr::Ebp, ty), own);
 }

@@ -83,8 +83,9 @@ fn lods_step(cx: &mut LiftCx, ty: Ty) {
 
 fn cmps_step(cx: &mut LiftCx, ty: Ty) {
     let (left, right) = (source(cx), destination(cx));
-    let a = cx.ir.load(ty, left);
+    // The destination is read first, which shows when both would fault.
     let b = cx.ir.load(ty, right);
+    let a = cx.ir.load(ty, left);
     cx.ir.binary(Opcode::Sub, a, b, FlagSet::ALL);
     advance(cx, Gpr::Esi, ty);
     advance(cx, Gpr::Edi, ty);

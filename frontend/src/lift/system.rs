@@ -103,6 +103,20 @@ pub(crate) fn rdtscp(cx: &mut LiftCx) {
     cx.ir.set_gpr(Gpr::Ecx, zero);
 }
 
+/// MFENCE.
+pub(crate) fn mfence(cx: &mut LiftCx) {
+    cx.ir.fence();
+}
+
+/// LFENCE, SFENCE: loads are not reordered with loads nor stores with stores, so there is nothing to wait for.
+pub(crate) fn lesser_fence(_: &mut LiftCx) {}
+
+/// CLFLUSH: a load as far as faults go; coherent caches have nothing to do.
+pub(crate) fn clflush(cx: &mut LiftCx) {
+    let addr = cx.mem_addr();
+    cx.ir.load(Ty::I8, addr);
+}
+
 /// CR0 as Linux has it: PG AM WP NE ET MP PE.
 const CR0: u32 = 0x8005_0033;
 /// Selector of the task state segment in an x86-64 kernel.

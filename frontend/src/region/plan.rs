@@ -49,6 +49,9 @@ pub(super) struct Plan {
     beside: Vec<GuestRange>,
 }
 
+/// Room for the instructions of most regions.
+const TYPICAL_INSNS: usize = 48;
+
 /// What follows an instruction.
 enum Flow {
     /// The next instruction, in the same block.
@@ -67,8 +70,8 @@ impl Plan {
         entry: GuestAddr,
         policy: &RegionPolicy,
     ) -> Result<Self, Fault> {
-        let mut plan =
-            Self { entry, steps: Vec::new(), runs: Vec::new(), blocks: 0, pending: Vec::new(), beside: Vec::new() };
+        let steps = Vec::with_capacity(policy.max_insns.min(TYPICAL_INSNS));
+        let mut plan = Self { entry, steps, runs: Vec::new(), blocks: 0, pending: Vec::new(), beside: Vec::new() };
         let mut thunks = Code::small(mem);
         if let Some(fault) = plan.add_run(code, &mut thunks, entry, policy) {
             return Err(fault);
@@ -85,6 +88,11 @@ impl Plan {
     /// The runs in the order of emission: the entry's, then by address, wrapping around.
     pub(super) fn runs(&self) -> &[Run] {
         &self.runs
+    }
+
+    /// Number of blocks, not counting those inside one instruction.
+    pub(super) fn blocks(&self) -> usize {
+        self.blocks
     }
 
     /// A run's instructions.
@@ -128,6 +136,19 @@ impl Plan {
         }
     }
 
+    /// How far after `start` another run can be met at the earliest.
+    fn horizon(&self, start: GuestAddr) -> u32 {
+        let distance = |run: &Run| {
+            let inside = start.0.wrapping_sub(run.start.0) < run.end.0.wrapping_sub(run.start.0);
+            if inside {
+                0
+            } else {
+                run.start.0.wrapping_sub(start.0)
+            }
+        };
+        self.runs.iter().map(distance).min().unwrap_or(u32::MAX)
+    }
+
     /// Decodes a run; the fault if not even one instruction can be fetched (then there is no run).
     fn add_run(
         &mut self,
@@ -140,6 +161,7 @@ impl Plan {
         let mut stop = Stop::Never;
         let mut leader = Flow::Leader { entry: false };
         let mut fault = None;
+        let horizon = self.horizon(start);
         code.walk(start, |addr, decoded| {
             let (insn, lift) = match decoded {
                 Decoded::Insn(insn) => (insn, None),
@@ -153,7 +175,7 @@ impl Plan {
             // Known already, or no room: the run ends before this instruction.
             let full = self.steps.len() >= policy.max_insns
                 || (matches!(leader, Flow::Leader { .. }) && self.blocks >= policy.max_blocks);
-            let known = self.step_at(addr);
+            let known = if addr.0.wrapping_sub(start.0) >= horizon { self.step_at(addr) } else { None };
             if known.is_some() || (full && self.steps.len() > first) {
                 if let Some(at) = known {
                     self.make_leader(at);

@@ -201,10 +201,19 @@ super::section! {
     Endbr64     => Full(system::nop);
     Nop         => Full(system::nop);
     Pause       => Full(system::nop);
+    Prefetcht1  => Full(system::nop);
+    Prefetcht0  => Full(system::nop);
+    Prefetcht2  => Full(system::nop);
+    Prefetchnta => Full(system::nop);
+    Prefetchw   => Full(system::nop);
     Prefetchwt1 => Full(system::nop);
     Rdsspd      => Full(system::nop);
     Reservednop => Full(system::nop);
     // MISC
+    Clflush     => Full(system::clflush);
+    Lfence      => Full(system::lesser_fence);
+    Mfence      => Full(system::mfence);
+    Sfence      => Full(system::lesser_fence);
     Cpuid       => Full(system::cpuid);
     Rdtsc       => Full(system::rdtsc);
     Rdtscp      => Full(system::rdtscp);

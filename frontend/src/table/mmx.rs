@@ -1,6 +1,6 @@
 //! MMX rows of the instruction table, with the XMM forms that share a mnemonic; by the extension that brought them.
 use crate::lift::mmx;
-use crate::lift::sse::{int, mov, shuffle};
+use crate::lift::sse::{int, maskmov, mov, shuffle};
 
 super::section! {
     // MMX
@@ -52,6 +52,7 @@ super::section! {
     Punpcklwd   => Full(int::punpcklwd);
     Pxor        => Full(int::xor);
     // SSE
+    Maskmovq    => Full(maskmov::maskmov);
     Movntq      => Full(mov::movntq);
     Pavgb       => Full(int::pavgb);
     Pavgw       => Full(int::pavgw);

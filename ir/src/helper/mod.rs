@@ -9,6 +9,7 @@
 use crate::guest::CpuState;
 
 mod segment;
+mod sse;
 mod system;
 mod x87;
 
@@ -52,6 +53,9 @@ helpers! {
     CpuidAb  "cpuid_ab"  system::cpuid_ab,  "CPUID leaf (a0), subleaf (a1): EAX | EBX << 32";
     CpuidCd  "cpuid_cd"  system::cpuid_cd,  "CPUID leaf (a0), subleaf (a1): ECX | EDX << 32";
     Rdtsc    "rdtsc"     system::rdtsc,     "time stamp counter: nanoseconds";
+    // sse.rs
+    Rcp      "rcp"       sse::rcp,          "RCPPS of a1 (V128) if a2 is 1, else RCPSS into a0 (V128)";
+    Rsqrt    "rsqrt"     sse::rsqrt,        "RSQRTPS of a1 (V128) if a2 is 1, else RSQRTSS into a0 (V128)";
     // segment.rs
     LoadSegment      "load_segment"      segment::load,     "segment register (a0) := selector (a1): 0 done, 1 #GP, 2 base unknown (Trap::Segment)";
     DescribeSegment  "describe_segment"  segment::describe, "selector (a0): access rights as LAR | limit << 32, 0 if not accessible";

@@ -5,8 +5,8 @@ use crate::guest::CpuState;
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// EDX of leaf 1: FPU, TSC, CX8, CMOV.
-const LEAF1_EDX: u32 = 1 | 1 << 4 | 1 << 8 | 1 << 15;
+/// EDX of leaf 1: FPU, TSC, CX8, CMOV, CLFSH, MMX, FXSR, SSE, SSE2.
+const LEAF1_EDX: u32 = 1 | 1 << 4 | 1 << 8 | 1 << 15 | 1 << 19 | 1 << 23 | 1 << 24 | 1 << 25 | 1 << 26;
 
 fn cpuid(leaf: u32) -> [u32; 4] {
     match leaf {

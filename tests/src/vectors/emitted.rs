@@ -6,7 +6,7 @@ use frontend::RegionPolicy;
 use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, GuestRange, Trap};
 use ir::{CodeWatch, LiftError, Region, RegionSource};
 use linux_abi::mm::{AddressSpace, MmapRequest, Prot};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Where the code of the first instruction is; each has its own place, so that nothing needs to be invalidated.
 const CODE: u32 = 0x1000_0000;
@@ -57,12 +57,14 @@ struct Rig {
     mm: Arc<AddressSpace>,
     engine: Engine,
     thread: ThreadContext,
+    maps: [(u32, u32); 2],
 }
 
 impl Rig {
     fn new(code_len: u32) -> Result<Self> {
         let mm = Arc::new(AddressSpace::new());
-        for (addr, len) in [(CODE, code_len.next_multiple_of(PAGE)), (DATA & !(PAGE - 1), PAGE)] {
+        let maps = [(CODE, code_len.next_multiple_of(PAGE)), (DATA & !(PAGE - 1), PAGE)];
+        for (addr, len) in maps {
             let got =
                 mm.mmap(MmapRequest::anonymous(addr, len, Prot(7))).map_err(|e| anyhow::anyhow!("mmap: {e:?}"))?;
             anyhow::ensure!(got.0 == addr, "the test's addresses are taken");
@@ -70,7 +72,14 @@ impl Rig {
         let source = Box::new(Source(mm.clone()));
         let engine = Engine::new(&EngineOptions::default(), source, Box::new(NoWatch))?;
         let thread = engine.new_thread()?;
-        Ok(Self { mm, engine, thread })
+        Ok(Self { mm, engine, thread, maps })
+    }
+
+    /// Gives the addresses back.
+    fn unmap(&self) {
+        for (addr, len) in &self.maps {
+            let _ = self.mm.munmap(*addr, *len);
+        }
     }
 
     fn store(&self, addr: u32, data: &[u8]) -> Result<()> {
@@ -99,6 +108,9 @@ fn copy_state(from: &CpuState, to: &mut CpuState) {
 
 /// Runs each instruction of a file with every input; the differences.
 pub fn run(name: &str) -> Result<Vec<String>> {
+    // Guest addresses are host addresses: one at a time.
+    static PLACE: Mutex<()> = Mutex::new(());
+    let _place = PLACE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let ops = read(name)?;
     let mut rig = Rig::new(ops.len() as u32 * STRIDE)?;
     let mut wrong = Vec::new();
@@ -109,14 +121,38 @@ pub fn run(name: &str) -> Result<Vec<String>> {
         rig.store(at, &code)?;
         wrong.extend(run_op(&mut rig, at, op)?);
     }
+    rig.unmap();
     Ok(wrong)
 }
+
+/// Tells whether a difference is a known one.
+type Excuse = fn(&str, &Watched, &Watched, &Watched) -> bool;
+
+const DE: u32 = 1 << 1;
+const UE: u32 = 1 << 4;
+const DAZ: u32 = 1 << 6;
+const FTZ: u32 = 1 << 15;
+
+/// What the rows of `frontend::table` call partial, and nothing else.
+const EXCUSED: [Excuse; 3] = [
+    // A denormal operand is not recorded: without FEAT_AFP the host does not say so.
+    |_, _, want, got| Watched { mxcsr: got.mxcsr | DE, ..*got } == *want,
+    // The host flushes operands and results together, does not flush what MIN and MAX choose, and knows no DE then.
+    |text, before, want, got| {
+        let flushing = before.mxcsr & (DAZ | FTZ);
+        let chosen = text.starts_with("min") || text.starts_with("max");
+        flushing == DAZ || flushing == FTZ || flushing != 0 && chosen && want.mxcsr == got.mxcsr
+    },
+    // The host calls a result tiny before rounding it, x86 after.
+    |_, _, want, got| Watched { mxcsr: want.mxcsr | UE, ..*want } == *got,
+];
 
 fn run_op(rig: &mut Rig, at: u32, op: &Recorded) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (before, after) in &op.cases {
         let (exit, got) = rig.run(at, before)?;
-        if exit != Exit::Trap(Trap::Syscall) || got != *after {
+        let same = got == *after || EXCUSED.iter().any(|excuse| excuse(&op.text, before, after, &got));
+        if exit != Exit::Trap(Trap::Syscall) || !same {
             wrong.push(difference(&op.text, before, after, &got, &format!("{exit:?}")));
         }
     }

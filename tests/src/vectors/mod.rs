@@ -63,6 +63,7 @@ impl Watched {
         state.set(Gpr::Eax, self.gpr[0]);
         state.set(Gpr::Ecx, self.gpr[1]);
         state.set(Gpr::Esi, DATA);
+        state.set(Gpr::Edi, DATA);
         state.set_flags(FlagSet::ALL, self.eflags);
         state
     }

@@ -1,5 +1,5 @@
 # run(function, state): loads registers from the state, calls the function, stores them back.
-# state: 0 xmm0, 16 xmm1, 32 memory at [esi], 48 mm0, 56 mm1, 64 eax, 68 ecx, 72 mxcsr, 76 eflags
+# state: 0 xmm0, 16 xmm1, 32 memory at [esi] = [edi], 48 mm0, 56 mm1, 64 eax, 68 ecx, 72 mxcsr, 76 eflags
 .intel_syntax noprefix
 .text
 .globl run
@@ -15,6 +15,7 @@ run:
     movq mm0, [ebp + 48]
     movq mm1, [ebp + 56]
     lea esi, [ebp + 32]
+    mov edi, esi
     mov eax, [ebp + 64]
     mov ecx, [ebp + 68]
     ldmxcsr [ebp + 72]

@@ -75,7 +75,6 @@ pub(super) fn emit(cx: &mut EmitCx, inst: &Inst) {
         VMoveMask => vector_pack::move_mask(cx, inst),
         FAdd | FSub | FMul | FDiv | FSqrt | FAddSub | FAddPair | FSubPair => vector_fp::arithmetic(cx, inst),
         FMin | FMax => vector_fp::min_max(cx, inst),
-        FRecip | FRsqrt => vector_fp::estimate(cx, inst),
         FCmp => vector_fp::compare(cx, inst),
         FComi => vector_fp::compare_flags(cx, inst),
         FRound => vector_fp::round(cx, inst),

@@ -186,8 +186,3 @@ pub(super) fn round(cx: &mut EmitCx, inst: &Inst) {
     }
     merge(cx, lane, VS0);
 }
-
-/// `frecip`, `frsqrt`: to be filled.
-pub(super) fn estimate(_cx: &mut EmitCx, inst: &Inst) {
-    unreachable!("{} is not lifted", inst.op.name());
-}

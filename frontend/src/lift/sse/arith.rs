@@ -2,7 +2,7 @@
 //! SDM vol. 1, 10.4 and 11.4.1; vol. 2, each by name.
 use super::{combine, get, imm8, lifts, set, source, vector_register};
 use crate::lifter::LiftCx;
-use ir::{Lane, Opcode, Ty};
+use ir::{Helper, Lane, Opcode, Ty};
 use Lane::{F32x4, F64x2, F32, F64};
 
 /// Operand 0 := operand 0 op operand 1, in all lanes or in lane 0.
@@ -21,6 +21,16 @@ fn unary(cx: &mut LiftCx, op: Opcode, lane: Lane, imm: i64) {
 
 fn plain(cx: &mut LiftCx, op: Opcode, lane: Lane) {
     unary(cx, op, lane, 0);
+}
+
+/// RCPPS, RSQRTPS and their scalar forms.
+fn estimate(cx: &mut LiftCx, helper: Helper, lane: Lane) {
+    let dst = vector_register(cx, 0);
+    let b = source(cx, 1);
+    let a = if lane == F32 { get(cx, dst) } else { b };
+    let packed = cx.ir.const32(u32::from(lane != F32));
+    let result = cx.ir.helper(helper, Ty::V128, &[a, b, packed]);
+    set(cx, dst, result);
 }
 
 /// ROUNDPS and its kin.
@@ -58,10 +68,10 @@ lifts! {
     sqrtpd: plain(Opcode::FSqrt, F64x2);
     sqrtss: plain(Opcode::FSqrt, F32);
     sqrtsd: plain(Opcode::FSqrt, F64);
-    rcpps: plain(Opcode::FRecip, F32x4);
-    rcpss: plain(Opcode::FRecip, F32);
-    rsqrtps: plain(Opcode::FRsqrt, F32x4);
-    rsqrtss: plain(Opcode::FRsqrt, F32);
+    rcpps: estimate(Helper::Rcp, F32x4);
+    rcpss: estimate(Helper::Rcp, F32);
+    rsqrtps: estimate(Helper::Rsqrt, F32x4);
+    rsqrtss: estimate(Helper::Rsqrt, F32);
     // SSE3
     addsubps: binary(Opcode::FAddSub, F32x4);
     addsubpd: binary(Opcode::FAddSub, F64x2);

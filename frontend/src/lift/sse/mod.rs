@@ -1,11 +1,12 @@
 //! SSE and its successors, and the MMX forms that share a mnemonic with them: operands and the common shapes.
 //!
 //! Operand 0 is read, combined with operand 1 and written last, whatever register file it is in. Memory operands of 16
-//! bytes must be aligned (#GP) except for the moves that say otherwise (SDM vol. 1, 11.3 and 12.?; vol. 2, table 2-18).
+//! bytes must be aligned (#GP) except for the moves that say otherwise (SDM vol. 1, 11.3; vol. 2, table 2-18).
 pub(crate) mod arith;
 pub(crate) mod compare;
 pub(crate) mod convert;
 pub(crate) mod int;
+pub(crate) mod maskmov;
 pub(crate) mod mov;
 pub(crate) mod shuffle;
 pub(crate) mod state;

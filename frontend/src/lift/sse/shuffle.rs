@@ -1,4 +1,4 @@
-//! Shuffles. SDM vol. 1, 10.4.1.3, 11.4.1.5 and 12.?; vol. 2, each by name.
+//! Shuffles. SDM vol. 1, 10.4.1.3, 11.4.1.5, 12.3 and 12.6; vol. 2, each by name.
 use super::{combine, imm8, lifts, transform};
 use crate::lift::mmx;
 use crate::lifter::LiftCx;

@@ -4,9 +4,12 @@
 //! A value is carried as its bits in the low end of a `u64`; [`Format`] says which of the two formats they are.
 mod arith;
 mod convert;
+mod estimate;
+mod estimate_table;
 
 pub(super) use arith::{add, div, max, min, mul, sqrt, sub};
 pub(super) use convert::{from_int, narrow, round_to_integral, to_int, widen};
+pub(crate) use estimate::{reciprocal, reciprocal_root};
 
 /// MXCSR flag: invalid operation.
 pub(super) const IE: u32 = 1;
