@@ -69,18 +69,21 @@ pub struct LiftCx {
     pub insn: Instruction,
     blocks: Vec<Block>,
     ended: bool,
+    folds: bool,
 }
 
 impl LiftCx {
-    /// A context with no block begun; `begin_block` comes next.
-    pub fn new() -> Self {
-        Self { ir: Builder::new(GuestAddr(0)), insn: Instruction::default(), blocks: Vec::new(), ended: true }
+    /// A context with no block begun; `begin_block` comes next. `folds`: whether instructions are folded as they are
+    /// built.
+    pub fn new(folds: bool) -> Self {
+        let ir = Builder::new(GuestAddr(0));
+        Self { ir, insn: Instruction::default(), blocks: Vec::new(), ended: true, folds }
     }
 
     /// Begins a block that starts at `start`; the block before it has ended.
     pub fn begin_block(&mut self, start: GuestAddr) {
         debug_assert!(self.ended);
-        self.ir = Builder::new(start);
+        self.ir = if self.folds { Builder::folding(start) } else { Builder::new(start) };
         self.ended = false;
     }
 
@@ -346,12 +349,6 @@ impl LiftCx {
     pub fn is_zero(&mut self, value: Value) -> Value {
         let zeros = self.ir.unary(ir::Opcode::Clz, value);
         self.ir.extract(zeros, 5, 1)
-    }
-}
-
-impl Default for LiftCx {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

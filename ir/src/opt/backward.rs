@@ -1,16 +1,21 @@
-//! Dead code elimination: one backward walk counts uses and drops what has none, one forward walk closes the gaps.
+//! The backward walk over a block: everything that is decided by what comes after an instruction.
 //!
-//! Loads stay even when unused: they may fault. So does an unused operation some of whose flags are live.
+//! - Flags are cut to what is live ([`super::dead_flags`]), and a branch on ZF may do without ([`super::fuse_branch`]).
+//! - What has neither uses nor live flags nor effects is dropped. Loads stay even when unused: they may fault.
+//! - What wrote flags and no longer does takes the form it would have had without: a sum with a constant is an address.
+//! - An instruction merges with its only user: all users of a value are known when its definition comes up.
+//!   - A double-width product that is only cut to its low half is a plain `mul`;
+//!   - a narrow load that is only sign-extended is a `load_sx`;
+//!   - an address that is only the base of one access moves into its memory operand.
 //!
-//! Going backward, all users of a value are known when its definition comes up; so this is also where an instruction
-//! merges with its only user, which an earlier pass could not have decided:
-//! - a double-width product that is only cut to its low half is a plain `mul`;
-//! - a narrow load that is only sign-extended is a `load_sx`;
-//! - an address that is only the base of one access moves into its memory operand.
+//! Then a forward walk closes the gaps and renumbers the values.
+use super::dead_flags::{branch_reads, live_behind, Transfer};
+use super::fuse_branch::{branch_on, Fusion};
 use super::OptCx;
+use crate::guest::FlagSet;
 use crate::inst::{Inst, Value};
 use crate::opcode::{Effects, Opcode};
-use crate::region::Block;
+use crate::region::{Block, Region};
 use crate::types::Ty;
 
 /// How often a value is used, and by which instruction first.
@@ -23,8 +28,12 @@ pub struct Uses {
 /// A user that is not an instruction.
 const TERMINATOR: u16 = u16::MAX;
 
-/// The pass.
-pub fn dce(block: &mut Block, cx: &mut OptCx) {
+/// The pass over one block; needs what `dead_flags` found out.
+pub fn backward(region: &mut Region, index: usize, cx: &mut OptCx) {
+    let behind = live_behind(&cx.flows, index);
+    let block = &mut region.blocks[index];
+    let mut live = behind | branch_reads(block);
+    let mut fusion = Fusion::new(&block.term, behind);
     let insts = block.insts.as_mut_slice();
     cx.uses.clear();
     cx.uses.resize(insts.len(), Uses::default());
@@ -33,12 +42,32 @@ pub fn dce(block: &mut Block, cx: &mut OptCx) {
         uses[value.index()] = Uses { count: 1, user: TERMINATOR };
     }
     for index in (0..uses.len()).rev() {
-        let Uses { count, user } = uses[index];
         let inst = &mut insts[index];
-        if count == 0 && inst.flags.is_empty() && inst.op.effects().removable() {
+        let writes = !inst.flags.is_empty();
+        if uses[index].count == 0 && !inst.flags.intersects(live) && inst.op.effects().removable() {
             inst.become_nop();
             continue;
         }
+        if writes || inst.op.needs_flags() {
+            inst.flags = inst.flags & live;
+            let transfer = Transfer::of(insts, &insts[index]);
+            live = transfer.apply(live);
+            if let Some(value) = fusion.see(insts, index, transfer.reads) {
+                live = live - FlagSet::ZF;
+                insts[index].flags = FlagSet::NONE;
+                block.term = branch_on(value, block.term);
+                uses[value.index()] = Uses { count: uses[value.index()].count + 1, user: TERMINATOR };
+                if uses[index].count == 0 {
+                    insts[index].become_nop();
+                    continue;
+                }
+            }
+            if writes && insts[index].flags.is_empty() {
+                without_flags(insts, index);
+            }
+        }
+        let Uses { count, user } = uses[index];
+        let inst = &insts[index];
         let args = inst.args;
         let places = inst.op.arg_count();
         let mut by = index as u16;
@@ -53,6 +82,24 @@ pub fn dce(block: &mut Block, cx: &mut OptCx) {
         }
     }
     compact(block, &mut cx.map);
+}
+
+/// Simplifies an instruction whose flags have died, as [`crate::fold`] would have.
+fn without_flags(insts: &mut [Inst], index: usize) {
+    let inst = insts[index];
+    let Some(constant) = insts.get(inst.args[1].index()).and_then(Inst::as_const) else { return };
+    match inst.op {
+        Opcode::Add | Opcode::Sub if inst.ty == Ty::I32 => {
+            let disp = if inst.op == Opcode::Add { constant as i32 } else { (constant as i32).wrapping_neg() };
+            let args = [inst.args[0], Value::NONE, Value::NONE, Value::NONE];
+            insts[index] = Inst { op: Opcode::Lea, args, imm: i64::from(disp), ..inst };
+        }
+        Opcode::Xor if constant == inst.ty.mask() => {
+            insts[index].op = Opcode::Not;
+            insts[index].args[1] = Value::NONE;
+        }
+        _ => {}
+    }
 }
 
 /// Opcodes that [`merge`] knows.
@@ -131,12 +178,15 @@ fn compact(block: &mut Block, map: &mut Vec<Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::opt::dead_flags::dead_flags;
     use crate::parse::parse;
 
     fn check(before: &str, after: &str) {
         let region = |body: &str| parse(&format!("region 0x10\nb0 0x10 entry:\n; 0x10 +1\n{body}")).unwrap();
         let mut got = region(before);
-        dce(&mut got.blocks[0], &mut OptCx::default());
+        let cx = &mut OptCx::default();
+        dead_flags(&got, cx);
+        backward(&mut got, 0, cx);
         assert_eq!(got.to_string(), region(after).to_string());
     }
 
