@@ -16,6 +16,7 @@ use crate::guest::FlagSet;
 use crate::inst::{Inst, Value};
 use crate::opcode::{Effects, Opcode};
 use crate::region::{Block, Region};
+use crate::terminator::Terminator;
 use crate::types::Ty;
 
 /// How often a value is used, and by which instruction first.
@@ -32,56 +33,100 @@ const TERMINATOR: u16 = u16::MAX;
 pub fn backward(region: &mut Region, index: usize, cx: &mut OptCx) {
     let behind = live_behind(&cx.flows, index);
     let block = &mut region.blocks[index];
-    let mut live = behind | branch_reads(block);
-    let mut fusion = Fusion::new(&block.term, behind);
-    let insts = block.insts.as_mut_slice();
+    let (live, fusion) = (behind | branch_reads(block), Fusion::new(&block.term, behind));
+    let (insts, term) = (block.insts.as_mut_slice(), &mut block.term);
     cx.uses.clear();
     cx.uses.resize(insts.len(), Uses::default());
     let uses = cx.uses.as_mut_slice();
-    if let Some(value) = block.term.value() {
+    if let Some(value) = term.value() {
         uses[value.index()] = Uses { count: 1, user: TERMINATOR };
     }
-    for index in (0..uses.len()).rev() {
-        let inst = &mut insts[index];
-        let writes = !inst.flags.is_empty();
-        if uses[index].count == 0 && !inst.flags.intersects(live) && inst.op.effects().removable() {
-            inst.become_nop();
-            continue;
+    let mut walk = Walk { insts, term, uses, live, fusion, gap: usize::MAX };
+    for index in (0..walk.uses.len()).rev() {
+        walk.step(index);
+    }
+    let gap = walk.gap;
+    if gap < usize::MAX {
+        compact(block, gap, &mut cx.map);
+    }
+}
+
+/// The walk behind the instruction it comes to next.
+struct Walk<'a> {
+    insts: &'a mut [Inst],
+    term: &'a mut Terminator,
+    uses: &'a mut [Uses],
+    live: FlagSet,
+    fusion: Fusion,
+    /// The first place so far where an instruction went.
+    gap: usize,
+}
+
+impl Walk<'_> {
+    #[inline]
+    fn step(&mut self, index: usize) {
+        let inst = &self.insts[index];
+        let unused = |walk: &Self| walk.uses[index].count == 0 && inst.op.effects().removable();
+        if !inst.flags.intersects(self.live) && unused(self) {
+            self.drop(index);
+            return;
         }
-        if writes || inst.op.needs_flags() {
-            inst.flags = inst.flags & live;
-            let transfer = Transfer::of(insts, &insts[index]);
-            live = transfer.apply(live);
-            if let Some(value) = fusion.see(insts, index, transfer.reads) {
-                live = live - FlagSet::ZF;
-                insts[index].flags = FlagSet::NONE;
-                block.term = branch_on(value, block.term);
-                uses[value.index()] = Uses { count: uses[value.index()].count + 1, user: TERMINATOR };
-                if uses[index].count == 0 {
-                    insts[index].become_nop();
-                    continue;
-                }
-            }
-            if writes && insts[index].flags.is_empty() {
-                without_flags(insts, index);
+        if !inst.flags.is_empty() || inst.op.needs_flags() {
+            self.flags(index);
+            if self.insts[index].op == Opcode::Nop {
+                return;
             }
         }
-        let Uses { count, user } = uses[index];
-        let inst = &insts[index];
+        self.arguments(index);
+    }
+
+    fn drop(&mut self, index: usize) {
+        self.insts[index].become_nop();
+        self.gap = index;
+    }
+
+    /// Cuts the flags of an instruction that writes or reads some.
+    fn flags(&mut self, index: usize) {
+        let inst = &mut self.insts[index];
+        let wrote = !inst.flags.is_empty();
+        inst.flags = inst.flags & self.live;
+        let transfer = Transfer::of(self.insts, &self.insts[index]);
+        self.live = transfer.apply(self.live);
+        if let Some(value) = self.fusion.see(self.insts, index, transfer.reads) {
+            self.insts[index].flags = FlagSet::NONE;
+            *self.term = branch_on(value, *self.term);
+            let uses = &mut self.uses[value.index()];
+            *uses = Uses { count: uses.count + 1, user: TERMINATOR };
+            if self.uses[index].count == 0 {
+                self.drop(index);
+                return;
+            }
+        }
+        if wrote && self.insts[index].flags.is_empty() {
+            without_flags(self.insts, index);
+        }
+    }
+
+    /// Counts the uses that an instruction makes, or those of what it has merged with.
+    #[inline]
+    fn arguments(&mut self, index: usize) {
+        let Uses { count, user } = self.uses[index];
+        let inst = &self.insts[index];
         let args = inst.args;
         let places = inst.op.arg_count();
         let mut by = index as u16;
-        if count == 1 && merges(inst.op) && user != TERMINATOR && merge(insts, index, usize::from(user)) {
-            by = if insts[index].op == Opcode::Nop { user } else { by };
+        if count == 1 && merges(inst.op) && user != TERMINATOR && merge(self.insts, index, usize::from(user)) {
+            let moved = self.insts[index].op == Opcode::Nop;
+            by = if moved { user } else { by };
+            self.gap = if moved { index } else { self.gap.min(usize::from(user)) };
         }
         for arg in &args[..places] {
             // Covers absent arguments as well: their index is past any value's.
-            if let Some(uses) = uses.get_mut(arg.index()) {
+            if let Some(uses) = self.uses.get_mut(arg.index()) {
                 *uses = Uses { count: uses.count.saturating_add(1), user: by };
             }
         }
     }
-    compact(block, &mut cx.map);
 }
 
 /// Simplifies an instruction whose flags have died, as [`crate::fold`] would have.
@@ -146,24 +191,26 @@ fn become_alias(inst: &mut Inst, index: usize) {
     inst.args[0] = Value(index as u16);
 }
 
-/// Removes every `nop` and renumbers the values.
-fn compact(block: &mut Block, map: &mut Vec<Value>) {
+/// Removes every `nop` and renumbers the values. There is none before `gap`.
+fn compact(block: &mut Block, gap: usize, map: &mut Vec<Value>) {
     map.clear();
-    map.resize(block.insts.len(), Value::NONE);
+    map.resize(block.insts.len() - gap, Value::NONE);
     let map = map.as_mut_slice();
     let insts = block.insts.as_mut_slice();
-    let mut kept = 0;
+    // Values before the gap keep their numbers; absent arguments are past the map.
+    let rename = |map: &[Value], value: Value| match value.index().checked_sub(gap) {
+        Some(index) => map.get(index).copied().unwrap_or(Value::NONE),
+        None => value,
+    };
+    let mut kept = gap;
     for index in 0..map.len() {
-        let mut inst = insts[index];
+        let mut inst = insts[gap + index];
         if inst.op == Opcode::Nop {
-            map[index] = map.get(inst.args[0].index()).copied().unwrap_or(Value::NONE);
+            map[index] = rename(map, inst.args[0]);
             continue;
         }
         for arg in inst.arg_places() {
-            // An absent argument has no entry.
-            if let Some(new) = map.get(arg.index()) {
-                *arg = *new;
-            }
+            *arg = rename(map, *arg);
         }
         map[index] = Value(kept as u16);
         insts[kept] = inst;
@@ -171,7 +218,7 @@ fn compact(block: &mut Block, map: &mut Vec<Value>) {
     }
     block.insts.truncate(kept);
     if let Some(value) = block.term.value_mut() {
-        *value = map[value.index()];
+        *value = rename(map, *value);
     }
 }
 
