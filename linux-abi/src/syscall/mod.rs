@@ -10,19 +10,28 @@ use crate::strace::{self, Fmt};
 pub mod args;
 pub mod table;
 
+pub mod clone;
 pub mod dir;
+pub mod exec;
 pub mod fd;
 pub mod file;
+pub mod futex;
 pub mod ids;
+pub mod ioctl;
 pub mod iov;
+pub mod mem;
 pub mod nr;
 pub mod poll;
 pub mod process;
 pub mod rlimit;
+pub mod socket;
+pub mod signal;
 pub mod stat;
 pub mod statfs;
 pub mod sysinfo;
+pub mod thread;
 pub mod time;
+pub mod wait;
 
 pub use args::Args;
 pub use table::TABLE;

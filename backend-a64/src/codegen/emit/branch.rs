@@ -6,7 +6,10 @@ use super::super::abi;
 use super::super::asm::Label;
 use super::super::compiled::{CodeOffset, EntryPoint, LinkKind, LinkSite, Reloc, Stub};
 use super::flags::{self, Carry, Test};
+use super::vector_convert::{self, IntFix};
+use super::vector_nan::{self, NanFix};
 use super::{a64, call, fetch, EmitCx, S0, S1};
+use ir::opcode::Effects;
 use ir::{Cc, FlagSet, GuestAddr, Inst, Target, Terminator, Trap, Ty, Value};
 
 /// Cold code to be emitted after the blocks.
@@ -23,6 +26,10 @@ enum ColdKind {
     Leave { stub: Stub, eip: GuestAddr, trap: Option<Trap>, carry: Carry },
     /// To `Stub::Miss` or `Stub::RetMiss` with the guest address of a register in w16.
     Lookup { stub: Stub, pc: u8 },
+    /// A NaN among the lanes of a result.
+    Nan(NanFix),
+    /// A float that does not fit an integer.
+    Int(IntFix),
     /// A conditional way out of the region.
     Out { target: GuestAddr, poll: bool },
 }
@@ -46,6 +53,16 @@ fn cold(cx: &mut EmitCx, kind: ColdKind) -> Label {
 pub(super) fn cold_stub(cx: &mut EmitCx, stub: Stub) -> Label {
     let kind = ColdKind::Leave { stub, eip: cx.eip(), trap: None, carry: cx.carry };
     cold(cx, kind)
+}
+
+/// Cold code that repairs a NaN result.
+pub(super) fn cold_nan(cx: &mut EmitCx, fix: NanFix) -> Label {
+    cold(cx, ColdKind::Nan(fix))
+}
+
+/// Cold code for a conversion that does not fit.
+pub(super) fn cold_int(cx: &mut EmitCx, fix: IntFix) -> Label {
+    cold(cx, ColdKind::Int(fix))
 }
 
 /// The beginning of a block: its label, the poll of a loop, its entry.
@@ -75,6 +92,23 @@ fn poll(cx: &mut EmitCx, eip: GuestAddr) {
     a64!(cx; ldr wzr, [x28, abi::POLL]);
 }
 
+/// Lets a loop that consists of indirect jumps (a threaded interpreter) be stopped: before a jump that has written nothing
+/// yet, so that it is simply done again. Those that have, far returns and the like, make no loops by themselves.
+fn poll_jump(cx: &mut EmitCx) {
+    let Some((index, last)) = cx.block.insns.iter().enumerate().last() else {
+        return;
+    };
+    let writes = |inst: &Inst| {
+        let effects = inst.op.effects();
+        usize::from(inst.insn) == index
+            && (!inst.flags.is_empty()
+                || [Effects::STORE, Effects::WRITES_STATE, Effects::CALL].iter().any(|e| effects.has(*e)))
+    };
+    if !cx.block.insts.iter().any(writes) {
+        poll(cx, last.addr);
+    }
+}
+
 /// `trap_if`.
 pub(super) fn trap_if(cx: &mut EmitCx, inst: &Inst) {
     let eip = cx.eip();
@@ -102,6 +136,7 @@ pub(super) fn terminator(cx: &mut EmitCx) {
         Terminator::Branch { cc, taken, fallthrough } => branch(cx, cc, taken, fallthrough),
         Terminator::BranchNz { value, taken, fallthrough } => branch_nz(cx, value, taken, fallthrough),
         Terminator::Indirect { pc } => {
+            poll_jump(cx);
             let pc = fetch(cx, pc, 0);
             lookup(cx, pc);
             a64!(cx; br x17);
@@ -253,6 +288,8 @@ pub(crate) fn cold_code(cx: &mut EmitCx) -> Vec<LinkSite> {
                 cx.mov(S0, pc);
                 to_stub(cx, stub);
             }
+            ColdKind::Nan(fix) => vector_nan::fix(cx, &fix),
+            ColdKind::Int(fix) => vector_convert::fix(cx, &fix),
             ColdKind::Out { target, poll: polled } => {
                 cx.carry = Carry::Inverted;
                 if polled {
