@@ -69,19 +69,21 @@ pub struct LiftCx {
     pub insn: Instruction,
     blocks: Vec<Block>,
     ended: bool,
+    folds: bool,
 }
 
 impl LiftCx {
-    /// A context with no block begun, for about so many; `begin_block` comes next.
-    pub fn new(blocks: usize) -> Self {
-        let blocks = Vec::with_capacity(blocks);
-        Self { ir: Builder::new(GuestAddr(0)), insn: Instruction::default(), blocks, ended: true }
+    /// A context with no block begun, for about so many; `begin_block` comes next. `folds`: whether instructions are
+    /// folded as they are built.
+    pub fn new(blocks: usize, folds: bool) -> Self {
+        let (ir, blocks) = (Builder::new(GuestAddr(0)), Vec::with_capacity(blocks));
+        Self { ir, insn: Instruction::default(), blocks, ended: true, folds }
     }
 
     /// Begins a block of about `insns` instructions that starts at `start`; the block before it has ended.
     pub fn begin_block(&mut self, start: GuestAddr, insns: usize) {
         debug_assert!(self.ended);
-        self.ir = Builder::with_capacity(start, insns);
+        self.ir = if self.folds { Builder::folding(start) } else { Builder::with_capacity(start, insns) };
         self.ended = false;
     }
 

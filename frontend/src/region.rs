@@ -27,17 +27,20 @@ pub struct RegionPolicy {
     pub past_calls: bool,
     /// Instructions decoded at each exit to find flags that are dead there; 0 turns it off.
     pub lookahead: usize,
+    /// Whether instructions are folded as they are built; `ir::opt::optimize` does it otherwise.
+    pub folds: bool,
 }
 
 impl Default for RegionPolicy {
     fn default() -> Self {
-        Self { max_insns: 160, max_blocks: 32, max_distance: 768, past_calls: true, lookahead: 4 }
+        Self { max_insns: 160, max_blocks: 32, max_distance: 768, past_calls: true, lookahead: 4, folds: true }
     }
 }
 
 impl RegionPolicy {
     /// Exactly one instruction, nothing assumed about what follows.
-    const SINGLE: Self = Self { max_insns: 1, max_blocks: 1, max_distance: 0, past_calls: false, lookahead: 0 };
+    const SINGLE: Self =
+        Self { max_insns: 1, max_blocks: 1, max_distance: 0, past_calls: false, lookahead: 0, folds: false };
 }
 
 /// The region at `entry`.
@@ -50,7 +53,8 @@ pub fn lift_region(mem: &dyn GuestMem, entry: GuestAddr, policy: &RegionPolicy) 
     let plan = Plan::find(&mut code, mem, entry, policy).map_err(LiftError::Fetch)?;
     let mut region = Region::new(entry);
     let mut ranges: Vec<GuestRange> = plan.ranges().collect();
-    region.blocks = build(plan);
+    region.blocks = build(plan, policy.folds);
+    region.folded = policy.folds;
     if policy.lookahead > 0 {
         liveness::look_ahead(&mut region, mem, policy.lookahead, &mut ranges);
     }
@@ -67,8 +71,8 @@ pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftE
 }
 
 /// Lifts the runs in emission order and resolves the jumps between them.
-fn build(plan: Plan) -> Vec<Block> {
-    let mut cx = LiftCx::new(plan.blocks());
+fn build(plan: Plan, folds: bool) -> Vec<Block> {
+    let mut cx = LiftCx::new(plan.blocks(), folds);
     let mut starts: Vec<(GuestAddr, BlockId)> = Vec::with_capacity(plan.blocks());
     let mut entries: Vec<BlockId> = vec![BlockId(0)];
     for run in plan.runs() {

@@ -1,4 +1,8 @@
 //! Typed construction of one block. Types come from the arguments, so that a lifter cannot mix widths silently.
+//!
+//! A folding builder puts every instruction through [`crate::fold`] first, so that much of what optimisation would remove
+//! is never built.
+use crate::fold::{self, StateCache};
 use crate::guest::state::offset;
 use crate::guest::{Cc, FlagSet, Gpr, GuestAddr, Mm, Seg, Trap, Xmm};
 use crate::helper::Helper;
@@ -36,14 +40,28 @@ impl Addr {
 /// Builds one block, instruction by instruction.
 #[derive(Debug)]
 pub struct Builder {
-    block: Block,
+    pub(crate) block: Block,
+    /// What is known of the guest state at this point; only a folding builder keeps it up to date.
+    pub(crate) state: StateCache,
+    folds: bool,
 }
+
+/// Room for the instructions of a usual block, so that it need not grow step by step.
+const USUAL_INSTS: usize = 40;
+/// As above, guest instructions.
+const USUAL_INSNS: usize = 12;
 
 impl Builder {
     /// A builder for a block that starts at `start`.
     pub fn new(start: GuestAddr) -> Self {
         let term = Terminator::Exit { trap: Trap::Yield, eip: start };
-        Self { block: Block { start, entry: false, insns: Vec::new(), insts: Vec::new(), term } }
+        let block = Block { start, entry: false, insns: Vec::new(), insts: Vec::new(), term };
+        Self { block, state: StateCache::default(), folds: false }
+    }
+
+    /// A builder that folds what it is given. A value it returns stands for the result asked for, not for an instruction.
+    pub fn folding(start: GuestAddr) -> Self {
+        Self { folds: true, ..Self::new(start) }
     }
 
     /// The same with room for so many guest instructions and what they usually become: most of what a growing block
@@ -57,6 +75,10 @@ impl Builder {
 
     /// Begins a guest instruction; what is built next belongs to it.
     pub fn begin_insn(&mut self, addr: GuestAddr, len: u8) {
+        if self.block.insns.is_empty() {
+            self.block.insns.reserve(USUAL_INSNS);
+            self.block.insts.reserve(USUAL_INSTS);
+        }
         self.block.insns.push(InsnMark { addr, len });
     }
 
@@ -67,7 +89,7 @@ impl Builder {
 
     /// Ends the block.
     pub fn finish(mut self, term: Terminator) -> Block {
-        self.block.term = term;
+        self.block.term = if self.folds { fold::fold_terminator(&self, term) } else { term };
         self.block
     }
 
@@ -78,9 +100,18 @@ impl Builder {
 
     /// Appends any instruction; it is given to the current guest instruction.
     pub fn push(&mut self, mut inst: Inst) -> Value {
-        inst.insn = (self.block.insns.len().max(1) - 1) as u16;
+        if self.folds {
+            fold::step(self, &mut inst)
+        } else {
+            self.emit(&mut inst)
+        }
+    }
+
+    /// Appends an instruction as it is.
+    pub(crate) fn emit(&mut self, inst: &mut Inst) -> Value {
+        inst.insn = self.block.insns.len().saturating_sub(1) as u16;
         let value = Value(self.block.insts.len() as u16);
-        self.block.insts.push(inst);
+        self.block.insts.push(*inst);
         value
     }
 

@@ -111,6 +111,11 @@ impl Inst {
         self.args.iter().copied().filter(|v| v.is_some())
     }
 
+    /// The constant it defines, if it is a `const`.
+    pub fn as_const(&self) -> Option<u64> {
+        (self.op == Opcode::Const).then_some(self.imm as u64)
+    }
+
     /// The places for arguments that its opcode has; absent ones are among them.
     #[inline]
     pub fn arg_places(&mut self) -> &mut [Value] {

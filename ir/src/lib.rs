@@ -4,13 +4,14 @@
 //! - [`opcode`], [`inst`], [`region`], [`terminator`], [`builder`]: the SSA IR of one region.
 //! - [`helper`]: semantics too large to emit inline, shared by interpreter and generated code.
 //! - [`print`], [`parse`], [`verify`], [`interp`]: text form, checker and reference interpreter.
-//! - [`opt`]: the passes.
+//! - `fold`: what the builder does to instructions as it gets them; [`opt`]: the passes.
 //! - [`x87`]: exact 80-bit arithmetic.
 //!
 //! Invariant of absence: no libc, no x86 decoder, no assembler, no unsafe code, no input or output.
 #![forbid(unsafe_code)]
 
 pub mod builder;
+mod fold;
 pub mod guest;
 pub mod helper;
 pub mod inst;

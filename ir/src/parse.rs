@@ -68,7 +68,9 @@ impl Parser {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "region" => {
-                self.region.entry = guest_addr(rest)?;
+                let (entry, folded) = rest.strip_suffix(" folded").map_or((rest, false), |entry| (entry, true));
+                self.region.entry = guest_addr(entry)?;
+                self.region.folded = folded;
                 self.seen_head = true;
             }
             "range" => {

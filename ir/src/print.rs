@@ -217,7 +217,7 @@ impl fmt::Display for Block {
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "region {}", self.entry)?;
+        writeln!(f, "region {}{}", self.entry, if self.folded { " folded" } else { "" })?;
         for range in &self.ranges {
             writeln!(f, "range {} +{}", range.start, range.len)?;
         }

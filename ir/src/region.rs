@@ -1,7 +1,6 @@
 //! A region: the unit of translation. One entry at the top, several blocks, loops inside.
 use crate::guest::{FlagSet, GuestAddr, GuestRange};
 use crate::inst::{Inst, Value};
-use crate::opcode::Opcode;
 use crate::terminator::{Target, Terminator};
 use crate::types::Ty;
 use hashbrown::HashMap;
@@ -54,8 +53,7 @@ impl Block {
 
     /// The constant a value holds, if it is defined by `const`.
     pub fn as_const(&self, value: Value) -> Option<u64> {
-        let inst = self.insts.get(value.index())?;
-        (inst.op == Opcode::Const).then_some(inst.imm as u64)
+        self.insts.get(value.index())?.as_const()
     }
 
     /// Address of the guest instruction an IR instruction belongs to.
@@ -76,6 +74,8 @@ pub struct Region {
     pub entry: GuestAddr,
     /// Its blocks; the order is the order of emission.
     pub blocks: Vec<Block>,
+    /// Whether folding builders made the blocks; optimisation then need not fold them again.
+    pub folded: bool,
     /// Flags that may be read after leaving to this address, where the frontend looked ahead; `FlagSet::ALL` otherwise.
     pub exit_live: HashMap<GuestAddr, FlagSet>,
     /// The guest bytes it was made from, sorted and disjoint: what a write must hit to make it stale.
@@ -85,7 +85,7 @@ pub struct Region {
 impl Region {
     /// An empty region for `entry`.
     pub fn new(entry: GuestAddr) -> Self {
-        Self { entry, blocks: Vec::new(), exit_live: HashMap::new(), ranges: Vec::new() }
+        Self { entry, blocks: Vec::new(), folded: false, exit_live: HashMap::new(), ranges: Vec::new() }
     }
 
     /// Flags that may be read after control goes to `target` from outside or to another region.

@@ -1,5 +1,5 @@
-//! Dead flag elimination: backward liveness of the six flags over the region's blocks, then every instruction's `flags`
-//! is cut to what is live behind it.
+//! Dead flag elimination: backward liveness of the six flags over the region's blocks. [`super::backward`] then cuts every
+//! instruction's `flags` to what is live behind it.
 //!
 //! What counts as a read
 //! - `cond`, `select`, `adc` and the like read what [`Inst::reads_flags`] says, `branch` what its condition does.
@@ -18,94 +18,106 @@ use crate::opcode::Effects;
 use crate::region::{Block, Region};
 use crate::terminator::{Target, Terminator};
 
-/// The pass. Leaves the flags live at each block's start in `cx.live_in`.
-pub fn dead_flags(region: &mut Region, cx: &mut OptCx) {
-    let live_in = &mut cx.live_in;
-    live_in.clear();
-    live_in.resize(region.blocks.len(), FlagSet::NONE);
-    if region.blocks.len() == 1 && !region.blocks[0].term.targets().any(|t| matches!(t, Target::Block(_))) {
-        // No successor inside: one walk does both.
-        let live = live_out(region, 0, live_in);
-        live_in[0] = shrink(&mut region.blocks[0], live);
-        return;
-    }
-    solve(region, live_in);
-    for index in 0..region.blocks.len() {
-        let live = live_out(region, index, live_in);
-        shrink(&mut region.blocks[index], live);
+/// What flags mean to a block as a whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Flow {
+    /// From its end to its start.
+    transfer: Transfer,
+    /// Flags that may be read right behind it by other than the blocks in `next`; not what its own branch reads.
+    exit: FlagSet,
+    /// Its successors inside the region; `NO_BLOCK` where there is none.
+    next: [u16; 2],
+    /// Flags live at its start.
+    live_in: FlagSet,
+}
+
+const NO_BLOCK: u16 = u16::MAX;
+
+/// The pass: fills `cx.flows`. Iterates to the fixpoint; a backward order makes two or three rounds do for real code.
+pub fn dead_flags(region: &Region, cx: &mut OptCx) {
+    let flows = &mut cx.flows;
+    flows.clear();
+    // Nobody asks what is live at the start of a block that has no way back to it.
+    let inside = |target| matches!(target, Target::Block(_));
+    let mut changed = region.blocks.len() > 1 || region.blocks.iter().any(|block| block.term.targets().any(inside));
+    flows.extend(region.blocks.iter().map(|block| Flow::of(region, block, changed)));
+    while changed {
+        changed = false;
+        for index in (0..flows.len()).rev() {
+            let live = flows[index].transfer.apply(live_behind(flows, index) | branch_reads(&region.blocks[index]));
+            changed |= live != flows[index].live_in;
+            flows[index].live_in = live;
+        }
     }
 }
 
-/// Flags live behind a block's last instruction, given those live at the blocks' starts.
-pub(super) fn live_out(region: &Region, index: usize, live_in: &[FlagSet]) -> FlagSet {
-    let live_at = |target| match target {
-        Target::Block(id) => live_in[id.index()],
-        Target::Guest(addr) => region.live_at(addr),
-    };
-    match region.blocks[index].term {
-        Terminator::Jump(target) | Terminator::Call { target, .. } => live_at(target),
-        Terminator::Branch { cc, taken, fallthrough } => cc.reads() | live_at(taken) | live_at(fallthrough),
-        Terminator::BranchNz { taken, fallthrough, .. } => live_at(taken) | live_at(fallthrough),
-        _ => FlagSet::ALL,
+/// Flags live behind a block, not counting what its own branch reads.
+pub(super) fn live_behind(flows: &[Flow], index: usize) -> FlagSet {
+    let flow = &flows[index];
+    flow.next.iter().fold(flow.exit, |live, next| match flows.get(usize::from(*next)) {
+        Some(next) => live | next.live_in,
+        None => live,
+    })
+}
+
+/// Flags that the block's own branch reads.
+pub(super) fn branch_reads(block: &Block) -> FlagSet {
+    match block.term {
+        Terminator::Branch { cc, .. } => cc.reads(),
+        _ => FlagSet::NONE,
+    }
+}
+
+impl Flow {
+    fn of(region: &Region, block: &Block, inside: bool) -> Self {
+        let transfer = if inside { Transfer::of_block(block) } else { Transfer::NOTHING };
+        let mut flow = Self { transfer, exit: FlagSet::NONE, next: [NO_BLOCK; 2], live_in: FlagSet::NONE };
+        let mut known = false;
+        for (slot, target) in block.term.targets().enumerate() {
+            known = true;
+            match target {
+                Target::Block(id) => flow.next[slot] = id.0,
+                Target::Guest(addr) => flow.exit |= region.live_at(addr),
+            }
+        }
+        if !known {
+            flow.exit = FlagSet::ALL;
+        }
+        flow
     }
 }
 
 /// What a stretch of code does to liveness: `before = after - kills | reads`.
-#[derive(Clone, Copy)]
-struct Transfer {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transfer {
     kills: FlagSet,
-    reads: FlagSet,
+    pub(super) reads: FlagSet,
 }
 
 impl Transfer {
-    /// `None` for the many instructions that neither read nor write flags.
-    #[inline]
-    fn of(block: &Block, inst: &Inst) -> Option<Self> {
-        if inst.flags.is_empty() && !inst.op.needs_flags() {
-            return None;
-        }
+    const NOTHING: Self = Self { kills: FlagSet::NONE, reads: FlagSet::NONE };
+
+    /// Of one instruction; `insts` are those before it, among which its arguments are.
+    pub(super) fn of(insts: &[Inst], inst: &Inst) -> Self {
         let reads = if inst.op.effects().has(Effects::TRAPS) { FlagSet::ALL } else { inst.reads_flags() };
-        let keeps = !inst.flags.is_empty() && inst.may_keep_flags(|v| block.as_const(v));
-        Some(Self { kills: if keeps { FlagSet::NONE } else { inst.flags }, reads })
+        let keeps = !inst.flags.is_empty() && inst.may_keep_flags(|v| insts[v.index()].as_const());
+        Self { kills: if keeps { FlagSet::NONE } else { inst.flags }, reads }
     }
 
-    fn apply(self, after: FlagSet) -> FlagSet {
+    fn of_block(block: &Block) -> Self {
+        let mut whole = Self::NOTHING;
+        for inst in block.insts.iter().rev() {
+            if !inst.flags.is_empty() || inst.op.needs_flags() {
+                let one = Self::of(&block.insts, inst);
+                whole = Self { kills: whole.kills | one.kills, reads: one.apply(whole.reads) };
+            }
+        }
+        whole
+    }
+
+    pub(super) fn apply(self, after: FlagSet) -> FlagSet {
         after - self.kills | self.reads
     }
-}
-
-/// Fills `live_in` by iterating to the fixpoint. A backward order makes two or three rounds do for real code.
-fn solve(region: &Region, live_in: &mut [FlagSet]) {
-    let summaries: Vec<Transfer> = region.blocks.iter().map(summary).collect();
-    let mut changed = true;
-    while changed {
-        changed = false;
-        for index in (0..region.blocks.len()).rev() {
-            let live = summaries[index].apply(live_out(region, index, live_in));
-            changed |= live != live_in[index];
-            live_in[index] = live;
-        }
-    }
-}
-
-fn summary(block: &Block) -> Transfer {
-    let mut whole = Transfer { kills: FlagSet::NONE, reads: FlagSet::NONE };
-    for inst in block.insts.iter().rev() {
-        let Some(one) = Transfer::of(block, inst) else { continue };
-        whole = Transfer { kills: whole.kills | one.kills, reads: one.apply(whole.reads) };
-    }
-    whole
-}
-
-/// Cuts the flags of a block; returns those live at its start.
-fn shrink(block: &mut Block, mut live: FlagSet) -> FlagSet {
-    for index in (0..block.insts.len()).rev() {
-        let Some(transfer) = Transfer::of(block, &block.insts[index]) else { continue };
-        let inst = &mut block.insts[index];
-        inst.flags = inst.flags & live;
-        live = transfer.apply(live);
-    }
-    live
 }
 
 #[cfg(test)]
@@ -116,10 +128,19 @@ mod tests {
     /// The flags of every instruction that could write some, per block, after the pass.
     fn check(body: &str, want: &[&str]) {
         let mut region = parse(&format!("region 0x10\nlive 0x90 -\nlive 0x91 c\n{body}")).unwrap();
-        dead_flags(&mut region, &mut OptCx::default());
-        let insts = region.blocks.iter().flat_map(|block| &block.insts);
-        let flags: Vec<String> =
-            insts.filter(|inst| !inst.op.writes_flags().is_empty()).map(|inst| inst.flags.to_string()).collect();
+        let cx = &mut OptCx::default();
+        dead_flags(&region, cx);
+        let mut flags: Vec<String> = Vec::new();
+        for (index, block) in region.blocks.iter_mut().enumerate().rev() {
+            let mut live = live_behind(&cx.flows, index) | branch_reads(block);
+            for inst in block.insts.iter().rev() {
+                if !inst.op.writes_flags().is_empty() {
+                    flags.push((inst.flags & live).to_string());
+                }
+                live = Transfer::of(&block.insts, inst).apply(live);
+            }
+        }
+        flags.reverse();
         assert_eq!(flags, want, "{body}");
     }
 

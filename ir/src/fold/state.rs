@@ -4,7 +4,7 @@
 //! Who can look at a pending write
 //! - an instruction that may leave the block (`Effects::may_exit`): then everything written so far must be in place;
 //! - for fields of `CpuState`, besides: helpers and whatever else works on state. Registers are invisible to helpers.
-use super::forward::Forward;
+use crate::builder::Builder;
 use crate::inst::{Inst, Value};
 use crate::opcode::{Effects, Opcode};
 use crate::types::Ty;
@@ -33,7 +33,7 @@ impl Field {
 
 /// What is known of the guest state at a point of a block.
 #[derive(Debug)]
-pub(super) struct StateCache {
+pub(crate) struct StateCache {
     /// What each place holds; `NONE` if unknown.
     values: [Value; PLACES],
     /// The last write to each place, if nobody can have seen it yet.
@@ -123,14 +123,14 @@ fn works_on_memory_or_flags(op: Opcode, effects: Effects) -> bool {
 }
 
 /// Handles `get_gpr` to `set_state`; the value a read stands for.
-pub(super) fn forward_state(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+pub(super) fn forward_state(cx: &mut Builder, inst: &mut Inst) -> Value {
     let place = cx.state.place(inst);
     let known = cx.state.values[place];
     if inst.op.effects().has(Effects::READS_STATE) {
         if known.is_some() {
             return known;
         }
-        cx.state.values[place] = Value(cx.out.len() as u16);
+        cx.state.values[place] = Value(cx.block.insts.len() as u16);
         return cx.emit(inst);
     }
     if known == inst.args[0] {
@@ -138,17 +138,17 @@ pub(super) fn forward_state(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     }
     let overwritten = cx.state.pending[place];
     if overwritten.is_some() {
-        cx.out[overwritten.index()].become_nop();
+        cx.block.insts[overwritten.index()].become_nop();
     }
     cx.state.values[place] = inst.args[0];
-    cx.state.pending[place] = Value(cx.out.len() as u16);
+    cx.state.pending[place] = Value(cx.block.insts.len() as u16);
     cx.state.any_pending = true;
     cx.emit(inst)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::forward::tests::check;
+    use super::super::tests::check;
 
     #[test]
     fn reads_are_forwarded() {

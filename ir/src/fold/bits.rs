@@ -1,13 +1,14 @@
 //! Folding of width changes and bit fields: chains shorten to one step, and what was put into a register's AL, AH or AX
 //! comes out again without the detour.
-use super::const_fold::{eval_const, with};
-use super::forward::Forward;
+use super::arith::{eval_const, with};
+use super::fold;
+use crate::builder::Builder;
 use crate::inst::{Inst, Value};
 use crate::opcode::Opcode;
 use crate::types::Ty;
 
 /// Zext to Insert, and the bit counts.
-pub(super) fn fold_bits(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+pub(super) fn fold_bits(cx: &mut Builder, inst: &mut Inst) -> Value {
     use Opcode::*;
     if cx.as_const(inst.args[0]).is_some() {
         if let Some(value) = eval_const(cx, inst) {
@@ -29,7 +30,7 @@ pub(super) fn fold_bits(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     };
     match better {
         // Arguments only get earlier, so this ends.
-        Some(Better::Inst(mut new)) => cx.fold(&mut new),
+        Some(Better::Inst(mut new)) => fold(cx, &mut new),
         Some(Better::Value(value)) => value,
         Some(Better::Zero) => cx.constant(inst.ty, 0),
         None => cx.emit(inst),
@@ -44,7 +45,7 @@ enum Better {
 }
 
 /// The value itself at its own width, else extended or cut to `ty`.
-fn resize(cx: &Forward<'_>, inst: &Inst, extend: Opcode, value: Value) -> Better {
+fn resize(cx: &Builder, inst: &Inst, extend: Opcode, value: Value) -> Better {
     let from = cx.ty(value);
     if from == inst.ty {
         Better::Value(value)
@@ -57,7 +58,7 @@ fn field(inst: &Inst, op: Opcode, value: Value, lsb: u32, width: u32) -> Inst {
     Inst { imm: i64::from(lsb | width << 8), ..with(inst, op, &[value]) }
 }
 
-fn fold_extension(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
+fn fold_extension(cx: &Builder, inst: &Inst) -> Option<Better> {
     use Opcode::*;
     let def = cx.def(inst.args[0]);
     let from = def.args[0];
@@ -73,7 +74,7 @@ fn fold_extension(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
     }
 }
 
-fn fold_trunc(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
+fn fold_trunc(cx: &Builder, inst: &Inst) -> Option<Better> {
     use Opcode::*;
     let old = inst.args[0];
     let def = cx.def(old);
@@ -95,7 +96,7 @@ fn fold_trunc(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
                 (lsb >= bits && cx.prefers(a, old)).then(|| resize(cx, inst, Zext, a))
             }
         }
-        And if def.flags.is_empty() => {
+        And => {
             let covers = cx.as_const(b).is_some_and(|c| c & inst.ty.mask() == inst.ty.mask());
             (covers && cx.prefers(a, old)).then(|| resize(cx, inst, Zext, a))
         }
@@ -103,7 +104,7 @@ fn fold_trunc(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
     }
 }
 
-fn fold_concat(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
+fn fold_concat(cx: &Builder, inst: &Inst) -> Option<Better> {
     let [lo, hi, ..] = inst.args;
     let def = cx.def(hi);
     if cx.as_const(hi) == Some(0) {
@@ -114,7 +115,7 @@ fn fold_concat(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
     sign.then(|| Better::Inst(with(inst, Opcode::Sext, &[lo])))
 }
 
-fn fold_extract(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
+fn fold_extract(cx: &Builder, inst: &Inst) -> Option<Better> {
     use Opcode::*;
     let (lsb, width) = inst.field();
     let old = inst.args[0];
@@ -149,7 +150,7 @@ fn fold_extract(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
 }
 
 /// MOVZX of AL, AH or AX after a write to one of them.
-fn extract_from_insert(cx: &Forward<'_>, inst: &Inst, def: &Inst) -> Option<Better> {
+fn extract_from_insert(cx: &Builder, inst: &Inst, def: &Inst) -> Option<Better> {
     let (lsb, width) = inst.field();
     let (start, inserted) = def.field();
     let [base, value, ..] = def.args;
@@ -168,7 +169,7 @@ fn extract_from_insert(cx: &Forward<'_>, inst: &Inst, def: &Inst) -> Option<Bett
     whole.then(|| Better::Inst(with(inst, Opcode::Zext, &[value])))
 }
 
-fn fold_extract_s(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
+fn fold_extract_s(cx: &Builder, inst: &Inst) -> Option<Better> {
     let (lsb, width) = inst.field();
     if width == inst.ty.bits() {
         return Some(Better::Value(inst.args[0]));
@@ -180,7 +181,7 @@ fn fold_extract_s(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
     whole.then(|| Better::Inst(with(inst, Opcode::Sext, &[value])))
 }
 
-fn fold_insert(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
+fn fold_insert(cx: &Builder, inst: &Inst) -> Option<Better> {
     use Opcode::*;
     let (lsb, width) = inst.field();
     let [base, value, ..] = inst.args;
@@ -209,7 +210,7 @@ fn fold_insert(cx: &Forward<'_>, inst: &Inst) -> Option<Better> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::forward::tests::check;
+    use super::super::tests::check;
 
     /// `body` works on v0 = eax, v1 = ecx and leaves its result, an I32, in v9.
     fn expr(body: &str, want: &str) {

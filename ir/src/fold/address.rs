@@ -1,14 +1,14 @@
 //! Address folding: constants, sums and scales move into the memory operand that uses them.
 //!
-//! A step to an earlier value is taken only if it costs no register (`Forward::prefers`): after `sub esp, 4` the next
+//! A step to an earlier value is taken only if it costs no register (`Builder::prefers`): after `sub esp, 4` the next
 //! access goes by the new ESP, not by the old one, which is gone.
-use super::forward::Forward;
+use crate::builder::Builder;
 use crate::inst::{Inst, Value};
 use crate::opcode::Opcode;
 use crate::types::Ty;
 
 /// `lea`, and with it every sum with a constant.
-pub(super) fn fold_lea(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+pub(super) fn fold_lea(cx: &mut Builder, inst: &mut Inst) -> Value {
     simplify(cx, inst);
     let [base, index, ..] = inst.args;
     match (base.is_some(), index.is_some()) {
@@ -19,18 +19,18 @@ pub(super) fn fold_lea(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
 }
 
 /// Loads, stores, atomics.
-pub(super) fn fold_access(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+pub(super) fn fold_access(cx: &mut Builder, inst: &mut Inst) -> Value {
     simplify(cx, inst);
     take_sum(cx, inst);
     cx.emit(inst)
 }
 
 /// Steps that are as cheap in `lea` as in an access. Every one goes to an earlier value, so this ends.
-fn simplify(cx: &Forward<'_>, inst: &mut Inst) {
+fn simplify(cx: &Builder, inst: &mut Inst) {
     while step(cx, inst) {}
 }
 
-fn step(cx: &Forward<'_>, inst: &mut Inst) -> bool {
+fn step(cx: &Builder, inst: &mut Inst) -> bool {
     let [base, index, ..] = inst.args;
     if base.is_none() && index.is_some() && inst.shift == 0 {
         inst.args[0] = index;
@@ -62,7 +62,7 @@ fn step(cx: &Forward<'_>, inst: &mut Inst) -> bool {
     index.is_some() && step_index(cx, inst)
 }
 
-fn step_index(cx: &Forward<'_>, inst: &mut Inst) -> bool {
+fn step_index(cx: &Builder, inst: &mut Inst) -> bool {
     let index = inst.args[1];
     let def = cx.def(index);
     match def.op {
@@ -85,7 +85,7 @@ fn step_index(cx: &Forward<'_>, inst: &mut Inst) -> bool {
 }
 
 /// A shifted value as an index: what is shifted, and the whole scale if it is small enough.
-fn scaled(cx: &Forward<'_>, value: Value, shift: u8) -> Option<(Value, u8)> {
+fn scaled(cx: &Builder, value: Value, shift: u8) -> Option<(Value, u8)> {
     let def = cx.def(value);
     let count = cx.as_const(def.args[1])? & 31;
     let whole = u64::from(shift) + count;
@@ -93,8 +93,8 @@ fn scaled(cx: &Forward<'_>, value: Value, shift: u8) -> Option<(Value, u8)> {
 }
 
 /// A base that is a sum of two values becomes base and index where the host has that operand: no displacement, and a
-/// scale that is one or the size of the access. [`super::dce`] does the rest for sums with a single use.
-fn take_sum(cx: &Forward<'_>, inst: &mut Inst) {
+/// scale that is one or the size of the access. [`crate::opt::backward`] does the rest for sums with a single use.
+fn take_sum(cx: &Builder, inst: &mut Inst) {
     let [base, index, ..] = inst.args;
     if base.is_none() || index.is_some() || cx.state.in_register(base) {
         return;
@@ -117,7 +117,7 @@ fn add_disp(inst: &mut Inst, more: i32) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::forward::tests::check;
+    use super::super::tests::check;
 
     /// `before` computes from v0 = eax and v1 = ecx the address v9, which is loaded from.
     fn address(before: &str, used: &str, after: &str) {

@@ -1,8 +1,9 @@
 //! Constant folding and algebraic identities of arithmetic, shifts and choices.
 //!
-//! An instruction whose flags are live stays for their sake, in the form that is cheapest for them; what its result is
-//! known to be is used all the same.
-use super::forward::Forward;
+//! An instruction that writes flags stays for their sake, in the form that is cheapest for them; what its result is known
+//! to be is used all the same.
+use super::fold;
+use crate::builder::Builder;
 use crate::guest::FlagSet;
 use crate::inst::{Inst, Value};
 use crate::interp::alu;
@@ -16,8 +17,8 @@ pub(super) fn with(inst: &Inst, op: Opcode, args: &[Value]) -> Inst {
     new
 }
 
-/// Evaluates an instruction without flags and state whose arguments are all constants.
-pub(super) fn eval_const(cx: &mut Forward<'_>, inst: &Inst) -> Option<Value> {
+/// The result of an instruction whose arguments are all constants; its flags are not looked at.
+pub(super) fn eval_const(cx: &mut Builder, inst: &Inst) -> Option<Value> {
     let mut args = [0; 3];
     for (place, value) in inst.used_args().enumerate() {
         *args.get_mut(place)? = cx.as_const(value)?;
@@ -27,29 +28,28 @@ pub(super) fn eval_const(cx: &mut Forward<'_>, inst: &Inst) -> Option<Value> {
 }
 
 /// Keeps an instruction for its flags, if it has any; its result is `value` anyway.
-fn known(cx: &mut Forward<'_>, inst: &mut Inst, value: Value) -> Value {
+fn known(cx: &mut Builder, inst: &mut Inst, value: Value) -> Value {
     if !inst.flags.is_empty() {
         cx.emit(inst);
     }
     value
 }
 
-fn known_const(cx: &mut Forward<'_>, inst: &mut Inst, value: u64) -> Value {
+fn known_const(cx: &mut Builder, inst: &mut Inst, value: u64) -> Value {
     let value = cx.constant(inst.ty, value);
     known(cx, inst, value)
 }
 
 /// Add to Srem.
-pub(super) fn fold_arith(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+pub(super) fn fold_arith(cx: &mut Builder, inst: &mut Inst) -> Value {
     use Opcode::*;
     let commutes = matches!(inst.op, Add | Adc | And | Or | Xor | Mul | MulWideU | MulWideS);
     if commutes && cx.as_const(inst.args[0]).is_some() {
         inst.args.swap(0, 1);
     }
-    let pure = inst.flags.is_empty() && !matches!(inst.op, Adc | Sbb);
-    if pure && cx.as_const(inst.args[0]).is_some() {
+    if !matches!(inst.op, Adc | Sbb) && cx.as_const(inst.args[0]).is_some() {
         if let Some(value) = eval_const(cx, inst) {
-            return value;
+            return known(cx, inst, value);
         }
     }
     match inst.op {
@@ -69,7 +69,7 @@ pub(super) fn fold_arith(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
     }
 }
 
-fn fold_sum(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+fn fold_sum(cx: &mut Builder, inst: &mut Inst) -> Value {
     let [a, b, ..] = inst.args;
     let add = inst.op == Opcode::Add;
     if a == b && !add {
@@ -79,14 +79,14 @@ fn fold_sum(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
         Some(0) => known(cx, inst, a),
         Some(c) if inst.flags.is_empty() && inst.ty == Ty::I32 => {
             let disp = if add { c as i32 } else { (c as i32).wrapping_neg() };
-            cx.fold(&mut Inst { imm: i64::from(disp), ..with(inst, Opcode::Lea, &[a]) })
+            fold(cx, &mut Inst { imm: i64::from(disp), ..with(inst, Opcode::Lea, &[a]) })
         }
         None if inst.flags.is_empty() && inst.ty == Ty::I32 && add => {
             // As an address, only if that takes in a scale; else a plain sum is what it is.
             let scaled = |v| cx.def(v).op == Opcode::Shl && !cx.state.in_register(v);
             let (base, index) = if scaled(a) { (b, a) } else { (a, b) };
             if scaled(index) {
-                return cx.fold(&mut with(inst, Opcode::Lea, &[base, index]));
+                return fold(cx, &mut with(inst, Opcode::Lea, &[base, index]));
             }
             cx.emit(inst)
         }
@@ -95,14 +95,14 @@ fn fold_sum(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
 }
 
 /// Keeps `test v, v` with v the first argument.
-fn known_test(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+fn known_test(cx: &mut Builder, inst: &mut Inst) -> Value {
     inst.op = Opcode::And;
     inst.args[1] = inst.args[0];
     known(cx, inst, inst.args[0])
 }
 
 /// `test v, v` in every disguise becomes `and`, a register cleared becomes `sub`: same flags, cheapest on the host.
-fn fold_logic(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+fn fold_logic(cx: &mut Builder, inst: &mut Inst) -> Value {
     use Opcode::*;
     let [a, b, ..] = inst.args;
     let mask = inst.ty.mask();
@@ -118,37 +118,37 @@ fn fold_logic(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
         (And, Some(c)) if c == mask => known_test(cx, inst),
         (Or | Xor, Some(0)) => known_test(cx, inst),
         (Or, Some(c)) if c == mask => known_const(cx, inst, mask),
-        (Xor, Some(c)) if c == mask && inst.flags.is_empty() => cx.fold(&mut with(inst, Not, &[a])),
+        (Xor, Some(c)) if c == mask && inst.flags.is_empty() => fold(cx, &mut with(inst, Not, &[a])),
         _ => cx.emit(inst),
     }
 }
 
-fn fold_mul(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+fn fold_mul(cx: &mut Builder, inst: &mut Inst) -> Value {
     let [a, b, ..] = inst.args;
     match cx.as_const(b) {
         Some(0) => b,
         Some(1) => a,
         Some(c) if c.is_power_of_two() => {
             let count = cx.constant(Ty::I8, u64::from(c.trailing_zeros()));
-            cx.fold(&mut with(inst, Opcode::Shl, &[a, count]))
+            fold(cx, &mut with(inst, Opcode::Shl, &[a, count]))
         }
         _ => cx.emit(inst),
     }
 }
 
 /// DIV with EDX cleared: both operands come from 32 bits, so 32 bits do.
-fn fold_narrow_div(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+fn fold_narrow_div(cx: &mut Builder, inst: &mut Inst) -> Value {
     let narrow = |v: Value| {
         let def = cx.def(v);
         (def.op == Opcode::Zext && cx.ty(def.args[0]) == Ty::I32).then_some(def.args[0])
     };
     let (Some(a), Some(b)) = (narrow(inst.args[0]), narrow(inst.args[1])) else { return cx.emit(inst) };
-    let value = cx.fold(&mut Inst { ty: Ty::I32, ..with(inst, inst.op, &[a, b]) });
-    cx.fold(&mut with(inst, Opcode::Zext, &[value]))
+    let value = fold(cx, &mut Inst { ty: Ty::I32, ..with(inst, inst.op, &[a, b]) });
+    fold(cx, &mut with(inst, Opcode::Zext, &[value]))
 }
 
 /// Shl to Shrd.
-pub(super) fn fold_shift(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+pub(super) fn fold_shift(cx: &mut Builder, inst: &mut Inst) -> Value {
     use Opcode::*;
     let [a, b, c, _] = inst.args;
     let count = cx.as_const(if matches!(inst.op, Shld | Shrd) { c } else { b });
@@ -158,20 +158,20 @@ pub(super) fn fold_shift(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
         // Changes no flag either.
         return a;
     }
-    if inst.flags.is_empty() && !matches!(inst.op, Rcl | Rcr) {
+    if !matches!(inst.op, Rcl | Rcr) {
         if let Some(value) = eval_const(cx, inst) {
-            return value;
+            return known(cx, inst, value);
         }
-        let def = *cx.def(a);
-        if inst.op == Shr && count == 32 && def.op == Concat {
-            return cx.fold(&mut with(inst, Zext, &[def.args[1]]));
-        }
+    }
+    let def = *cx.def(a);
+    if inst.op == Shr && count == 32 && def.op == Concat && inst.flags.is_empty() {
+        return fold(cx, &mut with(inst, Zext, &[def.args[1]]));
     }
     cx.emit(inst)
 }
 
 /// Select, SelectNz, TrapIf, GetFlags.
-pub(super) fn fold_choice(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
+pub(super) fn fold_choice(cx: &mut Builder, inst: &mut Inst) -> Value {
     use Opcode::*;
     let [a, b, c, _] = inst.args;
     match inst.op {
@@ -190,7 +190,7 @@ pub(super) fn fold_choice(cx: &mut Forward<'_>, inst: &mut Inst) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::forward::tests::check;
+    use super::super::tests::check;
 
     /// `body` works on v0 = eax and leaves its result in v9.
     fn expr(body: &str, want: &str) {
