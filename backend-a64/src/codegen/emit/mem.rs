@@ -4,7 +4,7 @@
 //! leave the 4 GiB window by at most [`REACH`] bytes, which faults (nothing of the guest is within that of either end),
 //! and the runtime then redoes the instruction with the wrapped address.
 use super::super::abi;
-use super::super::imm::{AddImm, SImm9, UImm12Scaled};
+use super::super::imm::{mov32_len, AddImm, SImm9, UImm12Scaled};
 use super::int::add_imm;
 use super::{a64, EmitCx, S0, S1, ZR};
 use ir::{Inst, Opcode, Ty};
@@ -85,25 +85,22 @@ pub(crate) fn address(cx: &mut EmitCx, size: u32) -> AddrMode {
     if base.is_none() && index.is_none() {
         return absolute(cx, disp, size);
     }
-    if AddrMode::of(0, disp as i32, size).is_none() && index.is_some() {
-        // The displacement needs a register: start from it and add the rest.
-        let (high, low) = split(disp, size);
-        cx.mov_imm(S0, high);
-        for (reg, shift) in base.map(|b| (b, 0)).into_iter().chain(index) {
-            a64!(cx; add W(S0), W(S0), W(reg), lsl shift);
-        }
-        return AddrMode::of(S0, low, size).expect("split leaves an encodable displacement");
-    }
-    let reg = sum(cx, base, index).expect("a base or an index");
-    if let Some(mode) = AddrMode::of(reg, disp as i32, size) {
-        return mode;
+    if AddrMode::of(0, disp as i32, size).is_some() {
+        let reg = sum(cx, base, index).expect("a base or an index");
+        return AddrMode::of(reg, disp as i32, size).expect("checked");
     }
     let (high, low) = split(disp, size);
     match AddImm::new(u64::from(high), false) {
-        Some(imm) => add_imm(cx, imm, false, false, S0, reg),
+        Some(imm) => {
+            let reg = sum(cx, base, index).expect("a base or an index");
+            add_imm(cx, imm, false, false, S0, reg);
+        }
         None => {
+            // The displacement needs a register: start from it and add the rest.
             cx.mov_imm(S0, high);
-            a64!(cx; add W(S0), W(S0), W(reg));
+            for (reg, shift) in base.map(|b| (b, 0)).into_iter().chain(index) {
+                a64!(cx; add W(S0), W(S0), W(reg), lsl shift);
+            }
         }
     }
     AddrMode::of(S0, low, size).expect("split leaves an encodable displacement")
@@ -125,6 +122,12 @@ fn split(disp: u32, size: u32) -> (u32, i32) {
             return (high, low);
         }
     }
+    // A small step back from a rounder number.
+    let low = (disp as i32) << 24 >> 24;
+    let high = disp.wrapping_sub(low as u32);
+    if AddImm::new(u64::from(high), false).is_some() || mov32_len(high) < mov32_len(disp) {
+        return (high, low);
+    }
     (disp, 0)
 }
 
@@ -138,14 +141,28 @@ pub(crate) fn plain_address(cx: &mut EmitCx) -> u8 {
     if disp == 0 {
         return reg;
     }
-    match AddImm::new(u64::from(disp), false) {
-        Some(imm) => add_imm(cx, imm, false, false, S0, reg),
+    add_constant(cx, S0, reg, disp);
+    S0
+}
+
+/// `dst = reg + value`. Uses `S1`.
+fn add_constant(cx: &mut EmitCx, dst: u8, reg: u8, value: u32) {
+    if value == 0 {
+        return cx.mov(dst, reg);
+    }
+    if let Some(imm) = AddImm::new(u64::from(value), false) {
+        return add_imm(cx, imm, false, false, dst, reg);
+    }
+    match AddImm::pair(value).filter(|_| mov32_len(value) > 1) {
+        Some((high, low)) => {
+            add_imm(cx, high, false, false, S1, reg);
+            add_imm(cx, low, false, false, dst, S1);
+        }
         None => {
-            cx.mov_imm(S1, disp);
-            a64!(cx; add W(S0), W(reg), W(S1));
+            cx.mov_imm(S1, value);
+            a64!(cx; add W(dst), W(reg), W(S1));
         }
     }
-    S0
 }
 
 /// `lea`.
@@ -161,14 +178,7 @@ pub(super) fn lea(cx: &mut EmitCx) {
             target
         }
     };
-    match AddImm::new(u64::from(disp), false) {
-        _ if disp == 0 => cx.mov(dst, reg),
-        Some(imm) => add_imm(cx, imm, false, false, dst, reg),
-        None => {
-            cx.mov_imm(S1, disp);
-            a64!(cx; add W(dst), W(reg), W(S1));
-        }
-    }
+    add_constant(cx, dst, reg, disp);
 }
 
 /// Loads a value of `ty` into a register.
