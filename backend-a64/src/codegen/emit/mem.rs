@@ -6,7 +6,7 @@
 use super::super::abi;
 use super::super::imm::{mov32_len, AddImm, SImm9, UImm12Scaled};
 use super::int::add_imm;
-use super::{a64, EmitCx, S0, S1, ZR};
+use super::{a64, writeback, EmitCx, S0, S1, ZR};
 use ir::{Inst, Opcode, Ty};
 
 /// Most bytes a displacement may take an address out of the window.
@@ -239,6 +239,12 @@ pub(crate) fn store_to(cx: &mut EmitCx, ty: Ty, reg: u8, mode: AddrMode) {
 
 /// `load`, `load_sx`. A load nobody reads is still made: it may fault.
 pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
+    if inst.op == Opcode::Load {
+        if let Some(stepping) = writeback::stepping(cx, inst, cx.dst()) {
+            writeback::load(cx, inst.ty, cx.dst(), stepping);
+            return after_load(cx);
+        }
+    }
     let mode = address(cx, inst.ty.bytes());
     let dst = cx.dst();
     if inst.op == Opcode::LoadSx {
@@ -246,6 +252,10 @@ pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
     } else {
         load_from(cx, inst.ty, dst, mode);
     }
+    after_load(cx);
+}
+
+fn after_load(cx: &mut EmitCx) {
     if cx.options.ordered {
         a64!(cx; dmb ishld);
     }
@@ -262,13 +272,16 @@ fn load_signed(cx: &mut EmitCx, ty: Ty, reg: u8, mode: AddrMode) {
 
 /// `store`.
 pub(super) fn store(cx: &mut EmitCx, inst: &Inst) {
-    let mode = address(cx, inst.ty.bytes());
+    let stepping = if inst.op == Opcode::Store { writeback::stepping(cx, inst, cx.x(2)) } else { None };
     if cx.options.ordered {
         // Earlier loads are ordered by the barrier that follows each of them.
         a64!(cx; dmb ishst);
     }
-    let reg = cx.x(2);
-    store_to(cx, inst.ty, reg, mode);
+    if let Some(stepping) = stepping {
+        return writeback::store(cx, inst.ty, cx.x(2), stepping);
+    }
+    let mode = address(cx, inst.ty.bytes());
+    store_to(cx, inst.ty, cx.x(2), mode);
 }
 
 /// `store_if`.
