@@ -2,6 +2,10 @@
 #![forbid(unsafe_code)]
 use std::process::ExitCode;
 
+/// musl's allocator asks the kernel for every other page; translation allocates too often for that.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     loader::command::main()
 }
