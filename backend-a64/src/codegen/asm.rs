@@ -105,12 +105,6 @@ impl Asm {
         self.code.extend_from_slice(&word.to_le_bytes());
     }
 
-    /// The last `n`th word emitted, 0 for the latest.
-    pub fn last_word(&self, n: usize) -> Option<u32> {
-        let at = self.code.len().checked_sub(4 * (n + 1))?;
-        Some(u32::from_le_bytes(self.code[at..at + 4].try_into().expect("four bytes")))
-    }
-
     fn branch(&mut self, word: u32, label: Label, field: Field) {
         self.fixups.push(Fixup { at: self.code.len() as u32, label, field });
         self.word(word);

@@ -49,6 +49,17 @@ impl AddImm {
     }
 }
 
+impl AddImm {
+    /// How to add `value` in two instructions, modulo 2^32: the part above the low 12 bits, then the rest.
+    pub fn pair(value: u32) -> Option<(Self, Self)> {
+        let split = |v: u32| Some((Imm12::new(u64::from(v & !0xfff))?, Imm12::new(u64::from(v & 0xfff))?));
+        match split(value) {
+            Some((high, low)) => Some((Self::Add(high), Self::Add(low))),
+            None => split(value.wrapping_neg()).map(|(high, low)| (Self::Sub(high), Self::Sub(low))),
+        }
+    }
+}
+
 /// An immediate of AND, ORR, EOR, TST: a rotated run of ones, repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogicalImm(u64);
@@ -121,22 +132,6 @@ impl UImm12Scaled {
     }
 }
 
-/// A signed offset of LDP and STP: a multiple of the register size, 7 bits after division.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SImm7Scaled(i32);
-
-impl SImm7Scaled {
-    /// `size` is that of one register in bytes: 4, 8 or 16.
-    pub fn new(value: i32, size: i32) -> Option<Self> {
-        (value % size == 0 && (-64..64).contains(&(value / size))).then_some(Self(value))
-    }
-
-    /// The offset in bytes.
-    pub fn value(self) -> i32 {
-        self.0
-    }
-}
-
 /// One instruction of a sequence that makes a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MovWide {
@@ -167,8 +162,8 @@ pub fn mov32(value: u32) -> (MovWide, Option<MovWide>) {
 }
 
 /// Number of instructions [`mov32`] gives.
-pub fn mov32_len(value: u32) -> usize {
-    1 + usize::from(mov32(value).1.is_some())
+pub fn mov32_len(value: u32) -> u32 {
+    1 + u32::from(mov32(value).1.is_some())
 }
 
 #[cfg(test)]

@@ -50,7 +50,8 @@ pub struct CpuState {
     pub nzcv: u32,
     /// PF is the even parity of the low byte.
     pub pf_raw: u32,
-    /// AF is bit 4.
+    /// AF is bit 4 of this exclusive or `pf_raw`: after a sum, the operands' exclusive or; `pf_raw` itself for AF clear.
+    /// One store of a pair writes both.
     pub af_raw: u32,
     /// +1 or -1: what string instructions step by, DF in another form.
     pub df_step: i32,
@@ -102,7 +103,7 @@ impl Default for CpuState {
             eip: 0,
             nzcv: 1 << 29,
             pf_raw: 1,
-            af_raw: 0,
+            af_raw: 1,
             df_step: 1,
             eflags_system: 0,
             selector: [0x2b, 0x23, 0x2b, 0x2b, 0, 0],
@@ -144,10 +145,15 @@ impl CpuState {
         let nzcv = self.nzcv;
         let cf = !nzcv >> 29 & 1;
         let pf = u32::from((self.pf_raw as u8).count_ones() % 2 == 0);
-        let af = self.af_raw >> 4 & 1;
+        let af = u32::from(self.adjust());
         let (zf, sf, of) = (nzcv >> 30 & 1, nzcv >> 31, nzcv >> 28 & 1);
         let df = if self.df_step < 0 { EFLAGS_DF } else { 0 };
         cf | pf << 2 | af << 4 | zf << 6 | sf << 7 | of << 11 | df | self.eflags_system | EFLAGS_FIXED
+    }
+
+    /// AF.
+    fn adjust(&self) -> bool {
+        (self.af_raw ^ self.pf_raw) & 0x10 != 0
     }
 
     /// Sets the arithmetic flags in `mask` from the same bits of an eflags image.
@@ -161,12 +167,11 @@ impl CpuState {
         put(FlagSet::ZF, 30, eflags >> 6);
         put(FlagSet::CF, 29, !eflags);
         put(FlagSet::OF, 28, eflags >> 11);
+        let adjust = if mask.contains(FlagSet::AF) { eflags & 0x10 != 0 } else { self.adjust() };
         if mask.contains(FlagSet::PF) {
             self.pf_raw = !eflags >> 2 & 1;
         }
-        if mask.contains(FlagSet::AF) {
-            self.af_raw = eflags & 0x10;
-        }
+        self.af_raw = self.pf_raw ^ u32::from(adjust) << 4;
     }
 
     /// The selector of the segment that [`super::Trap::Segment`] asks about.

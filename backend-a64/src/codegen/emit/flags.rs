@@ -227,15 +227,39 @@ pub(super) fn invert_carry(cx: &mut EmitCx, temp: u8) {
     }
 }
 
-/// PF becomes the parity of the low byte of a register.
-pub(super) fn set_parity(cx: &mut EmitCx, reg: u8) {
-    mem::store_to(cx, Ty::I32, reg, mem::state(offset::PF_RAW, Ty::I32));
+/// Sets PF and AF, each if wanted: PF is the parity of `result`'s low byte; AF bit 4 of `result ^ xor`, or clear.
+/// Changes no register.
+pub(super) fn set_raw(cx: &mut EmitCx, want: FlagSet, result: u8, xor: Option<u8>) {
+    const BOTH: FlagSet = FlagSet::PF.with(FlagSet::AF);
+    if !want.intersects(BOTH) {
+        return;
+    }
+    let other = xor.unwrap_or(result);
+    if !((cx.live() & BOTH) - want).is_empty() {
+        return set_raw_partly(cx, want.contains(FlagSet::AF), result, other);
+    }
+    match want.contains(FlagSet::AF) {
+        true => a64!(cx; stp W(result), W(other), [x28, RAW]),
+        false => a64!(cx; str W(result), [x28, offset::PF_RAW]),
+    }
 }
 
-/// AF becomes bit 4 of a register.
-pub(super) fn set_adjust(cx: &mut EmitCx, reg: u8) {
-    mem::store_to(cx, Ty::I32, reg, mem::state(offset::AF_RAW, Ty::I32));
+/// Sets one of PF and AF and keeps the other: AF's raw value is relative to PF's, so it moves with it.
+fn set_raw_partly(cx: &mut EmitCx, adjust: bool, result: u8, other: u8) {
+    let mut free = (10..16).filter(|r| *r != result && *r != other);
+    let (pf, af) = (free.next().expect("a register"), free.next().expect("a register"));
+    a64!(cx; stp X(pf), X(af), [sp, -16]!; ldp W(pf), W(af), [x28, RAW]);
+    if adjust {
+        a64!(cx; eor W(af), W(pf), W(result); eor W(af), W(af), W(other));
+    } else {
+        a64!(cx; eor W(af), W(af), W(pf); eor W(af), W(af), W(result); mov W(pf), W(result));
+    }
+    a64!(cx; stp W(pf), W(af), [x28, RAW]; ldp X(pf), X(af), [sp], 16);
 }
+
+/// The pair of raw values, as LDP and STP take its offset.
+const RAW: i32 = offset::PF_RAW as i32;
+const _: () = assert!(offset::AF_RAW == offset::PF_RAW + 4);
 
 /// How to test a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -387,7 +411,7 @@ pub(super) fn get_flags(cx: &mut EmitCx, inst: &Inst) {
         a64!(cx; mvn W(S0), W(S0); bfi W(S1), W(S0), 2, 1);
     }
     if mask.contains(FlagSet::AF) {
-        mem::load_from(cx, Ty::I32, S0, mem::state(offset::AF_RAW, Ty::I32));
+        a64!(cx; ldp W(S0), W(S2), [x28, RAW]; eor W(S0), W(S0), W(S2));
         a64!(cx; lsr W(S0), W(S0), 4; bfi W(S1), W(S0), 4, 1);
     }
     cx.mov(cx.dst(), S1);
@@ -410,11 +434,9 @@ pub(super) fn set_flags(cx: &mut EmitCx, _: &Inst) {
             cx.carry = Carry::Direct;
         }
     }
-    if want.contains(FlagSet::PF) {
+    if want.intersects(FlagSet::PF | FlagSet::AF) {
+        // Bit 4 of the result is clear, so the image itself gives AF.
         a64!(cx; ubfx W(S0), W(image), 2, 1; eor WSP(S0), W(S0), 1);
-        set_parity(cx, S0);
-    }
-    if want.contains(FlagSet::AF) {
-        set_adjust(cx, image);
+        set_raw(cx, want, S0, Some(image));
     }
 }

@@ -71,10 +71,8 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     let sub = inst.op == Opcode::Sub;
     let nzcv = want.intersects(FlagSet::NZCV);
     let d = result_reg(cx, want);
-    if want.contains(FlagSet::AF) {
-        // a ^ b ^ result; the operands may be gone once the result is written.
-        operand_xor(cx, S1);
-    }
+    // The operands may be gone once the result is written.
+    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, d));
     let narrow = inst.ty.bits() < 32;
     let guard = match (nzcv, narrow) {
         (false, _) => flags::Guard::None,
@@ -89,7 +87,7 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     } else if nzcv || d != ZR {
         add_plain(cx, inst, sub, nzcv, d);
     }
-    parity_and_adjust(cx, want, d, Some(S1));
+    flags::set_raw(cx, want, d, xor);
     if nzcv {
         flags::wrote_nzcv(cx, guard, if sub { Carry::Inverted } else { Carry::Direct });
     }
@@ -104,30 +102,17 @@ fn result_reg(cx: &EmitCx, want: FlagSet) -> u8 {
     }
 }
 
-/// `reg = argument 0 ^ argument 1`, exact in bit 4 only.
-fn operand_xor(cx: &mut EmitCx, reg: u8) {
+/// A register with argument 0 ^ argument 1, exact in bit 4, that outlives a write of `d`: `S1`, or an argument.
+fn operand_xor(cx: &mut EmitCx, d: u8) -> u8 {
     let a = cx.x(0);
     match cx.imm(1) {
-        Some(c) if c & 0x10 != 0 => a64!(cx; eor WSP(reg), W(a), 0x10),
-        Some(_) => cx.mov(reg, a),
-        None => a64!(cx; eor W(reg), W(a), W(cx.x(1))),
+        Some(c) if c & 0x10 != 0 => a64!(cx; eor WSP(S1), W(a), 0x10),
+        Some(_) if a != d => return a,
+        Some(_) => cx.mov(S1, a),
+        None if cx.x(1) == a => return ZR,
+        None => a64!(cx; eor W(S1), W(a), W(cx.x(1))),
     }
-}
-
-/// Stores the raw values of PF and AF. `xor` holds the operands' exclusive or; without it AF is cleared.
-pub(super) fn parity_and_adjust(cx: &mut EmitCx, want: FlagSet, result: u8, xor: Option<u8>) {
-    if want.contains(FlagSet::PF) {
-        flags::set_parity(cx, result);
-    }
-    if want.contains(FlagSet::AF) {
-        match xor {
-            Some(xor) => {
-                a64!(cx; eor W(xor), W(xor), W(result));
-                flags::set_adjust(cx, xor);
-            }
-            None => flags::set_adjust(cx, ZR),
-        }
-    }
+    S1
 }
 
 fn add_plain(cx: &mut EmitCx, inst: &Inst, sub: bool, set: bool, d: u8) {
@@ -176,9 +161,7 @@ pub(super) fn adc_sbb(cx: &mut EmitCx, inst: &Inst) {
         return narrow_adc(cx, inst, want, sub);
     }
     let d = result_reg(cx, want);
-    if want.contains(FlagSet::AF) {
-        operand_xor(cx, S1);
-    }
+    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, d));
     let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
     let (n, m) = (cx.x(0), cx.x(1));
     match (sub, nzcv, inst.ty == Ty::I64) {
@@ -191,7 +174,7 @@ pub(super) fn adc_sbb(cx: &mut EmitCx, inst: &Inst) {
         (true, false, true) => a64!(cx; sbc X(d), X(n), X(m)),
         (true, true, true) => a64!(cx; sbcs X(d), X(n), X(m)),
     }
-    parity_and_adjust(cx, want, d, Some(S1));
+    flags::set_raw(cx, want, d, xor);
     if nzcv {
         flags::wrote_nzcv(cx, guard, carry);
     }
@@ -209,17 +192,11 @@ fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
     } else {
         a64!(cx; adc W(S2), W(S0), W(S1));
     }
-    // S0 = a ^ r, S1 = a ^ b ^ r.
-    a64!(cx; eor W(S0), W(S0), W(S2); eor W(S1), W(S1), W(S0));
-    if want.contains(FlagSet::AF) {
-        flags::set_adjust(cx, S1);
-    }
-    if want.contains(FlagSet::PF) {
-        flags::set_parity(cx, S2);
-    }
+    // S1 = a ^ b, S0 = a ^ r.
+    a64!(cx; eor W(S1), W(S1), W(S0); eor W(S0), W(S0), W(S2));
+    flags::set_raw(cx, want, S2, Some(S1));
     if want.intersects(FlagSet::NZCV) {
         // OF: for a difference (a ^ b) & (a ^ r), for a sum (b ^ r) & (a ^ r).
-        a64!(cx; eor W(S1), W(S1), W(S2));
         if !sub {
             a64!(cx; eor W(S1), W(S1), W(S0));
         }
@@ -267,7 +244,7 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
         true if !fused => test_result(cx, inst.ty, result, carry_wanted),
         _ => Carry::Direct,
     };
-    parity_and_adjust(cx, want, result, None);
+    flags::set_raw(cx, want, result, None);
     if nzcv {
         flags::wrote_nzcv(cx, guard, carry);
     }

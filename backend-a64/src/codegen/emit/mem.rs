@@ -4,9 +4,9 @@
 //! leave the 4 GiB window by at most [`REACH`] bytes, which faults (nothing of the guest is within that of either end),
 //! and the runtime then redoes the instruction with the wrapped address.
 use super::super::abi;
-use super::super::imm::{AddImm, SImm9, UImm12Scaled};
+use super::super::imm::{mov32_len, AddImm, SImm9, UImm12Scaled};
 use super::int::add_imm;
-use super::{a64, EmitCx, S0, S1, ZR};
+use super::{a64, writeback, EmitCx, S0, S1, ZR};
 use ir::{Inst, Opcode, Ty};
 
 /// Most bytes a displacement may take an address out of the window.
@@ -85,25 +85,22 @@ pub(crate) fn address(cx: &mut EmitCx, size: u32) -> AddrMode {
     if base.is_none() && index.is_none() {
         return absolute(cx, disp, size);
     }
-    if AddrMode::of(0, disp as i32, size).is_none() && index.is_some() {
-        // The displacement needs a register: start from it and add the rest.
-        let (high, low) = split(disp, size);
-        cx.mov_imm(S0, high);
-        for (reg, shift) in base.map(|b| (b, 0)).into_iter().chain(index) {
-            a64!(cx; add W(S0), W(S0), W(reg), lsl shift);
-        }
-        return AddrMode::of(S0, low, size).expect("split leaves an encodable displacement");
-    }
-    let reg = sum(cx, base, index).expect("a base or an index");
-    if let Some(mode) = AddrMode::of(reg, disp as i32, size) {
-        return mode;
+    if AddrMode::of(0, disp as i32, size).is_some() {
+        let reg = sum(cx, base, index).expect("a base or an index");
+        return AddrMode::of(reg, disp as i32, size).expect("checked");
     }
     let (high, low) = split(disp, size);
     match AddImm::new(u64::from(high), false) {
-        Some(imm) => add_imm(cx, imm, false, false, S0, reg),
+        Some(imm) => {
+            let reg = sum(cx, base, index).expect("a base or an index");
+            add_imm(cx, imm, false, false, S0, reg);
+        }
         None => {
+            // The displacement needs a register: start from it and add the rest.
             cx.mov_imm(S0, high);
-            a64!(cx; add W(S0), W(S0), W(reg));
+            for (reg, shift) in base.map(|b| (b, 0)).into_iter().chain(index) {
+                a64!(cx; add W(S0), W(S0), W(reg), lsl shift);
+            }
         }
     }
     AddrMode::of(S0, low, size).expect("split leaves an encodable displacement")
@@ -125,6 +122,12 @@ fn split(disp: u32, size: u32) -> (u32, i32) {
             return (high, low);
         }
     }
+    // A small step back from a rounder number.
+    let low = (disp as i32) << 24 >> 24;
+    let high = disp.wrapping_sub(low as u32);
+    if AddImm::new(u64::from(high), false).is_some() || mov32_len(high) < mov32_len(disp) {
+        return (high, low);
+    }
     (disp, 0)
 }
 
@@ -138,14 +141,28 @@ pub(crate) fn plain_address(cx: &mut EmitCx) -> u8 {
     if disp == 0 {
         return reg;
     }
-    match AddImm::new(u64::from(disp), false) {
-        Some(imm) => add_imm(cx, imm, false, false, S0, reg),
+    add_constant(cx, S0, reg, disp);
+    S0
+}
+
+/// `dst = reg + value`. Uses `S1`.
+fn add_constant(cx: &mut EmitCx, dst: u8, reg: u8, value: u32) {
+    if value == 0 {
+        return cx.mov(dst, reg);
+    }
+    if let Some(imm) = AddImm::new(u64::from(value), false) {
+        return add_imm(cx, imm, false, false, dst, reg);
+    }
+    match AddImm::pair(value).filter(|_| mov32_len(value) > 1) {
+        Some((high, low)) => {
+            add_imm(cx, high, false, false, S1, reg);
+            add_imm(cx, low, false, false, dst, S1);
+        }
         None => {
-            cx.mov_imm(S1, disp);
-            a64!(cx; add W(S0), W(reg), W(S1));
+            cx.mov_imm(S1, value);
+            a64!(cx; add W(dst), W(reg), W(S1));
         }
     }
-    S0
 }
 
 /// `lea`.
@@ -161,14 +178,7 @@ pub(super) fn lea(cx: &mut EmitCx) {
             target
         }
     };
-    match AddImm::new(u64::from(disp), false) {
-        _ if disp == 0 => cx.mov(dst, reg),
-        Some(imm) => add_imm(cx, imm, false, false, dst, reg),
-        None => {
-            cx.mov_imm(S1, disp);
-            a64!(cx; add W(dst), W(reg), W(S1));
-        }
-    }
+    add_constant(cx, dst, reg, disp);
 }
 
 /// Loads a value of `ty` into a register.
@@ -229,6 +239,12 @@ pub(crate) fn store_to(cx: &mut EmitCx, ty: Ty, reg: u8, mode: AddrMode) {
 
 /// `load`, `load_sx`. A load nobody reads is still made: it may fault.
 pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
+    if inst.op == Opcode::Load {
+        if let Some(stepping) = writeback::stepping(cx, inst, cx.dst()) {
+            writeback::load(cx, inst.ty, cx.dst(), stepping);
+            return after_load(cx);
+        }
+    }
     let mode = address(cx, inst.ty.bytes());
     let dst = cx.dst();
     if inst.op == Opcode::LoadSx {
@@ -236,6 +252,10 @@ pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
     } else {
         load_from(cx, inst.ty, dst, mode);
     }
+    after_load(cx);
+}
+
+fn after_load(cx: &mut EmitCx) {
     if cx.options.ordered {
         a64!(cx; dmb ishld);
     }
@@ -252,13 +272,16 @@ fn load_signed(cx: &mut EmitCx, ty: Ty, reg: u8, mode: AddrMode) {
 
 /// `store`.
 pub(super) fn store(cx: &mut EmitCx, inst: &Inst) {
-    let mode = address(cx, inst.ty.bytes());
+    let stepping = if inst.op == Opcode::Store { writeback::stepping(cx, inst, cx.x(2)) } else { None };
     if cx.options.ordered {
         // Earlier loads are ordered by the barrier that follows each of them.
         a64!(cx; dmb ishst);
     }
-    let reg = cx.x(2);
-    store_to(cx, inst.ty, reg, mode);
+    if let Some(stepping) = stepping {
+        return writeback::store(cx, inst.ty, cx.x(2), stepping);
+    }
+    let mode = address(cx, inst.ty.bytes());
+    store_to(cx, inst.ty, cx.x(2), mode);
 }
 
 /// `store_if`.

@@ -24,6 +24,7 @@ mod vector_move;
 mod vector_nan;
 mod vector_pack;
 mod vector_shuffle;
+mod writeback;
 
 use super::abi;
 use super::allocation::{Allocation, Loc, When};
@@ -57,6 +58,9 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) pos: usize,
     /// How the host's C flag relates to the guest's CF now.
     pub(crate) carry: Carry,
+    /// What the guest's registers hold, and where a step was already made by the access before it.
+    pub(crate) held: writeback::Held,
+    pub(crate) stepped: usize,
     /// Flags live at the end of the block.
     pub(crate) live_out: FlagSet,
     pub(crate) blocks: Vec<Label>,
@@ -95,6 +99,8 @@ impl<'a> EmitCx<'a> {
             value: 0,
             pos: 0,
             carry: Carry::Inverted,
+            held: writeback::Held::default(),
+            stepped: usize::MAX,
             live_out: FlagSet::ALL,
             blocks,
             block_index: 0,
@@ -228,6 +234,8 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
     cx.block_index = index;
     cx.alloc = alloc;
     cx.live_out = live_out;
+    cx.held = writeback::Held::default();
+    cx.stepped = usize::MAX;
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
         let slot = cx.alloc.slots[pos];
@@ -237,6 +245,7 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
         cx.pos = pos;
         match cx.block.insts[pos].op {
             Opcode::SetGpr | Opcode::SetXmm => set_register(cx, pos),
+            _ if cx.stepped == pos => {}
             _ => emit_at(cx, pos),
         }
     }
@@ -327,20 +336,20 @@ fn set_register(cx: &mut EmitCx, pos: usize) {
     cx.value = pos;
     let inst = cx.inst();
     let root = usize::from(cx.alloc.slots[inst.args[0].index()].root);
-    if cx.alloc.slots[root].when == When::At(pos as u16) {
+    if cx.stepped == pos {
+        // The access before did it.
+    } else if cx.alloc.slots[root].when == When::At(pos as u16) {
         emit_at(cx, root);
-        return;
-    }
-    operands(cx, inst);
-    match inst.op {
-        Opcode::SetXmm => cx.mov_v(abi::pinned_xmm(inst.xmm()), cx.v(0)),
-        _ => {
-            let dst = abi::pinned_gpr(inst.gpr());
-            match cx.imm(0) {
-                Some(c) => cx.mov_imm(dst, c as u32),
-                None => cx.mov(dst, cx.x(0)),
-            }
+    } else {
+        operands(cx, inst);
+        match (inst.op, cx.imm(0)) {
+            (Opcode::SetXmm, _) => cx.mov_v(abi::pinned_xmm(inst.xmm()), cx.v(0)),
+            (_, Some(c)) => cx.mov_imm(abi::pinned_gpr(inst.gpr()), c as u32),
+            (_, None) => cx.mov(abi::pinned_gpr(inst.gpr()), cx.x(0)),
         }
+    }
+    if inst.op == Opcode::SetGpr {
+        writeback::note_set(cx, inst);
     }
 }
 

@@ -93,7 +93,7 @@ fn shl_const_flags(cx: &mut EmitCx, inst: &Inst, c: u32, want: FlagSet) {
 }
 
 fn parity_of(cx: &mut EmitCx, want: FlagSet, reg: u8) {
-    super::int::parity_and_adjust(cx, want, reg, None);
+    flags::set_raw(cx, want, reg, None);
 }
 
 fn shr_const_flags(cx: &mut EmitCx, inst: &Inst, c: u32, want: FlagSet) {

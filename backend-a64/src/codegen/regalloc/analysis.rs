@@ -199,12 +199,12 @@ impl Analysis<'_> {
         i as u16
     }
 
-    /// Whether `i` can be computed as late as `set_at`, its only user, without costing a copy of an operand.
+    /// Whether `i` can be computed as late as `set_at`, its first user, without costing a copy of an operand.
     fn can_sink(&self, i: usize, set_at: u16) -> bool {
         let inst = &self.block.insts[i];
         inst.op.effects() == ir::opcode::Effects::PURE
             && inst.flags.is_empty()
-            && self.slots[i].uses == 1
+            && self.slots[i].first == set_at
             && inst.used_args().all(|arg| {
                 let root = &self.block.insts[usize::from(self.slots[arg.index()].root)];
                 match root.op {

@@ -78,16 +78,27 @@ fn results_go_straight_to_pinned_registers() {
 }
 
 #[test]
-fn push_stores_before_the_pointer_moves() {
+fn push_is_one_instruction() {
     check(
         |b| {
             let (esp, eax) = (b.get_gpr(Gpr::Esp), b.get_gpr(Gpr::Eax));
-            let four = b.const32(4);
-            let top = b.sub(esp, four);
+            let top = b.lea(Addr::base(esp).plus(-4));
             b.store(Addr::base(esp).plus(-4), eax);
             b.set_gpr(Gpr::Esp, top);
         },
-        &["stur w19, [x23, #-4]", "sub w23, w23, #0x4"],
+        &["str w19, [x23, #-4]!"],
+    );
+    // POP EAX, then POP ESP: the register loaded is not stepped as well.
+    check(
+        |b| {
+            let esp = b.get_gpr(Gpr::Esp);
+            let (value, top) = (b.load(Ty::I32, Addr::base(esp)), b.lea(Addr::base(esp).plus(4)));
+            b.set_gpr(Gpr::Eax, value);
+            b.set_gpr(Gpr::Esp, top);
+            let value = b.load(Ty::I32, Addr::base(top));
+            b.set_gpr(Gpr::Esp, value);
+        },
+        &["ldr w19, [x23], #4", "ldr w23, [x23]"],
     );
 }
 
