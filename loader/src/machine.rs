@@ -6,6 +6,7 @@ use ir::guest::Exit;
 use ir::{GuestAddr, GuestRange, Trap};
 use linux_abi::signal::FaultOutcome;
 use linux_abi::{Action, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, Thread};
+use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -72,21 +73,21 @@ impl Executor for Machine {
         self.engine.set_ordered();
     }
 
-    fn run_thread(&self, request: SpawnRequest) -> i32 {
-        let SpawnRequest { process, mut thread, state } = request;
-        let mut context = self.engine.new_thread().expect("memory for a guest thread");
-        context.load(&state);
-        drop(state);
+    fn run_thread(&self, request: &mut SpawnRequest, keep: &mut Option<Box<dyn Any>>) -> i32 {
+        let SpawnRequest { process, thread, state } = request;
+        let context = keep.insert(Box::new(self.engine.new_thread().expect("memory for a guest thread")));
+        let context: &mut runtime::ThreadContext = context.downcast_mut().expect("put there a line ago");
+        context.load(state);
         loop {
             // A child made by vfork shares this host thread's storage, so it is set each time round.
             LEAVE.set(Some(context.exit_handle()));
-            let exit = self.engine.run(&mut context, &mut &*process.mm);
-            self.answer(&process, &mut thread, &mut context, exit);
-            process.deliver(&mut thread, context.state_mut());
+            let exit = self.engine.run(context, &mut &*process.mm);
+            self.answer(process, thread, context, exit);
+            process.deliver(thread, context.state_mut());
             match thread.action.take() {
                 None => {}
                 Some(Action::ExitThread(status)) => {
-                    process.end_thread(&mut thread);
+                    process.end_thread(thread);
                     return status;
                 }
                 Some(Action::ExitProcess(status)) => process.exit(status),

@@ -13,7 +13,6 @@ use ir::guest::{CpuState, Gpr, GuestRange};
 use ir::GuestAddr;
 use linux_abi::fs::{Follow, FsContext, Program};
 use linux_abi::mm::{AddressSpace, Prot};
-use linux_abi::signal::host_handler;
 use linux_abi::{host, ExecOptions, Executor, Process, SpawnRequest, Thread, VdsoSymbols};
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
@@ -61,9 +60,9 @@ pub fn run(start: Start) -> Result<Infallible> {
     process.strace = options.strace;
     let process = Arc::new(process);
     let mut thread = Thread::first();
-    host_handler::install_faults();
     thread.enter();
-    let status = machine.run_thread(SpawnRequest { process: Arc::clone(&process), thread, state });
+    let mut request = SpawnRequest { process: Arc::clone(&process), thread, state };
+    let status = machine.run_thread(&mut request, &mut None);
     process.exit_first_thread(status)
 }
 
