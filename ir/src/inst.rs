@@ -112,8 +112,9 @@ impl Inst {
     }
 
     /// The places for arguments that its opcode has; absent ones are among them.
+    #[inline]
     pub fn arg_places(&mut self) -> &mut [Value] {
-        let count = self.op.args().len();
+        let count = self.op.arg_count();
         &mut self.args[..count]
     }
 

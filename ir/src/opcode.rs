@@ -383,20 +383,16 @@ impl Opcode {
         }
     }
 
-    /// Whether an instruction of this opcode may read flags at all: a table, for passes that ask for every instruction.
+    /// Number of arguments, absent ones included.
     #[inline]
-    pub(crate) fn may_read_flags(self) -> bool {
-        const TABLE: [bool; 256] = {
-            let mut table = [false; 256];
-            let mut index = 0;
-            while index < Opcode::ALL.len() {
-                let op = Opcode::ALL[index];
-                table[op as usize] = matches!(op.imm(), ImmKind::Cc | ImmKind::Flags) || !op.reads_flags().is_empty();
-                index += 1;
-            }
-            table
-        };
-        TABLE[self as usize]
+    pub fn arg_count(self) -> usize {
+        usize::from(FACTS[self as usize].args)
+    }
+
+    /// Whether flags matter to an instruction of this opcode even if it writes none: it may read some, or trap.
+    #[inline]
+    pub(crate) fn needs_flags(self) -> bool {
+        FACTS[self as usize].needs_flags
     }
 
     /// Flags read whatever the immediate is; `Inst::reads_flags` adds what depends on it.
@@ -407,6 +403,25 @@ impl Opcode {
         }
     }
 }
+
+/// What the passes ask of every instruction, so that they look it up instead of going through a `match`.
+#[derive(Clone, Copy)]
+struct Facts {
+    args: u8,
+    needs_flags: bool,
+}
+
+static FACTS: [Facts; 256] = {
+    let mut facts = [Facts { args: 0, needs_flags: false }; 256];
+    let mut index = 0;
+    while index < Opcode::ALL.len() {
+        let op = Opcode::ALL[index];
+        let reads = matches!(op.imm(), ImmKind::Cc | ImmKind::Flags) || !op.reads_flags().is_empty();
+        facts[index] = Facts { args: op.args().len() as u8, needs_flags: reads || op.effects().has(Effects::TRAPS) };
+        index += 1;
+    }
+    facts
+};
 
 #[cfg(test)]
 mod tests {

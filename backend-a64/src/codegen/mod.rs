@@ -22,6 +22,7 @@ mod tests;
 use allocation::Allocation;
 use emit::EmitCx;
 use ir::Region;
+use regalloc::Registers;
 
 /// Optional features of the host's CPU, named as in the Arm ARM (FEAT_*). The default is ARMv8.0 without any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,17 @@ pub struct Options {
     pub ordered: bool,
     /// What the host can do.
     pub features: HostFeatures,
+    /// Allocate with few registers: for tests of spilling.
+    pub few_registers: bool,
+}
+
+impl Options {
+    fn registers(&self) -> Registers {
+        match self.few_registers {
+            true => Registers::Few,
+            false => Registers::All,
+        }
+    }
 }
 
 /// Compiles a verified region.
@@ -56,7 +68,7 @@ pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
     let mut alloc = Allocation::default();
     for (index, block) in region.blocks.iter().enumerate() {
         let live = live_out[index] | flag_liveness::branch_reads(block);
-        regalloc::allocate(block, live, &mut alloc);
+        regalloc::allocate(block, live, options.registers(), &mut alloc);
         alloc = emit::block(&mut cx, index, alloc, live_out[index]);
     }
     let emitted = emit::finish(cx);
@@ -72,12 +84,13 @@ pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
 }
 
 /// The allocation of every block of a region, in text.
-pub fn allocation_text(region: &Region) -> String {
+pub fn allocation_text(region: &Region, options: &Options) -> String {
     let live_out = flag_liveness::live_out(region);
     let mut text = String::new();
     let mut alloc = Allocation::default();
     for (block, live) in region.blocks.iter().zip(live_out) {
-        regalloc::allocate(block, live | flag_liveness::branch_reads(block), &mut alloc);
+        let live = live | flag_liveness::branch_reads(block);
+        regalloc::allocate(block, live, options.registers(), &mut alloc);
         text.push_str(&format!("block {}\n{}", block.start, alloc.display(block)));
     }
     text

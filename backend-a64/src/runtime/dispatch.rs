@@ -61,7 +61,6 @@ impl Engine {
         // that no code is dropped meanwhile. The state is ours alone: `thread` is borrowed mutably.
         let kind = unsafe { std::mem::transmute::<*const (), Enter>(enter)(memory.state().as_ptr(), pc.0) };
         self.world.leave(memory);
-        self.counters.entered.add(1);
         let fpsr = memory.word(word::FPSR).load(Ordering::Relaxed) as u32;
         if fpsr != 0 {
             let state = thread.state_mut();
@@ -75,6 +74,11 @@ impl Engine {
         if let Some(pc) = self.code.probe(guest) {
             return Ok(pc);
         }
+        self.find_record(guest, linked)
+    }
+
+    #[cold]
+    fn find_record(&self, guest: GuestAddr, linked: bool) -> Result<HostPc, Fault> {
         let at = self.find_or_compile(guest)?;
         if !linked {
             // Under the lock, and only if it is still there: an entry for dead code would bring the thread back for ever.
@@ -115,6 +119,7 @@ impl Engine {
     }
 
     /// The details of code that could not be fetched. If it can be now, memory was mapped since: translate anew.
+    #[cold]
     pub(super) fn fetch_fault(&self, eip: GuestAddr, mem: &dyn GuestMem) -> Option<Exit> {
         let mut bytes = [0; MAX_INSN];
         let fault = match mem.fetch(eip, &mut bytes) {

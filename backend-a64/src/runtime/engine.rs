@@ -75,7 +75,7 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let features = options.features;
         let compile = Box::new(move |region: &Region, ordered| {
-            crate::codegen::compile(region, &crate::codegen::Options { ordered, features })
+            crate::codegen::compile(region, &crate::codegen::Options { ordered, features, ..Default::default() })
         });
         Self::with_compiler(options, source, watch, compile)
     }

@@ -57,20 +57,19 @@ impl PcMaps {
     /// Adds the map of a region whose code starts at `start`, above all before it; false if there is no room.
     pub(crate) fn push(&self, start: CacheOffset, entry: GuestAddr, map: &[PcEntry]) -> bool {
         let (count, used) = (self.count.load(Ordering::Relaxed), self.used.load(Ordering::Relaxed));
-        let mut encoded = Vec::with_capacity(map.len() * 2);
-        encode(entry, map, &mut encoded);
-        let room = self.bytes.len() - used as usize;
-        if encoded.len() > room || (count as usize + 1) * size_of::<Record>() > self.records.len() {
+        // SAFETY: inside the mapping, above everything published, and only this thread writes (the code cache is locked).
+        let free = unsafe {
+            std::slice::from_raw_parts_mut(self.bytes.base().add(used as usize), self.bytes.len() - used as usize)
+        };
+        let worst = map.len() * MAX_ENTRY;
+        if worst > free.len() || (count as usize + 1) * size_of::<Record>() > self.records.len() {
             return false;
         }
-        let record = Record { start: start.0, map: used, map_len: encoded.len() as u32, entry: entry.0 };
-        // SAFETY: both places are inside their mappings (checked), above everything published, and only this thread
-        // writes (the code cache is locked).
-        unsafe {
-            std::ptr::copy_nonoverlapping(encoded.as_ptr(), self.bytes.base().add(used as usize), encoded.len());
-            self.records.base().cast::<Record>().add(count as usize).write(record);
-        }
-        self.used.store(used + encoded.len() as u32, Ordering::Relaxed);
+        let map_len = encode(entry, map, free) as u32;
+        let record = Record { start: start.0, map: used, map_len, entry: entry.0 };
+        // SAFETY: as above, for the records.
+        unsafe { self.records.base().cast::<Record>().add(count as usize).write(record) };
+        self.used.store(used + map_len, Ordering::Relaxed);
         self.count.store(count + 1, Ordering::Release);
         true
     }
@@ -97,23 +96,31 @@ impl PcMaps {
     }
 }
 
-fn encode(entry: GuestAddr, map: &[PcEntry], out: &mut Vec<u8>) {
-    let (mut at, mut eip) = (0, entry.0);
+/// Longest encoding of one entry: two numbers of 32 bits, seven bits a byte.
+const MAX_ENTRY: usize = 10;
+
+/// Writes a map to `out`, which is long enough; its length.
+fn encode(entry: GuestAddr, map: &[PcEntry], out: &mut [u8]) -> usize {
+    let (mut at, mut eip, mut len) = (0, entry.0, 0);
     for e in map {
         let words = (e.at.0 - at) / 4;
         let delta = e.eip.0.wrapping_sub(eip) as i32;
-        leb128(words << 1 | u32::from(e.carry_direct), out);
-        leb128((delta << 1 ^ delta >> 31) as u32, out);
+        len += leb128(words << 1 | u32::from(e.carry_direct), &mut out[len..]);
+        len += leb128((delta << 1 ^ delta >> 31) as u32, &mut out[len..]);
         (at, eip) = (e.at.0, e.eip.0);
     }
+    len
 }
 
-fn leb128(mut value: u32, out: &mut Vec<u8>) {
+fn leb128(mut value: u32, out: &mut [u8]) -> usize {
+    let mut len = 0;
     while value >= 0x80 {
-        out.push(value as u8 | 0x80);
+        out[len] = value as u8 | 0x80;
         value >>= 7;
+        len += 1;
     }
-    out.push(value as u8);
+    out[len] = value as u8;
+    len + 1
 }
 
 fn decode(entry: GuestAddr, bytes: &[u8], at: u32) -> Option<GuestPc> {

@@ -13,7 +13,11 @@ macro_rules! counters {
 
         impl Counters {
             pub(crate) fn snapshot(&self) -> Stats {
-                Stats { $($name: self.$name.get()),+ }
+                let mut stats = Stats { $($name: self.$name.get()),+ };
+                let Stats { link_exits, misses, traps, faults, polls, singles, .. } = stats;
+                // Not counted by itself: it is on the way of every system call.
+                stats.entered = link_exits + misses + traps + faults + polls + singles;
+                stats
             }
         }
 

@@ -18,6 +18,7 @@ const ITERATIONS: u64 = 256;
 
 impl Engine {
     /// Executes exactly one guest instruction (of a REP instruction, some iterations); `None`: eip is where to go on.
+    #[cold]
     pub fn step(&self, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> Option<Exit> {
         let eip = GuestAddr(thread.state().eip);
         let region = match self.source.single(eip) {

@@ -25,14 +25,14 @@ const TERMINATOR: u16 = u16::MAX;
 
 /// The pass.
 pub fn dce(block: &mut Block, cx: &mut OptCx) {
-    let insts = &mut block.insts;
-    let uses = &mut cx.uses;
-    uses.clear();
-    uses.resize(insts.len(), Uses::default());
+    let insts = block.insts.as_mut_slice();
+    cx.uses.clear();
+    cx.uses.resize(insts.len(), Uses::default());
+    let uses = cx.uses.as_mut_slice();
     if let Some(value) = block.term.value() {
         uses[value.index()] = Uses { count: 1, user: TERMINATOR };
     }
-    for index in (0..insts.len()).rev() {
+    for index in (0..uses.len()).rev() {
         let Uses { count, user } = uses[index];
         let inst = &mut insts[index];
         if count == 0 && inst.flags.is_empty() && inst.op.effects().removable() {
@@ -40,12 +40,17 @@ pub fn dce(block: &mut Block, cx: &mut OptCx) {
             continue;
         }
         let args = inst.args;
-        let places = inst.op.args().len();
+        let places = inst.op.arg_count();
         let mut by = index as u16;
         if count == 1 && merges(inst.op) && user != TERMINATOR && merge(insts, index, usize::from(user)) {
             by = if insts[index].op == Opcode::Nop { user } else { by };
         }
-        count_args(uses, &args[..places], by);
+        for arg in &args[..places] {
+            // Covers absent arguments as well: their index is past any value's.
+            if let Some(uses) = uses.get_mut(arg.index()) {
+                *uses = Uses { count: uses.count.saturating_add(1), user: by };
+            }
+        }
     }
     compact(block, &mut cx.map);
 }
@@ -53,15 +58,6 @@ pub fn dce(block: &mut Block, cx: &mut OptCx) {
 /// Opcodes that [`merge`] knows.
 fn merges(op: Opcode) -> bool {
     matches!(op, Opcode::MulWideU | Opcode::MulWideS | Opcode::Load | Opcode::Lea)
-}
-
-fn count_args(uses: &mut [Uses], args: &[Value], user: u16) {
-    for arg in args {
-        // Covers absent arguments as well: their index is past any value's.
-        if let Some(uses) = uses.get_mut(arg.index()) {
-            *uses = Uses { count: uses.count.saturating_add(1), user };
-        }
-    }
 }
 
 /// Merges an instruction with its only user, if the pair is one of the above. Either the instruction has become a `nop`
@@ -106,11 +102,14 @@ fn become_alias(inst: &mut Inst, index: usize) {
 /// Removes every `nop` and renumbers the values.
 fn compact(block: &mut Block, map: &mut Vec<Value>) {
     map.clear();
+    map.resize(block.insts.len(), Value::NONE);
+    let map = map.as_mut_slice();
+    let insts = block.insts.as_mut_slice();
     let mut kept = 0;
-    for index in 0..block.insts.len() {
-        let inst = &mut block.insts[index];
+    for index in 0..map.len() {
+        let mut inst = insts[index];
         if inst.op == Opcode::Nop {
-            map.push(map.get(inst.args[0].index()).copied().unwrap_or(Value::NONE));
+            map[index] = map.get(inst.args[0].index()).copied().unwrap_or(Value::NONE);
             continue;
         }
         for arg in inst.arg_places() {
@@ -119,10 +118,8 @@ fn compact(block: &mut Block, map: &mut Vec<Value>) {
                 *arg = *new;
             }
         }
-        map.push(Value(kept as u16));
-        if kept != index {
-            block.insts[kept] = block.insts[index];
-        }
+        map[index] = Value(kept as u16);
+        insts[kept] = inst;
         kept += 1;
     }
     block.insts.truncate(kept);

@@ -14,7 +14,7 @@
 use super::OptCx;
 use crate::guest::FlagSet;
 use crate::inst::Inst;
-use crate::opcode::Opcode;
+use crate::opcode::Effects;
 use crate::region::{Block, Region};
 use crate::terminator::{Target, Terminator};
 
@@ -59,16 +59,12 @@ struct Transfer {
 
 impl Transfer {
     /// `None` for the many instructions that neither read nor write flags.
+    #[inline]
     fn of(block: &Block, inst: &Inst) -> Option<Self> {
-        let reads = if inst.op == Opcode::TrapIf {
-            FlagSet::ALL
-        } else if inst.op.may_read_flags() {
-            inst.reads_flags()
-        } else if inst.flags.is_empty() {
+        if inst.flags.is_empty() && !inst.op.needs_flags() {
             return None;
-        } else {
-            FlagSet::NONE
-        };
+        }
+        let reads = if inst.op.effects().has(Effects::TRAPS) { FlagSet::ALL } else { inst.reads_flags() };
         let keeps = !inst.flags.is_empty() && inst.may_keep_flags(|v| block.as_const(v));
         Some(Self { kills: if keeps { FlagSet::NONE } else { inst.flags }, reads })
     }

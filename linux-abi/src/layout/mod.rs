@@ -7,7 +7,9 @@
 pub mod dirent;
 pub mod fcntl;
 pub mod host64;
+pub mod ioctl;
 pub mod poll;
+pub mod socket;
 pub mod stat;
 pub mod sysinfo;
 pub mod time;

@@ -4,7 +4,7 @@ use crate::context::{Cx, SysResult};
 use crate::layout::stat::Stat64;
 use crate::layout::time::{Timespec, Timespec32, Timeval32};
 use crate::syscall::iov::HostIov;
-use crate::syscall::Entry;
+use crate::syscall::{ioctl, Entry};
 use ir::guest::GuestAddr;
 use std::fmt::Write;
 
@@ -208,7 +208,7 @@ impl Line {
             .positions()
             .map(|(fmt, n)| match result {
                 Ok(value) => self.show(cx, fmt, n, *value),
-                Err(_) if matches!(fmt, Fmt::Ioctl | Fmt::Poll(_)) => self.show(cx, fmt, n, 0),
+                Err(_) if matches!(fmt, Fmt::Poll(_)) => self.show(cx, fmt, n, 0),
                 Err(_) => pointer(self.args[n]),
             })
             .collect();
@@ -241,7 +241,7 @@ impl Line {
             Fmt::One(names) => names.one(raw),
             Fmt::Open => super::names::open_flags(raw),
             Fmt::Sock => super::names::socket_type(raw),
-            Fmt::Ioctl => super::names::IOCTL.one_hex(raw),
+            Fmt::Ioctl => ioctl::table::name(raw).map_or_else(|| format!("{raw:#x}"), str::to_owned),
             Fmt::Fcntl => super::names::FCNTL.one(raw),
             Fmt::Futex => super::names::futex(raw),
             Fmt::Sig => super::names::SIGNAL.one(raw),

@@ -37,11 +37,6 @@ impl Names {
         self.find(value).map_or_else(|| (value as i32).to_string(), str::to_owned)
     }
 
-    /// The name of a value, or the number in hexadecimal.
-    pub fn one_hex(&self, value: u32) -> String {
-        self.find(value).map_or_else(|| format!("{value:#x}"), str::to_owned)
-    }
-
     /// The name of a value.
     pub fn find(&self, value: u32) -> Option<&'static str> {
         self.rows.iter().find(|row| row.0 == value).map(|row| row.1)
@@ -184,17 +179,6 @@ vocabularies! {
     }
     /// lseek(2) origins.
     WHENCE { SEEK_SET = 0, SEEK_CUR = 1, SEEK_END = 2, SEEK_DATA = 3, SEEK_HOLE = 4 }
-    /// Frequent ioctl requests.
-    IOCTL {
-        TCGETS = 0x5401, TCSETS = 0x5402, TCSETSW = 0x5403, TCSETSF = 0x5404, TCGETA = 0x5405, TCSETA = 0x5406,
-        TCSBRK = 0x5409, TCXONC = 0x540a, TCFLSH = 0x540b, TIOCEXCL = 0x540c, TIOCNXCL = 0x540d, TIOCSCTTY = 0x540e,
-        TIOCGPGRP = 0x540f, TIOCSPGRP = 0x5410, TIOCOUTQ = 0x5411, TIOCSTI = 0x5412, TIOCGWINSZ = 0x5413,
-        TIOCSWINSZ = 0x5414, TIOCMGET = 0x5415, FIONREAD = 0x541b, TIOCNOTTY = 0x5422, TIOCGSID = 0x5429,
-        FIONBIO = 0x5421, FIOCLEX = 0x5451, FIONCLEX = 0x5450, FIOASYNC = 0x5452, TIOCGPTN = 0x8004_5430,
-        TIOCSPTLCK = 0x4004_5431, SIOCGIFCONF = 0x8912, SIOCGIFFLAGS = 0x8913, SIOCGIFADDR = 0x8915,
-        SIOCGIFHWADDR = 0x8927, SIOCGIFINDEX = 0x8933, SIOCGIFNAME = 0x8910, BLKGETSIZE = 0x1260,
-        BLKGETSIZE64 = 0x8004_1272, FS_IOC_GETFLAGS = 0x8004_6601, FICLONE = 0x4004_9409,
-    }
     /// Open flags beside the access mode.
     OPEN_FLAG {
         O_CREAT = 0o100, O_EXCL = 0o200, O_NOCTTY = 0o400, O_TRUNC = 0o1000, O_APPEND = 0o2000, O_NONBLOCK = 0o4000,

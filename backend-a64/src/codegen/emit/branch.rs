@@ -6,6 +6,8 @@ use super::super::abi;
 use super::super::asm::Label;
 use super::super::compiled::{CodeOffset, EntryPoint, LinkKind, LinkSite, Reloc, Stub};
 use super::flags::{self, Carry, Test};
+use super::vector_convert::{self, IntFix};
+use super::vector_nan::{self, NanFix};
 use super::{a64, call, fetch, EmitCx, S0, S1};
 use ir::{Cc, FlagSet, GuestAddr, Inst, Target, Terminator, Trap, Ty, Value};
 
@@ -23,6 +25,10 @@ enum ColdKind {
     Leave { stub: Stub, eip: GuestAddr, trap: Option<Trap>, carry: Carry },
     /// To `Stub::Miss` or `Stub::RetMiss` with the guest address of a register in w16.
     Lookup { stub: Stub, pc: u8 },
+    /// A NaN among the lanes of a result.
+    Nan(NanFix),
+    /// A float that does not fit an integer.
+    Int(IntFix),
     /// A conditional way out of the region.
     Out { target: GuestAddr, poll: bool },
 }
@@ -46,6 +52,16 @@ fn cold(cx: &mut EmitCx, kind: ColdKind) -> Label {
 pub(super) fn cold_stub(cx: &mut EmitCx, stub: Stub) -> Label {
     let kind = ColdKind::Leave { stub, eip: cx.eip(), trap: None, carry: cx.carry };
     cold(cx, kind)
+}
+
+/// Cold code that repairs a NaN result.
+pub(super) fn cold_nan(cx: &mut EmitCx, fix: NanFix) -> Label {
+    cold(cx, ColdKind::Nan(fix))
+}
+
+/// Cold code for a conversion that does not fit.
+pub(super) fn cold_int(cx: &mut EmitCx, fix: IntFix) -> Label {
+    cold(cx, ColdKind::Int(fix))
 }
 
 /// The beginning of a block: its label, the poll of a loop, its entry.
@@ -253,6 +269,8 @@ pub(crate) fn cold_code(cx: &mut EmitCx) -> Vec<LinkSite> {
                 cx.mov(S0, pc);
                 to_stub(cx, stub);
             }
+            ColdKind::Nan(fix) => vector_nan::fix(cx, &fix),
+            ColdKind::Int(fix) => vector_convert::fix(cx, &fix),
             ColdKind::Out { target, poll: polled } => {
                 cx.carry = Carry::Inverted;
                 if polled {

@@ -6,7 +6,7 @@
 use super::super::asm::Cond;
 use super::{a64, mem, EmitCx, S0, S1, S2, ZR};
 use ir::guest::state::offset;
-use ir::{Cc, FlagSet, Inst, Opcode, Ty};
+use ir::{Cc, FlagSet, Inst, Ty};
 
 /// What the host's C flag means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,17 +39,10 @@ pub(super) fn wanted(cx: &EmitCx) -> FlagSet {
     cx.inst().flags & cx.live()
 }
 
-/// NZCV flags live after the current instruction that it does not write, of those its kind may leave alone: CF for INC
-/// and DEC, SF and ZF for rotations. (Whatever else is missing from a shrunk set is not live, by that same pass.)
-fn kept(cx: &EmitCx) -> FlagSet {
-    let may_keep = match cx.inst().op {
-        Opcode::Add | Opcode::Sub => FlagSet::CF,
-        Opcode::Rol | Opcode::Ror | Opcode::Rcl | Opcode::Rcr | Opcode::MulWideU | Opcode::MulWideS => {
-            FlagSet::SF | FlagSet::ZF
-        }
-        _ => FlagSet::NONE,
-    };
-    (cx.live() & may_keep) - cx.inst().flags
+/// NZCV flags live after the current instruction that it does not write. Liveness here is that of `ir::opt::dead_flags`:
+/// after that pass only INC, DEC, rotations and the like keep anything.
+pub(super) fn kept(cx: &EmitCx) -> FlagSet {
+    (cx.live() & FlagSet::NZCV) - cx.inst().flags
 }
 
 /// Flags made from single bits: where each is, as a register and a bit number; `None` for a flag that is cleared.
@@ -61,12 +54,15 @@ pub(super) struct Bits {
     pub(super) overflow: Option<(u8, u32)>,
 }
 
-/// Writes N and Z from `result` (a register and its type) and C and V from single bits, each if wanted; flags that are not
-/// stay if N and Z are not written. Without FlagM needs two registers: `temps`, or x14 and x15 with the stack's help.
+/// Writes N and Z from `result` (a register and its type) and C and V from single bits, each if wanted; all others stay.
+/// `result` and `bits` are in scratch registers. Without FlagM needs two more: `temps`, or x14, x15 with the stack's help.
 pub(super) fn compose(cx: &mut EmitCx, result: Option<(u8, Ty)>, bits: Bits, temps: Option<[u8; 2]>) {
     let want = wanted(cx);
     let tested = result.filter(|_| want.intersects(FlagSet::SF | FlagSet::ZF));
     if let Some((reg, ty)) = tested {
+        if !kept(cx).is_empty() {
+            return compose_on_stack(cx, (reg, ty), bits);
+        }
         match ty {
             Ty::I64 => a64!(cx; adds xzr, XSP(reg), 0),
             _ => a64!(cx; adds wzr, wzr, W(reg), lsl 32 - ty.bits()),
@@ -75,22 +71,55 @@ pub(super) fn compose(cx: &mut EmitCx, result: Option<(u8, Ty)>, bits: Bits, tem
         cx.carry = Carry::Direct;
     }
     let zero = tested.is_none().then_some((ZR, 0));
-    let carry = bits.carry.or(zero).filter(|_| want.contains(FlagSet::CF)).map(|b| (b, 29));
-    let overflow = bits.overflow.or(zero).filter(|_| want.contains(FlagSet::OF)).map(|b| (b, 28));
-    if carry.is_some() || overflow.is_some() {
-        insert_bits(cx, carry.into_iter().chain(overflow), temps);
+    let parts = [
+        bits.carry.or(zero).filter(|_| want.contains(FlagSet::CF)).map(|b| (b, 29)),
+        bits.overflow.or(zero).filter(|_| want.contains(FlagSet::OF)).map(|b| (b, 28)),
+    ];
+    if parts.iter().any(Option::is_some) {
+        insert_bits(cx, &parts, temps);
     }
     if want.contains(FlagSet::CF) {
         cx.carry = Carry::Direct;
     }
 }
 
-/// Sets single bits of NZCV: each a register and bit number, and the bit of NZCV.
-fn insert_bits(cx: &mut EmitCx, bits: impl Iterator<Item = ((u8, u32), u32)>, temps: Option<[u8; 2]>) {
+/// The general case, without touching NZCV before the end: Z is bit 5 or 6 of the leading zero count.
+fn compose_on_stack(cx: &mut EmitCx, (reg, ty): (u8, Ty), bits: Bits) {
+    let want = wanted(cx);
+    a64!(cx; str x13, [sp, -16]!);
+    let zero_bit = match ty {
+        Ty::I64 => {
+            a64!(cx; clz x13, X(reg));
+            6
+        }
+        _ => {
+            a64!(cx; lsl w13, W(reg), 32 - ty.bits(); clz w13, w13);
+            5
+        }
+    };
+    let part = |flag, source, to| want.contains(flag).then_some((source, to));
+    let parts = [
+        part(FlagSet::SF, (reg, ty.bits() - 1), 31),
+        part(FlagSet::ZF, (13, zero_bit), 30),
+        part(FlagSet::CF, bits.carry.unwrap_or((ZR, 0)), 29),
+        part(FlagSet::OF, bits.overflow.unwrap_or((ZR, 0)), 28),
+    ];
+    insert_bits(cx, &parts, None);
+    a64!(cx; ldr x13, [sp], 16);
+    if want.contains(FlagSet::CF) {
+        cx.carry = Carry::Direct;
+    }
+}
+
+/// A bit of a register, and the bit of NZCV it becomes.
+type Part = ((u8, u32), u32);
+
+/// Sets single bits of NZCV.
+fn insert_bits(cx: &mut EmitCx, parts: &[Option<Part>], temps: Option<[u8; 2]>) {
     if cx.options.features.flagm {
-        for ((reg, bit), to) in bits {
+        for ((reg, bit), to) in parts.iter().flatten() {
             let nibble_bit = to - 28;
-            a64!(cx; rmif X(reg), bit.wrapping_sub(nibble_bit) & 63, 1 << nibble_bit);
+            a64!(cx; rmif X(*reg), bit.wrapping_sub(nibble_bit) & 63, 1 << nibble_bit);
         }
         return;
     }
@@ -99,12 +128,12 @@ fn insert_bits(cx: &mut EmitCx, bits: impl Iterator<Item = ((u8, u32), u32)>, te
         a64!(cx; stp x14, x15, [sp, -16]!);
     }
     read_nzcv(cx, nzcv);
-    for ((reg, bit), to) in bits {
-        let from = if bit == 0 { reg } else { temp };
-        if bit != 0 {
-            a64!(cx; lsr X(temp), X(reg), bit);
+    for ((reg, bit), to) in parts.iter().flatten() {
+        let from = if *bit == 0 { *reg } else { temp };
+        if *bit != 0 {
+            a64!(cx; lsr X(temp), X(*reg), *bit);
         }
-        a64!(cx; bfi W(nzcv), W(from), to, 1);
+        a64!(cx; bfi W(nzcv), W(from), *to, 1);
     }
     write_nzcv(cx, nzcv);
     if temps.is_none() {

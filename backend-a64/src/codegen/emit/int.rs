@@ -1,6 +1,6 @@
 //! Integer arithmetic, logic and width changes. Arm ARM C3.4, C3.5; flags as SDM vol. 1, 3.4.3.
 use super::super::imm::{AddImm, Imm12, LogicalImm};
-use super::flags::{self, Carry};
+use super::flags::{self, Bits, Carry};
 use super::{a64, EmitCx, S0, S1, S2, ZR};
 use ir::{FlagSet, Inst, Opcode, Ty};
 
@@ -200,7 +200,6 @@ pub(super) fn adc_sbb(cx: &mut EmitCx, inst: &Inst) {
 /// 8- and 16-bit ADC and SBB with flags: by the definitions, on zero-extended operands.
 fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
     let bits = inst.ty.bits();
-    let (top, up) = (bits - 1, 32 - bits);
     a64!(cx
         ; ubfx W(S0), W(cx.x(0)), 0, bits
         ; ubfx W(S1), W(cx.x(1)), 0, bits
@@ -222,18 +221,11 @@ fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
         // OF: for a difference (a ^ b) & (a ^ r), for a sum (b ^ r) & (a ^ r).
         a64!(cx; eor W(S1), W(S1), W(S2));
         if !sub {
-            a64!(cx; eor W(S1), W(S1), W(S0); eor W(S1), W(S1), W(S2));
+            a64!(cx; eor W(S1), W(S1), W(S0));
         }
-        // A pass may have shrunk the set, but then nobody reads the others: the set is that of a full writer.
-        a64!(cx
-            ; and W(S0), W(S0), W(S1)
-            ; ubfx W(S0), W(S0), top, 1
-            ; adds wzr, wzr, W(S2), lsl up
-        );
-        flags::read_nzcv(cx, S1);
-        a64!(cx; bfi W(S1), W(S0), 28, 1; ubfx W(S0), W(S2), bits, 1; bfi W(S1), W(S0), 29, 1);
-        flags::write_nzcv(cx, S1);
-        cx.carry = Carry::Direct;
+        a64!(cx; and W(S0), W(S0), W(S1));
+        let bits = Bits { carry: Some((S2, bits)), overflow: Some((S0, bits - 1)) };
+        flags::compose(cx, Some((S2, inst.ty)), bits, None);
     }
     if cx.dst() != ZR {
         cx.mov(cx.dst(), S2);

@@ -261,6 +261,14 @@ pub(super) fn store(cx: &mut EmitCx, inst: &Inst) {
     store_to(cx, inst.ty, reg, mode);
 }
 
+/// `store_if`.
+pub(super) fn store_if(cx: &mut EmitCx, inst: &Inst) {
+    let skip = cx.asm.new_label();
+    cx.asm.cbz(false, cx.x(3), skip);
+    store(cx, inst);
+    cx.asm.bind(skip);
+}
+
 /// The addressing mode of a `CpuState` field.
 pub(crate) fn state(offset: u32, ty: Ty) -> AddrMode {
     match UImm12Scaled::new(offset as i32, ty.bytes()) {

@@ -17,13 +17,20 @@ mod mem;
 mod muldiv;
 mod shift;
 mod vector;
+mod vector_convert;
+mod vector_fp;
+mod vector_int;
+mod vector_move;
+mod vector_nan;
+mod vector_pack;
+mod vector_shuffle;
 
 use super::abi;
 use super::allocation::{Allocation, Loc, When};
 use super::asm::{a64, Asm, Label};
 use super::compiled::{EntryPoint, LinkSite, PcEntry, Reloc};
 use super::imm::{mov32, MovWide};
-use super::regalloc::operand::{operand, Operand};
+use super::regalloc::operand::{operand, zero_vector, Operand};
 use super::Options;
 use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
 
@@ -142,9 +149,9 @@ impl<'a> EmitCx<'a> {
         self.block.insn_addr(self.inst())
     }
 
-    /// Guest flags live after the current instruction.
+    /// Guest flags live after the current position (an instruction that sank runs among later flags).
     pub(crate) fn live(&self) -> FlagSet {
-        self.alloc.slots[self.value].live
+        self.alloc.slots[self.pos].live
     }
 
     /// Puts a 32-bit constant into a register.
@@ -372,11 +379,11 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Bswap | Clz | Ctz | Popcnt => int::count(cx, inst),
         Load | LoadSx => mem::load(cx, inst),
         Store => mem::store(cx, inst),
+        StoreIf => mem::store_if(cx, inst),
         AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => atomic::rmw(cx, inst),
         Fence => a64!(cx; dmb ish),
         TrapIf => branch::trap_if(cx, inst),
         Helper => call::helper(cx, inst),
-        #[allow(unreachable_patterns, reason = "vector rows come after the integer ones")]
         _ => vector::emit(cx, inst),
     }
 }

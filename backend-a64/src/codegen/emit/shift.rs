@@ -26,7 +26,8 @@ fn unless_zero(cx: &mut EmitCx, count: u8, temp: u8, body: impl FnOnce(&mut Emit
     if flags::wanted(cx).intersects(FlagSet::NZCV) {
         flags::need_carry_in(cx, Carry::Direct, temp);
     }
-    a64!(cx; and WSP(temp), W(count), 31);
+    let mask = if cx.inst().ty == Ty::I64 { 63 } else { 31 };
+    a64!(cx; and WSP(temp), W(count), mask);
     cx.asm.cbz(false, temp, skip);
     body(cx);
     cx.asm.bind(skip);
@@ -61,13 +62,13 @@ fn shift_const(cx: &mut EmitCx, inst: &Inst, c: u32, d: u8) {
     }
 }
 
-/// Doubling the operand shifted by one less gives N, Z, C and, as for a count of one, V.
+/// Doubling the operand shifted by one less gives N, Z, C and V.
 fn shl_const_flags(cx: &mut EmitCx, inst: &Inst, c: u32, want: FlagSet) {
     let (n, bits) = (cx.x(0), inst.ty.bits());
-    let parity = want.contains(FlagSet::PF);
     let nzcv = want.intersects(FlagSet::NZCV);
+    let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
+    let d = if cx.dst() == ZR && want.contains(FlagSet::PF) { S0 } else { cx.dst() };
     if bits >= 32 {
-        let d = if cx.dst() == ZR && parity { S0 } else { cx.dst() };
         let half = if c == 1 { n } else { S0 };
         match inst.ty {
             Ty::I64 if c > 1 => a64!(cx; lsl X(S0), X(n), c - 1),
@@ -75,22 +76,19 @@ fn shl_const_flags(cx: &mut EmitCx, inst: &Inst, c: u32, want: FlagSet) {
             _ => {}
         }
         super::int::add_reg(cx, false, nzcv, inst.ty == Ty::I64, d, half, half, 0);
-        parity_of(cx, want, d);
     } else {
-        let up = 32 - bits;
         if nzcv {
-            match up + c - 1 {
+            match 32 - bits + c - 1 {
                 by @ 0..=31 => a64!(cx; lsl W(S0), W(n), by),
                 _ => a64!(cx; mov W(S0), wzr),
             }
             a64!(cx; adds wzr, W(S0), W(S0));
         }
-        let d = if cx.dst() == ZR { S0 } else { cx.dst() };
         a64!(cx; lsl W(d), W(n), c);
-        parity_of(cx, want, d);
     }
+    parity_of(cx, want, d);
     if nzcv {
-        cx.carry = Carry::Direct;
+        flags::wrote_nzcv(cx, guard, Carry::Direct);
     }
 }
 
@@ -102,16 +100,17 @@ fn shr_const_flags(cx: &mut EmitCx, inst: &Inst, c: u32, want: FlagSet) {
     let (n, bits) = (cx.x(0), inst.ty.bits());
     // The last bit out; past the top it is the fill.
     let out = if inst.op == Opcode::Sar { (c - 1).min(bits - 1) } else { c - 1 };
-    let carry = if out < bits { Some((S2, out)) } else { None };
-    let overflow = (inst.op == Opcode::Shr).then_some((S2, bits - 1));
-    if want.intersects(FlagSet::CF | FlagSet::OF) {
-        cx.mov_wide(S2, n, inst.ty == Ty::I64);
+    let carry = if out < bits { Some((S2, 0)) } else { None };
+    // OF: the two top bits of the result differ, and for SHR the top one is clear.
+    let overflow = (inst.op == Opcode::Shr).then_some((S0, bits - 2));
+    if want.contains(FlagSet::CF) && out < bits {
+        a64!(cx; lsr X(S2), X(n), out);
     }
     shift_const(cx, inst, c, S0);
     parity_of(cx, want, S0);
     cx.mov_result(S0, inst.ty);
     if want.intersects(FlagSet::NZCV) {
-        flags::compose(cx, Some((S0, inst.ty)), Bits { carry, overflow }, Some([S0, S1]));
+        flags::compose(cx, Some((S0, inst.ty)), Bits { carry, overflow }, Some([S1, S0]));
     }
 }
 
@@ -130,43 +129,53 @@ fn shift_variable(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
-/// In 64 bits, so that the last bit out is still there: above the result, or below it after one shift more to the left.
+/// `S0` gets the result; the flag code is skipped if the count is zero.
 fn shift_variable_flags(cx: &mut EmitCx, inst: &Inst, want: FlagSet) {
     let (n, m, bits) = (cx.x(0), cx.x(1), inst.ty.bits());
-    assert!(bits <= 32, "64-bit shifts have no flags");
-    a64!(cx; and WSP(S2), W(m), 31);
+    let wide = inst.ty == Ty::I64;
+    a64!(cx; and WSP(S2), W(m), if wide { 63 } else { 31 });
     match inst.op {
-        Opcode::Shl => a64!(cx; ubfx X(S0), X(n), 0, bits; lsl X(S0), X(S0), X(S2)),
-        Opcode::Shr => a64!(cx; ubfiz X(S0), X(n), 1, bits; lsr X(S0), X(S0), X(S2)),
-        _ => a64!(cx; sbfiz X(S0), X(n), 1, bits; asr X(S0), X(S0), X(S2)),
+        Opcode::Shl => a64!(cx; lsl X(S0), X(n), X(S2)),
+        Opcode::Shr if wide => a64!(cx; lsr X(S0), X(n), X(S2)),
+        Opcode::Shr => a64!(cx; ubfx X(S0), X(n), 0, bits; lsr X(S0), X(S0), X(S2)),
+        _ if wide => a64!(cx; asr X(S0), X(n), X(S2)),
+        _ => a64!(cx; sbfx X(S0), X(n), 0, bits; asr X(S0), X(S0), X(S2)),
     }
-    let skip = cx.asm.new_label();
     if want.contains(FlagSet::CF) {
         flags::need_carry_in(cx, Carry::Direct, S1);
     }
-    // The result, and OF in its top bit: for SHL the carry differs from the sign, for SHR the operand's sign.
-    let (result, carry, overflow) = match inst.op {
-        Opcode::Shl => (S0, (S0, bits), Some((S1, bits))),
-        Opcode::Shr => (S1, (S0, 0), Some((S2, bits - 1))),
-        _ => (S1, (S0, 0), None),
-    };
+    let skip = cx.asm.new_label();
     cx.asm.cbz(false, S2, skip);
+    // Bit 0 of S2: the last bit out.
     match inst.op {
-        Opcode::Shl => a64!(cx; eor X(S1), X(S0), X(S0), lsl 1),
-        Opcode::Shr => a64!(cx; lsr X(S1), X(S0), 1; mov W(S2), W(n)),
-        _ => a64!(cx; asr X(S1), X(S0), 1),
+        Opcode::Shl => {
+            a64!(cx; neg W(S2), W(S2); add WSP(S2), WSP(S2), bits);
+            // A narrow operand shifted out altogether leaves nothing; the bits above it are garbage.
+            match wide {
+                true => a64!(cx; lsr X(S2), X(n), X(S2)),
+                false => a64!(cx; ubfx X(S1), X(n), 0, bits; lsr X(S2), X(S1), X(S2)),
+            }
+        }
+        Opcode::Shr if wide => a64!(cx; sub WSP(S2), WSP(S2), 1; lsr X(S2), X(n), X(S2)),
+        Opcode::Shr => a64!(cx; sub WSP(S2), WSP(S2), 1; ubfx X(S1), X(n), 0, bits; lsr X(S2), X(S1), X(S2)),
+        _ if wide => a64!(cx; sub WSP(S2), WSP(S2), 1; asr X(S2), X(n), X(S2)),
+        _ => a64!(cx; sub WSP(S2), WSP(S2), 1; sbfx X(S1), X(n), 0, bits; asr X(S2), X(S1), X(S2)),
     }
-    parity_of(cx, want, result);
+    parity_of(cx, want, S0);
     if want.intersects(FlagSet::NZCV) {
-        flags::compose(cx, Some((result, inst.ty)), Bits { carry: Some(carry), overflow }, None);
+        let overflow = match inst.op {
+            Opcode::Shl => {
+                // The carry differs from the sign.
+                a64!(cx; eor X(S1), X(S0), X(S2), lsl bits - 1);
+                Some((S1, bits - 1))
+            }
+            Opcode::Shr => Some((S0, bits - 2)),
+            _ => None,
+        };
+        flags::compose(cx, Some((S0, inst.ty)), Bits { carry: Some((S2, 0)), overflow }, None);
     }
     cx.asm.bind(skip);
-    if cx.dst() != ZR {
-        match inst.op {
-            Opcode::Shl => cx.mov(cx.dst(), S0),
-            _ => a64!(cx; lsr X(S0), X(S0), 1; mov W(cx.dst()), W(S0)),
-        }
-    }
+    cx.mov_result(S0, inst.ty);
 }
 
 /// `rol`, `ror`.
@@ -326,8 +335,11 @@ pub(super) fn shift_double(cx: &mut EmitCx, inst: &Inst) {
             if !want.intersects(FlagSet::NZCV) {
                 return;
             }
-            // OF: the sign changed.
-            a64!(cx; eor W(S0), W(S1), W(a));
+            // OF: the carry differs from the sign (SHLD), the two top bits differ (SHRD).
+            match left {
+                true => a64!(cx; eor W(S0), W(S1), W(S2), lsl bits - 1),
+                false => a64!(cx; eor W(S0), W(S1), W(S1), lsl 1),
+            }
             let bits = Bits { carry: Some((S2, 0)), overflow: Some((S0, bits - 1)) };
             flags::compose(cx, Some((S1, inst.ty)), bits, None);
         };

@@ -4,6 +4,17 @@ use super::super::allocation::{Allocation, Loc, Saves, When, NO_USE, RELOADS};
 use super::operand::reg_args;
 use ir::{Block, Inst, Opcode, Ty};
 
+/// How many registers there are, and what happens when they are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registers {
+    /// All; the scan fails.
+    All,
+    /// All but those for reloading; values are spilled.
+    Spilling,
+    /// Two of each kind, so that tests see spilling.
+    Few,
+}
+
 /// Not enough registers or, when spilling, not enough spill slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfRegisters;
@@ -16,29 +27,45 @@ struct Scan<'a> {
     free_v: u32,
     /// For each spill word the position from which it is free; `NO_USE` while it is taken.
     free_from: [u16; abi::SPILL_WORDS as usize],
-    spill: bool,
+    registers: Registers,
+}
+
+/// The registers the allocator may use.
+fn available(all: &[u8], registers: Registers) -> &[u8] {
+    match registers {
+        Registers::All => all,
+        Registers::Spilling => &all[..all.len() - RELOADS],
+        Registers::Few => &all[..2],
+    }
 }
 
 fn mask(regs: &[u8]) -> u32 {
     regs.iter().fold(0, |m, r| m | 1 << r)
 }
 
-/// Gives every value that needs one a temporary; with `spill`, a spill slot if there is none.
-pub fn scan(block: &Block, alloc: &mut Allocation, spill: bool) -> Result<(), OutOfRegisters> {
-    let keep = if spill { RELOADS } else { 0 };
-    alloc.spilled = spill;
+/// Gives every value that needs one a temporary or, if `registers` says so, a spill slot.
+pub fn scan(block: &Block, alloc: &mut Allocation, registers: Registers) -> Result<(), OutOfRegisters> {
+    alloc.spilled = registers != Registers::All;
     let mut scan = Scan {
         block,
         alloc,
-        free_x: mask(&TEMPS[..TEMPS.len() - keep]),
-        free_v: mask(&VTEMPS[..VTEMPS.len() - keep]),
+        free_x: mask(available(&TEMPS, registers)),
+        free_v: mask(available(&VTEMPS, registers)),
         free_from: [0; abi::SPILL_WORDS as usize],
-        spill,
+        registers,
     };
     for i in 0..block.insts.len() {
         scan.step(i)?;
     }
-    Ok(())
+    let value = block.term.value().map(|v| (v.index(), scan.alloc.slots[v.index()]));
+    match value {
+        Some((v, slot))
+            if slot.when == When::FirstUse && slot.loc == Loc::None && slot.uses > 0 && registers == Registers::All =>
+        {
+            scan.assign(v, block.insts.len())
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Scan<'_> {
@@ -60,7 +87,8 @@ impl Scan<'_> {
             }
         }
         if inst.op == Opcode::Helper {
-            let (x, v) = (mask(self.temps(&TEMPS)) & !self.free_x, mask(self.temps(&VTEMPS)) & !self.free_v);
+            let (x, v) = (mask(available(&TEMPS, self.registers)), mask(available(&VTEMPS, self.registers)));
+            let (x, v) = (x & !self.free_x, v & !self.free_v);
             self.alloc.saves.push((i as u16, Saves { x, v }));
         }
         if slot.loc == Loc::None && slot.uses > 0 {
@@ -69,14 +97,9 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// The registers the allocator may use in this mode.
-    fn temps<'r>(&self, all: &'r [u8]) -> &'r [u8] {
-        &all[..all.len() - if self.spill { RELOADS } else { 0 }]
-    }
-
     /// Constants first used here get their register now. When spilling they are made anew for each use instead.
     fn constants(&mut self, inst: &Inst, i: usize) -> Result<(), OutOfRegisters> {
-        if self.spill {
+        if self.registers != Registers::All {
             return Ok(());
         }
         for (_, arg) in reg_args(self.block, inst) {
@@ -111,7 +134,7 @@ impl Scan<'_> {
         let vector = self.block.insts[value].result_ty() == Ty::V128;
         let free = if vector { &mut self.free_v } else { &mut self.free_x };
         if *free == 0 {
-            if !self.spill {
+            if self.registers == Registers::All {
                 return Err(OutOfRegisters);
             }
             return self.evict(value, now, vector);

@@ -9,16 +9,17 @@ mod linear_scan;
 pub mod operand;
 
 pub use analysis::flags_before;
+pub use linear_scan::Registers;
 
 use super::allocation::Allocation;
 use ir::{Block, FlagSet};
 
 /// Allocates a block; `live_out` are the guest flags live at its end. `alloc` is overwritten, its buffers are reused.
-pub fn allocate(block: &Block, live_out: FlagSet, alloc: &mut Allocation) {
+pub fn allocate(block: &Block, live_out: FlagSet, registers: Registers, alloc: &mut Allocation) {
     analysis::analyse(block, live_out, alloc);
-    if linear_scan::scan(block, alloc, false).is_err() {
+    if linear_scan::scan(block, alloc, registers).is_err() {
         analysis::analyse(block, live_out, alloc);
-        linear_scan::scan(block, alloc, true).unwrap_or_else(|e| panic!("{e:?}: {block:?}"));
+        linear_scan::scan(block, alloc, Registers::Spilling).unwrap_or_else(|e| panic!("{e:?}: {block:?}"));
     }
     if cfg!(debug_assertions) {
         if let Err(problem) = checker::check(block, alloc) {

@@ -18,7 +18,16 @@ pub fn operand(block: &Block, inst: &Inst, index: usize) -> Operand {
     let value = inst.args[index];
     match block.as_const(value) {
         Some(c) => const_operand(block, inst, index, c, block.def(value).ty),
+        None if zero_vector(block, inst, index) => Operand::Zero,
         None => Operand::Reg,
+    }
+}
+
+/// Whether argument `index` is a vector of zeros that the instruction makes by itself: a move of one lane 0 to zeros.
+pub fn zero_vector(block: &Block, inst: &Inst, index: usize) -> bool {
+    inst.op == Opcode::VCopyLane && index == 0 && inst.imm == 0 && inst.lane.bits() >= 32 && {
+        let def = block.def(inst.args[0]);
+        def.op == Opcode::VConst && def.imm == 0
     }
 }
 

@@ -2,6 +2,7 @@
 mod faults;
 mod flow;
 mod invalidation;
+mod random;
 mod region_asm;
 mod threads;
 

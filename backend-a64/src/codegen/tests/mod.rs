@@ -1,4 +1,7 @@
 //! Code generation seen from outside: IR in, disassembly out. The disassembler is binutils'; without it a test says so.
+mod machine;
+mod random;
+
 use super::*;
 use ir::builder::Addr;
 use ir::guest::{Cc, FlagSet, Gpr, GuestAddr};

@@ -1,5 +1,8 @@
 //! Replays what a real x86 CPU did with single instructions: `tests/vectors/*.txt`, recorded by
 //! `tests/vectors/record/record.sh` (the format is described there, in README.md).
+#[cfg(target_arch = "aarch64")]
+pub mod emitted;
+
 use crate::guest::root;
 use anyhow::{bail, Context, Result};
 use ir::guest::{Access, CpuState, Fault, FaultKind, FlagSet, Gpr, GuestAddr, GuestMem};
