@@ -26,7 +26,7 @@ pub trait CodeWatch: Send + Sync {
     fn watch(&self, range: crate::guest::GuestRange);
 }
 
-impl<T: CodeWatch + ?Sized> CodeWatch for std::sync::Arc<T> {
+impl<W: CodeWatch + ?Sized> CodeWatch for std::sync::Arc<W> {
     fn watch(&self, range: crate::guest::GuestRange) {
         (**self).watch(range);
     }

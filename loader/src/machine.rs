@@ -1,7 +1,7 @@
 //! The run loop: translated code until something happens, then the ABI, then on. It connects the engine and the ABI and
 //! decides nothing.
 use crate::vdso;
-use backend_a64::runtime::{self, Engine, ExitHandle};
+use backend_a64::runtime::{self, Engine, ExitHandle, ThreadContext};
 use ir::guest::Exit;
 use ir::{GuestAddr, GuestRange, Trap};
 use linux_abi::signal::FaultOutcome;
@@ -34,7 +34,7 @@ impl Machine {
     }
 
     /// One exit of translated code, answered.
-    fn answer(&self, process: &Arc<Process>, thread: &mut Thread, context: &mut runtime::ThreadContext, exit: Exit) {
+    fn answer(&self, process: &Arc<Process>, thread: &mut Thread, context: &mut ThreadContext, exit: Exit) {
         match exit {
             Exit::Trap(trap @ (Trap::Syscall | Trap::Sysenter)) => process.syscall(thread, context.state_mut(), trap),
             Exit::Trap(Trap::Undefined) if vdso::answer(context.state_mut(), self.vdso) => {}
@@ -75,8 +75,8 @@ impl Executor for Machine {
 
     fn run_thread(&self, request: &mut SpawnRequest, keep: &mut Option<Box<dyn Any>>) -> i32 {
         let SpawnRequest { process, thread, state } = request;
-        let context = keep.insert(Box::new(self.engine.new_thread().expect("memory for a guest thread")));
-        let context: &mut runtime::ThreadContext = context.downcast_mut().expect("put there a line ago");
+        let context = self.engine.new_thread().expect("memory for a guest thread");
+        let context = keep.insert(Box::new(context)).downcast_mut::<ThreadContext>().expect("just put there");
         context.load(state);
         loop {
             // A child made by vfork shares this host thread's storage, so it is set each time round.

@@ -191,6 +191,16 @@ impl AddressSpace {
         }
     }
 
+    /// Whether the processor would find the page of `addr` present: accessible at all, and in memory (for a file: in the page
+    /// cache).
+    pub fn is_present(&self, addr: GuestAddr) -> bool {
+        let mut resident = [0u8; 1];
+        let vec = resident.as_mut_ptr().expose_provenance() as u64;
+        let args = [u64::from(addr.page().0), u64::from(PAGE_SIZE), vec, 0, 0, 0];
+        let accessible = self.pages.get(addr) & (pages::READ | pages::WRITE | pages::EXEC) != 0;
+        accessible && host::syscall(libc::SYS_mincore, args).is_ok() && resident[0] & 1 != 0
+    }
+
     /// Code bytes from `addr`; see [`GuestMem::fetch`].
     pub fn fetch_code(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, Fault> {
         let mut done = 0;
