@@ -97,9 +97,21 @@ pub(super) fn stack_limit() -> u64 {
     host::syscall(libc::SYS_prlimit64, args).map_or(8 << 20, |_| limit[0])
 }
 
+/// The locks of an address space, held.
+#[derive(Debug)]
+pub(crate) struct ForkGuard<'a> {
+    _layout: MutexGuard<'a, Layout>,
+    _watch: MutexGuard<'a, ()>,
+}
+
 impl AddressSpace {
-    /// An empty address space with its own random base.
+    /// An empty address space with its own random base. The pages between its end and 4 GiB are made inaccessible for
+    /// good: no kernel copy that starts in the window can run on into what is above it.
     pub fn new() -> Self {
+        let (start, len) = (u64::from(TASK_SIZE), (1 << 32) - u64::from(TASK_SIZE));
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+        // There already, in a child that started over in the same memory (or a test).
+        let _ = host::syscall(libc::SYS_mmap, [start, len, 0, flags as u64, u64::MAX, 0]);
         Self::default()
     }
 
@@ -139,12 +151,8 @@ impl AddressSpace {
     }
 
     /// Holds the locks across a fork, so that the child finds them free.
-    pub(crate) fn hold_for_fork(&self) -> impl Drop + '_ {
-        struct Held<'a>(#[allow(dead_code, reason = "held for their drop")] MutexGuard<'a, Layout>, MutexGuard<'a, ()>);
-        impl Drop for Held<'_> {
-            fn drop(&mut self) {}
-        }
-        Held(lock(&self.layout), lock(&self.watch))
+    pub(crate) fn hold_for_fork(&self) -> ForkGuard<'_> {
+        ForkGuard { _layout: lock(&self.layout), _watch: lock(&self.watch) }
     }
 
     /// Fills `buf` from guest memory at `addr`, which wraps at 4 GiB.
