@@ -143,27 +143,20 @@ pub struct Process {
 
 impl Process {
     /// The process of a freshly loaded program: takes the host's signals with the actions ferry was exec'd with.
-    pub fn start(
-        mm: Arc<AddressSpace>,
-        fs: FsContext,
-        executor: Arc<dyn Executor>,
-        vdso: VdsoSymbols,
-        exec: ExecOptions,
-        strace: bool,
-    ) -> Arc<Self> {
+    pub fn new(mm: Arc<AddressSpace>, fs: Arc<FsContext>, executor: Arc<dyn Executor>) -> Self {
         mm.attach_engine(Arc::clone(&executor));
         crate::signal::host_handler::set_engine(Arc::clone(&executor));
-        Arc::new(Self {
+        Self {
             mm,
-            fs: Arc::new(fs),
+            fs,
             actions: Arc::new(Actions::inherited()),
             ldt: Arc::default(),
             threads: ThreadList::default(),
             executor,
-            vdso: Some(vdso),
-            exec: Arc::new(exec),
-            strace,
-        })
+            vdso: None,
+            exec: Arc::default(),
+            strace: false,
+        }
     }
 
     /// A child process that shares this one's memory; its signal actions are its own unless `share_actions`.

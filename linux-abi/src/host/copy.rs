@@ -131,7 +131,7 @@ pub(crate) fn fault_code(kind: FaultKind) -> u64 {
 
 /// Where a thread that faulted at host address `pc` is to go on, if that is inside a copy.
 pub(crate) fn landing(pc: u64) -> Option<u64> {
-    let at = |f: unsafe extern "C" fn()| f as usize as u64;
+    let at = |f: unsafe extern "C" fn()| f as *const () as u64;
     (at(ferry_copy_first)..at(ferry_copy_done)).contains(&pc).then(|| at(ferry_copy_done))
 }
 

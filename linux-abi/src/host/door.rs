@@ -117,6 +117,6 @@ pub(super) fn interruptible(nr: u64, args: [u64; 6]) -> i64 {
 
 /// Where a thread interrupted at host address `pc` is to go on, if that is inside the door before the kernel took over.
 pub(crate) fn interrupted(pc: u64) -> Option<u64> {
-    let at = |f: unsafe extern "C" fn()| f as usize as u64;
+    let at = |f: unsafe extern "C" fn()| f as *const () as u64;
     (at(ferry_door_first)..at(ferry_door_done)).contains(&pc).then(|| at(ferry_door_abort))
 }

@@ -97,9 +97,21 @@ pub(super) fn stack_limit() -> u64 {
     host::syscall(libc::SYS_prlimit64, args).map_or(8 << 20, |_| limit[0])
 }
 
+/// The locks of an address space, held.
+#[derive(Debug)]
+pub(crate) struct ForkGuard<'a> {
+    _layout: MutexGuard<'a, Layout>,
+    _watch: MutexGuard<'a, ()>,
+}
+
 impl AddressSpace {
-    /// An empty address space with its own random base.
+    /// An empty address space with its own random base. The pages between its end and 4 GiB are made inaccessible for
+    /// good: no kernel copy that starts in the window can run on into what is above it.
     pub fn new() -> Self {
+        let (start, len) = (u64::from(TASK_SIZE), (1 << 32) - u64::from(TASK_SIZE));
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+        // There already, in a child that started over in the same memory (or a test).
+        let _ = host::syscall(libc::SYS_mmap, [start, len, 0, flags as u64, u64::MAX, 0]);
         Self::default()
     }
 
@@ -139,12 +151,8 @@ impl AddressSpace {
     }
 
     /// Holds the locks across a fork, so that the child finds them free.
-    pub(crate) fn hold_for_fork(&self) -> impl Drop + '_ {
-        struct Held<'a>(#[allow(dead_code, reason = "held for their drop")] MutexGuard<'a, Layout>, MutexGuard<'a, ()>);
-        impl Drop for Held<'_> {
-            fn drop(&mut self) {}
-        }
-        Held(lock(&self.layout), lock(&self.watch))
+    pub(crate) fn hold_for_fork(&self) -> ForkGuard<'_> {
+        ForkGuard { _layout: lock(&self.layout), _watch: lock(&self.watch) }
     }
 
     /// Fills `buf` from guest memory at `addr`, which wraps at 4 GiB.
@@ -189,6 +197,16 @@ impl AddressSpace {
             (true, false) => Some(FaultKind::Protected),
             (true, true) => None,
         }
+    }
+
+    /// Whether the processor would find the page of `addr` present: accessible at all, and in memory (for a file: in the page
+    /// cache).
+    pub fn is_present(&self, addr: GuestAddr) -> bool {
+        let mut resident = [0u8; 1];
+        let vec = resident.as_mut_ptr().expose_provenance() as u64;
+        let args = [u64::from(addr.page().0), u64::from(PAGE_SIZE), vec, 0, 0, 0];
+        let accessible = self.pages.get(addr) & (pages::READ | pages::WRITE | pages::EXEC) != 0;
+        accessible && host::syscall(libc::SYS_mincore, args).is_ok() && resident[0] & 1 != 0
     }
 
     /// Code bytes from `addr`; see [`GuestMem::fetch`].

@@ -154,13 +154,13 @@ impl AddressSpace {
         }
         for (n, hole) in holes.iter().enumerate() {
             if HostMap::placeholder(*hole).if_free().is_err() {
-                holes[..n].iter().for_each(|h| drop(host_map::unmap(*h)));
+                give_back(&holes[..n]);
                 return Err(Errno(libc::ENOMEM));
             }
         }
         let result = self.place(layout, effects, plan, range, HostMap::replace);
         if result.is_err() {
-            holes.iter().for_each(|h| drop(host_map::unmap(*h)));
+            give_back(&holes);
         }
         result.map(|()| range)
     }
@@ -305,6 +305,13 @@ impl AddressSpace {
             }
             grown
         })
+    }
+}
+
+/// Unmaps placeholders again. That cannot fail for a mapping of our own.
+fn give_back(holes: &[PageRange]) {
+    for hole in holes {
+        let _ = host_map::unmap(*hole);
     }
 }
 

@@ -58,12 +58,12 @@ impl PageTable {
         before & WATCHED != 0
     }
 
-    /// Adds and removes flags of one page; its flags before.
-    pub fn update(&self, addr: GuestAddr, add: u8, remove: u8) -> u8 {
-        let page = &self.flags[(addr.0 / PAGE_SIZE) as usize];
-        let before = page.load(Ordering::Relaxed);
-        page.store(before & !remove | add, Ordering::Release);
-        before
+    /// Adds and removes flags of every page of a range.
+    pub fn update_all(&self, range: PageRange, add: u8, remove: u8) {
+        for page in self.slice(range) {
+            let before = page.load(Ordering::Relaxed);
+            page.store(before & !remove | add, Ordering::Release);
+        }
     }
 
     /// Whether any page of the range has one of the flags.

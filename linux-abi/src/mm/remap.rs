@@ -87,8 +87,14 @@ impl AddressSpace {
         if !layout.vmas.is_free(added) {
             return false;
         }
-        let host = || host_map::on(libc::SYS_mremap, grow.old, [u64::from(grow.new_len), 0, 0, 0]).map(drop);
         let tail = Vma { range: added, backing: vma.backing_at(added.start()), ..vma };
+        let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u32;
+        let zeros = HostMap { range: added, prot: vma.prot.host(false), flags, fd: -1, offset: 0 };
+        let host = || match host_map::on(libc::SYS_mremap, grow.old, [u64::from(grow.new_len), 0, 0, 0]) {
+            // Emulators that reserve the guest's address space never grow in place; private zeros can be mapped behind.
+            Err(_) if vma.backing == Backing::Anonymous && !vma.shared => zeros.if_free(),
+            result => result.map(drop),
+        };
         self.install(layout, effects, tail, host).is_ok()
     }
 

@@ -43,7 +43,7 @@ impl AddressSpace {
             if flags & MAPPED == 0 || flags & WATCHED != 0 {
                 continue;
             }
-            run.pages().for_each(|page| drop(self.pages.update(page.start_addr(), WATCHED, 0)));
+            self.pages.update_all(run, WATCHED, 0);
             if flags & WRITE != 0 {
                 // Fails only if the host has no memory for another mapping; then a stale translation could run.
                 host_map::protect(run, Prot::READ.0).expect("write-protect a page with translated code");
@@ -58,7 +58,7 @@ impl AddressSpace {
             if flags & WATCHED == 0 {
                 continue;
             }
-            run.pages().for_each(|page| drop(self.pages.update(page.start_addr(), 0, WATCHED)));
+            self.pages.update_all(run, 0, WATCHED);
             if flags & WRITE != 0 {
                 // Cannot fail for lack of memory: it undoes a split.
                 let _ = host_map::protect(run, Prot::READ_WRITE.0);

@@ -133,3 +133,6 @@ pub fn die_by(signal: i32) -> ! {
         let _ = host::syscall(libc::SYS_exit_group, [128 + signal as u64, 0, 0, 0, 0, 0]);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,7 @@ pub(crate) fn set_disposition(signal: i32, disposition: Disposition, flags: u64)
     let handler = match disposition {
         Disposition::Default => libc::SIG_DFL,
         Disposition::Ignore => libc::SIG_IGN,
-        Disposition::Handler => handle as extern "C" fn(i32, *mut SigInfo64, *mut HostContext) as usize,
+        Disposition::Handler => handle as extern "C" fn(i32, *mut SigInfo64, *mut HostContext) as *const () as usize,
     };
     // SA_RESTART: a call the kernel would restart comes back to the door with its pc rewound, any other with EINTR.
     let flags = flags | (libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART) as u64;
@@ -137,7 +137,7 @@ fn die_of_own_fault(signal: i32, regs: &HostRegs, fault: HostFault) {
     let mut out = super::Line::new(&mut text);
     out.text("ferry: internal error: fault at address 0x").hex(fault.addr);
     out.text(" in ferry's own code at 0x").hex(regs.pc).text(" (image base 0x");
-    out.hex(install_faults as fn() as usize as u64).text(" is install_faults)\n");
+    out.hex(install_faults as fn() as *const () as u64).text(" is install_faults)\n");
     out.print();
     set_disposition(signal, Disposition::Default, 0);
 }

@@ -54,7 +54,7 @@ impl Process {
         if kind == FaultKind::Unmapped && self.mm.grow_down(fault.addr) {
             return FaultOutcome::Retry;
         }
-        page_fault(thread, Fault { kind, ..fault });
+        self.page_fault(thread, Fault { kind, ..fault });
         FaultOutcome::Signal
     }
 
@@ -73,7 +73,7 @@ impl Process {
             Trap::Overflow => (4, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
             Trap::BoundRange => (5, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
             Trap::Undefined | Trap::Unimplemented => (6, 0, SigInfo::fault(libc::SIGILL, ILL_ILLOPN, eip)),
-            Trap::GeneralProtection => (13, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
+            Trap::GeneralProtection => (13, self.gp_error(eip), SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
             Trap::X87 => (16, 0, SigInfo::fault(libc::SIGFPE, float_code(u32::from(state.fsw & !state.fcw)), eip)),
             Trap::Simd => {
                 let unmasked = !(state.mxcsr >> 7) & state.mxcsr & 0x3f;
@@ -106,12 +106,28 @@ impl Process {
                 Fault { addr, access: Access::Execute, kind }
             }
         };
-        page_fault(thread, fault);
+        self.page_fault(thread, fault);
+    }
+
+    /// The error code of a general protection fault: `int n` names its gate in the IDT; everything else gets 0.
+    fn gp_error(&self, eip: u32) -> u32 {
+        const INT_N: u8 = 0xcd;
+        const IDT: u32 = 2;
+        let mut insn = [0; 2];
+        match self.mm.load(GuestAddr(eip), &mut insn) {
+            Ok(()) if insn[0] == INT_N => u32::from(insn[1]) << 3 | IDT,
+            _ => 0,
+        }
+    }
+
+    fn page_fault(&self, thread: &mut Thread, fault: Fault) {
+        let present = fault.kind == FaultKind::Protected && self.mm.is_present(fault.addr);
+        raise_page_fault(thread, fault, present);
     }
 }
 
-fn page_fault(thread: &mut Thread, fault: Fault) {
-    let present = if fault.kind == FaultKind::Protected { PF_PRESENT } else { 0 };
+fn raise_page_fault(thread: &mut Thread, fault: Fault, present: bool) {
+    let present = if present { PF_PRESENT } else { 0 };
     let access = match fault.access {
         Access::Read => 0,
         Access::Write => PF_WRITE,
@@ -135,4 +151,72 @@ fn float_code(unmasked: u32) -> i32 {
     const FPE_FLTINV: i32 = 7;
     let order = [(0x01, FPE_FLTINV), (0x04, FPE_FLTDIV), (0x08, FPE_FLTOVF), (0x12, FPE_FLTUND), (0x20, FPE_FLTRES)];
     order.iter().find(|(flags, _)| unmasked & flags != 0).map_or(0, |(_, code)| *code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mm::{MmapRequest, Prot};
+    use crate::testing::Guest;
+    use ir::guest::Gpr;
+
+    /// What each trap becomes: trapno, err, signal, code.
+    #[test]
+    fn traps_become_signals() {
+        let mut guest = Guest::new();
+        let int90 = guest.put(&[0xcdu8, 0x90][..]);
+        let cases = [
+            (Trap::DivideError, [0, 0, libc::SIGFPE, 1]),
+            (Trap::Breakpoint, [3, 0, libc::SIGTRAP, SI_KERNEL]),
+            (Trap::Debug, [1, 0, libc::SIGTRAP, 1]),
+            (Trap::Overflow, [4, 0, libc::SIGSEGV, SI_KERNEL]),
+            (Trap::BoundRange, [5, 0, libc::SIGSEGV, SI_KERNEL]),
+            (Trap::Undefined, [6, 0, libc::SIGILL, 2]),
+            (Trap::GeneralProtection, [13, 0x482, libc::SIGSEGV, SI_KERNEL]),
+            (Trap::X87, [16, 0, libc::SIGFPE, 3]),
+            (Trap::Simd, [19, 0, libc::SIGFPE, 7]),
+        ];
+        for (trap, [trapno, err, signal, code]) in cases {
+            let cx = guest.cx();
+            cx.state.eip = int90;
+            (cx.state.fcw, cx.state.fsw) = (0x37b, 0x84);
+            cx.state.mxcsr = 0x1f00 | 1;
+            cx.process.raise(cx.thread, cx.state, trap);
+            let last = cx.thread.signals.last_fault;
+            let info = cx.thread.signals.forced.take().expect("a signal");
+            let got = [last.trapno as i32, last.err as i32, info.signo(), info.code()];
+            assert_eq!(got, [trapno, err, signal, code], "{trap:?}");
+        }
+    }
+
+    #[test]
+    fn page_faults_say_what_and_why() {
+        let mut guest = Guest::new();
+        let cx = guest.cx();
+        let mm = &cx.process.mm;
+        let at = mm.mmap(MmapRequest::anonymous(0, 0x3000, Prot::READ)).unwrap();
+        mm.mprotect(at.0 + 0x2000, 0x1000, 0).unwrap();
+        let mut byte = [0];
+        mm.load(at.plus(0x1000), &mut byte).unwrap();
+        let cases = [
+            (at, Access::Write, 6, SEGV_ACCERR),
+            (at.plus(0x1000), Access::Write, 7, SEGV_ACCERR),
+            (at.plus(0x1000), Access::Execute, 0x15, SEGV_ACCERR),
+            (at.plus(0x2000), Access::Read, 4, SEGV_ACCERR),
+            (GuestAddr(0x10), Access::Write, 6, SEGV_MAPERR),
+        ];
+        for (addr, access, err, code) in cases {
+            let kind = FaultKind::Unmapped;
+            let outcome = cx.process.fault(cx.thread, cx.state, Fault { addr, access, kind });
+            assert_eq!(outcome, FaultOutcome::Signal);
+            let info = cx.thread.signals.forced.take().expect("a signal");
+            let last = cx.thread.signals.last_fault;
+            assert_eq!((last.err, last.cr2, info.code()), (err, addr.0, code), "{addr} {access:?}");
+        }
+        // Allowed by now: try again.
+        let fault = Fault { addr: at, access: Access::Read, kind: FaultKind::Unmapped };
+        assert_eq!(cx.process.fault(cx.thread, cx.state, fault), FaultOutcome::Retry);
+        cx.state.set(Gpr::Eax, 0);
+        mm.munmap(at.0, 0x3000).unwrap();
+    }
 }

@@ -281,7 +281,11 @@ fn sharer(cx: &mut Cx<'_>, request: &Request) -> SysResult {
     let (request_copy, (ready, wait)) = (*request, mpsc::channel());
     let lender = move || {
         let child_says = ready.clone();
-        let result = run_sharer(spawn, request_copy, move |pid| drop(child_says.send(Ok(pid))));
+        let started = move |pid| {
+            // Nobody listens any more only if the creator is gone.
+            let _ = child_says.send(Ok(pid));
+        };
+        let result = run_sharer(spawn, request_copy, started);
         // On a host that makes a fork of it (an emulator) the child's word does not get here.
         let _ = ready.send(result);
     };

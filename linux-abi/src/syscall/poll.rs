@@ -83,11 +83,13 @@ fn select_for(
     let count = clamp_count(count)?;
     let [mut read, mut write, mut except] =
         [FdSet::read(cx, sets[0], count)?, FdSet::read(cx, sets[1], count)?, FdSet::read(cx, sets[2], count)?];
-    let mask_arg = [opt_ptr(mask.as_ref()), u64::from(SIGSET_SIZE)];
     let timeout = timeout.as_mut().map_or(0, mut_ptr);
     let pointers = [read.pointer(), write.pointer(), except.pointer()];
-    let host_args = args![count, pointers[0], pointers[1], pointers[2], timeout, ptr(&mask_arg)];
-    let ready = cx.host(a, libc::SYS_pselect6, host_args)?;
+    let ready = cx.waiting(mask, |cx, mask| {
+        let mask_arg = [opt_ptr(mask.as_ref()), u64::from(SIGSET_SIZE)];
+        let host_args = args![count, pointers[0], pointers[1], pointers[2], timeout, ptr(&mask_arg)];
+        cx.host(a, libc::SYS_pselect6, host_args)
+    })?;
     for set in [&mut read, &mut write, &mut except] {
         set.write(cx)?;
     }
@@ -203,8 +205,10 @@ fn ppoll_with(cx: &mut Cx<'_>, a: &Args, width: Width) -> SysResult {
     let mask = guest_mask(cx, a.addr(3), a.uint(4))?;
     cx.will_write(a.addr(0), pollfd_bytes(a.uint(1)));
     let pointer = timeout.as_mut().map_or(0, mut_ptr);
-    let host_args = args![a.addr(0), a.uint(1), pointer, opt_ptr(mask.as_ref()), SIGSET_SIZE];
-    let ready = cx.host(a, libc::SYS_ppoll, host_args);
+    let ready = cx.waiting(mask, |cx, mask| {
+        let host_args = args![a.addr(0), a.uint(1), pointer, opt_ptr(mask.as_ref()), SIGSET_SIZE];
+        cx.host(a, libc::SYS_ppoll, host_args)
+    });
     if let Some(left) = timeout {
         let _ = width.write(cx, a.addr(2), left);
     }
@@ -243,16 +247,19 @@ fn wait(cx: &mut Cx<'_>, a: &Args, patience: &Patience, mask: Option<u64>) -> Sy
         return Err(Errno::EINVAL);
     }
     let mut events = [HostEpollEvent::default(); EVENT_BATCH];
-    let (pointer, room, mask) = (mut_ptr(&mut events), (max as usize).min(EVENT_BATCH), opt_ptr(mask.as_ref()));
-    let ready = match patience {
-        Patience::Milliseconds(ms) => {
-            cx.host(a, libc::SYS_epoll_pwait, args![a.int(0), pointer, room, *ms, mask, SIGSET_SIZE])?
+    let (pointer, room) = (mut_ptr(&mut events), (max as usize).min(EVENT_BATCH));
+    let ready = cx.waiting(mask, |cx, mask| {
+        let mask = opt_ptr(mask.as_ref());
+        match patience {
+            Patience::Milliseconds(ms) => {
+                cx.host(a, libc::SYS_epoll_pwait, args![a.int(0), pointer, room, *ms, mask, SIGSET_SIZE])
+            }
+            Patience::Time(time) => {
+                let time = opt_ptr(time.as_ref());
+                cx.host(a, super::nr::EPOLL_PWAIT2, args![a.int(0), pointer, room, time, mask, SIGSET_SIZE])
+            }
         }
-        Patience::Time(time) => {
-            let time = opt_ptr(time.as_ref());
-            cx.host(a, super::nr::EPOLL_PWAIT2, args![a.int(0), pointer, room, time, mask, SIGSET_SIZE])?
-        }
-    };
+    })?;
     for (i, event) in events[..ready as usize].iter().enumerate() {
         cx.write(a.addr(1).plus((i * size_of::<EpollEvent>()) as u32), &EpollEvent::from(*event))?;
     }

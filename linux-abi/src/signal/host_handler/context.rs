@@ -168,7 +168,7 @@ mod x86_64 {
 
     /// x86-64 has no trampoline of its own: SA_RESTORER.
     pub fn restorer(flags: u64) -> (u64, usize) {
-        (flags | 0x0400_0000, ferry_restorer as usize)
+        (flags | 0x0400_0000, ferry_restorer as *const () as usize)
     }
 }
 
