@@ -86,6 +86,14 @@ fn build(plan: Plan) -> Vec<Block> {
     for block in &mut blocks {
         resolve(&mut block.term, find);
     }
+    // A call that is not followed past may still come back to a block that is here for another reason.
+    for index in 0..blocks.len() {
+        if let Terminator::Call { ret_block: Some(id), .. } | Terminator::CallIndirect { ret_block: Some(id), .. } =
+            blocks[index].term
+        {
+            blocks[id.index()].entry = true;
+        }
+    }
     blocks
 }
 

@@ -84,6 +84,11 @@ impl Inst {
         }
     }
 
+    /// Turns it into `nop`, of the same guest instruction.
+    pub fn become_nop(&mut self) {
+        *self = Self { insn: self.insn, ..Self::new(Opcode::Nop, Ty::None) };
+    }
+
     /// The type of the value it defines; `Ty::None` if it defines none.
     pub fn result_ty(&self) -> Ty {
         match self.op.result() {
@@ -104,6 +109,13 @@ impl Inst {
     /// The arguments that are present.
     pub fn used_args(&self) -> impl Iterator<Item = Value> + '_ {
         self.args.iter().copied().filter(|v| v.is_some())
+    }
+
+    /// The places for arguments that its opcode has; absent ones are among them.
+    #[inline]
+    pub fn arg_places(&mut self) -> &mut [Value] {
+        let count = self.op.arg_count();
+        &mut self.args[..count]
     }
 
     /// Guest flags it reads.

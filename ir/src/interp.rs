@@ -150,13 +150,16 @@ impl Machine<'_> {
 
     fn compute(&mut self, block: &Block, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {
         let src = if inst.args[0].is_some() { block.ty(inst.args[0]) } else { Ty::None };
+        if inst.ty == Ty::V128 || src == Ty::V128 {
+            return self.vector(inst, args);
+        }
         let ints = [args[0] as u64, args[1] as u64, args[2] as u64];
         match alu::eval(inst, ints, src, self.state.eflags() & 1 != 0) {
             Some(out) => {
                 self.set_flags(inst, out.flags, out.eflags);
                 u128::from(out.value)
             }
-            None => self.vector(inst, args),
+            None => panic!("no semantics for `{inst}`"),
         }
     }
 

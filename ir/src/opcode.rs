@@ -148,22 +148,26 @@ macro_rules! opcodes {
             }
 
             /// Argument types, in order.
-            pub fn args(self) -> &'static [ArgTy] {
+            #[inline]
+            pub const fn args(self) -> &'static [ArgTy] {
                 match self { $(Self::$variant => &[$(ArgTy::$arg),*]),+ }
             }
 
             /// Result type.
-            pub fn result(self) -> ResTy {
+            #[inline]
+            pub const fn result(self) -> ResTy {
                 match self { $(Self::$variant => ResTy::$res),+ }
             }
 
             /// Meaning of the immediate.
-            pub fn imm(self) -> ImmKind {
+            #[inline]
+            pub const fn imm(self) -> ImmKind {
                 match self { $(Self::$variant => ImmKind::$imm),+ }
             }
 
             /// Effects.
-            pub fn effects(self) -> Effects {
+            #[inline]
+            pub const fn effects(self) -> Effects {
                 match self { $(Self::$variant => $eff),+ }
             }
 
@@ -379,14 +383,45 @@ impl Opcode {
         }
     }
 
+    /// Number of arguments, absent ones included.
+    #[inline]
+    pub fn arg_count(self) -> usize {
+        usize::from(FACTS[self as usize].args)
+    }
+
+    /// Whether flags matter to an instruction of this opcode even if it writes none: it may read some, or trap.
+    #[inline]
+    pub(crate) fn needs_flags(self) -> bool {
+        FACTS[self as usize].needs_flags
+    }
+
     /// Flags read whatever the immediate is; `Inst::reads_flags` adds what depends on it.
-    pub(crate) fn reads_flags(self) -> FlagSet {
+    pub(crate) const fn reads_flags(self) -> FlagSet {
         match self {
             Self::Adc | Self::Sbb | Self::Rcl | Self::Rcr => FlagSet::CF,
             _ => FlagSet::NONE,
         }
     }
 }
+
+/// What the passes ask of every instruction, so that they look it up instead of going through a `match`.
+#[derive(Clone, Copy)]
+struct Facts {
+    args: u8,
+    needs_flags: bool,
+}
+
+static FACTS: [Facts; 256] = {
+    let mut facts = [Facts { args: 0, needs_flags: false }; 256];
+    let mut index = 0;
+    while index < Opcode::ALL.len() {
+        let op = Opcode::ALL[index];
+        let reads = matches!(op.imm(), ImmKind::Cc | ImmKind::Flags) || !op.reads_flags().is_empty();
+        facts[index] = Facts { args: op.args().len() as u8, needs_flags: reads || op.effects().has(Effects::TRAPS) };
+        index += 1;
+    }
+    facts
+};
 
 #[cfg(test)]
 mod tests {

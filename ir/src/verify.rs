@@ -183,7 +183,7 @@ fn check_imm(inst: &Inst) -> Check {
     let imm = inst.imm;
     let fits = match inst.op.imm() {
         ImmKind::None => imm == 0,
-        ImmKind::Const => imm as u64 & !inst.ty.mask() == 0,
+        ImmKind::Const => inst.ty == Ty::V128 || imm as u64 & !inst.ty.mask() == 0,
         ImmKind::Gpr | ImmKind::Xmm => (0..8).contains(&imm),
         ImmKind::Cc => (0..16).contains(&imm),
         ImmKind::Disp => i64::from(inst.disp()) == imm,

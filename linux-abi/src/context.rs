@@ -3,9 +3,11 @@ use crate::errno::Errno;
 use crate::fs::FsContext;
 use crate::mm::AddressSpace;
 use crate::signal::{Actions, ThreadSignals};
-use crate::syscall::process::ExecOptions;
+use crate::syscall::exec::ExecOptions;
+use crate::syscall::thread::ThreadList;
 use crate::tls::{Ldt, Tls};
 use ir::guest::{Access, CpuState, FaultKind, GuestAddr, GuestRange};
+use std::any::Any;
 use std::sync::Arc;
 
 /// What a handler answers: the value for eax, or the error that is negated into it.
@@ -83,11 +85,12 @@ pub trait Executor: Send + Sync {
     /// A second thread or a writable shared mapping appears: from now on translated code keeps x86-TSO order.
     fn become_ordered(&self);
 
-    /// Runs a guest thread on the calling host thread until it ends; the exit status of exit(2).
+    /// Runs a guest thread, which has been entered, on the calling host thread until it ends; the status of exit(2).
     ///
     /// Called on a fresh host thread, or on a fresh stack in a child that shares memory (vfork): there it may never
-    /// return, because the child execs.
-    fn run_thread(&self, request: SpawnRequest) -> i32;
+    /// return, because the child execs. So whatever the thread needs of its own (not on the stack) is to be put into
+    /// `keep`: the caller drops it when the thread is gone.
+    fn run_thread(&self, request: &mut SpawnRequest, keep: &mut Option<Box<dyn Any>>) -> i32;
 
     /// Calls `fork` while the engine's locks are held, so that the child finds them in order; gives back its result.
     /// In the child (`Ok(0)`) only the calling thread is left.
@@ -126,6 +129,8 @@ pub struct Process {
     pub actions: Arc<Actions>,
     /// LDT.
     pub ldt: Arc<Ldt>,
+    /// Its threads, as far as others must know of them.
+    pub threads: ThreadList,
     /// The engine.
     pub executor: Arc<dyn Executor>,
     /// The vDSO, if one is mapped.
@@ -134,6 +139,51 @@ pub struct Process {
     pub exec: Arc<ExecOptions>,
     /// Print every system call to stderr as strace does.
     pub strace: bool,
+}
+
+impl Process {
+    /// The process of a freshly loaded program: takes the host's signals with the actions ferry was exec'd with.
+    pub fn start(
+        mm: Arc<AddressSpace>,
+        fs: FsContext,
+        executor: Arc<dyn Executor>,
+        vdso: VdsoSymbols,
+        exec: ExecOptions,
+        strace: bool,
+    ) -> Arc<Self> {
+        mm.attach_engine(Arc::clone(&executor));
+        crate::signal::host_handler::set_engine(Arc::clone(&executor));
+        Arc::new(Self {
+            mm,
+            fs: Arc::new(fs),
+            actions: Arc::new(Actions::inherited()),
+            ldt: Arc::default(),
+            threads: ThreadList::default(),
+            executor,
+            vdso: Some(vdso),
+            exec: Arc::new(exec),
+            strace,
+        })
+    }
+
+    /// A child process that shares this one's memory; its signal actions are its own unless `share_actions`.
+    pub(crate) fn sharing_memory(&self, share_actions: bool) -> Self {
+        let actions = match share_actions {
+            true => Arc::clone(&self.actions),
+            false => Arc::new(Actions::clone(&self.actions)),
+        };
+        Self {
+            mm: Arc::clone(&self.mm),
+            fs: Arc::clone(&self.fs),
+            actions,
+            ldt: Arc::clone(&self.ldt),
+            threads: ThreadList::default(),
+            executor: Arc::clone(&self.executor),
+            vdso: self.vdso,
+            exec: Arc::clone(&self.exec),
+            strace: self.strace,
+        }
+    }
 }
 
 impl std::fmt::Debug for Process {

@@ -8,8 +8,10 @@
 //! the engine through [`Executor`].
 
 pub mod context;
+pub mod entry;
 pub mod errno;
 pub mod fs;
+pub mod guest_mem;
 pub mod host;
 pub mod layout;
 pub mod mm;
@@ -22,4 +24,7 @@ pub use context::{
     Action, Cx, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, SysResult, Thread, VdsoSymbols,
 };
 pub use errno::Errno;
-pub use syscall::process::ExecOptions;
+pub use syscall::exec::ExecOptions;
+
+#[cfg(test)]
+mod testing;

@@ -37,6 +37,13 @@ pub struct Ldt {
     pub entries: Mutex<Vec<Option<Segment>>>,
 }
 
+impl Ldt {
+    fn get(&self, selector: u16) -> Option<Segment> {
+        let entries = self.entries.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        entries.get(usize::from(selector >> 3)).copied().flatten()
+    }
+}
+
 /// Bits 0..=1 of a selector: the requested privilege level.
 const RPL_MASK: u16 = 3;
 /// Bit 2 of a selector: LDT rather than GDT.
@@ -45,15 +52,28 @@ const TI_LDT: u16 = 4;
 const USER_CS: u16 = 0x20;
 const USER_DS: u16 = 0x28;
 
+impl Segment {
+    /// The segment's type as user_desc's `contents` has it: 0 data, 1 expand-down data, 2 and 3 code.
+    fn contents(&self) -> u32 {
+        self.flags >> 1 & 3
+    }
+}
+
 impl Tls {
+    /// Whether a program may run with `selector` in CS.
+    pub fn is_code(&self, ldt: &Ldt, selector: u16) -> bool {
+        match selector & !RPL_MASK {
+            USER_CS => true,
+            _ if selector & TI_LDT != 0 => ldt.get(selector).is_some_and(|s| s.contents() >= 2),
+            _ => false,
+        }
+    }
+
     /// The base a data segment register gets from `selector`; `None` if loading it is a general protection fault.
     pub fn base_of(&self, ldt: &Ldt, selector: u16) -> Option<u32> {
         match selector & !RPL_MASK {
             0 | USER_CS | USER_DS => Some(0),
-            _ if selector & TI_LDT != 0 => {
-                let entries = ldt.entries.lock().unwrap_or_else(|e| e.into_inner());
-                entries.get(usize::from(selector >> 3)).copied().flatten().map(|s| s.base)
-            }
+            _ if selector & TI_LDT != 0 => ldt.get(selector).map(|s| s.base),
             _ => {
                 let index = u32::from(selector >> 3).checked_sub(GDT_TLS_MIN)?;
                 self.entries.get(index as usize).copied().flatten().map(|s| s.base)

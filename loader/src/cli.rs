@@ -29,7 +29,7 @@ pub struct Cli {
 }
 
 /// How to run a program.
-#[derive(Debug, Args, Clone)]
+#[derive(Debug, Default, Args, Clone)]
 pub struct RunArgs {
     /// Look every absolute path up in DIR first, then on the host
     #[arg(long, value_name = "DIR")]

@@ -1,8 +1,8 @@
 //! Mapping a program, its interpreter, the vDSO and the stack, as the kernel's binfmt_elf does.
 use crate::elf::{self, ElfError, LoadPlan, Rights, Segment};
 use crate::vdso;
-use ir::guest::{GuestAddr, GuestMem, PAGE_SIZE};
-use linux_abi::mm::AddressSpace;
+use ir::guest::{GuestAddr, PAGE_SIZE};
+use linux_abi::mm::{flag, AddressSpace, MmapRequest, Prot, VmaName};
 use linux_abi::Errno;
 use std::fs::File;
 use std::io;
@@ -13,10 +13,6 @@ use std::path::{Path, PathBuf};
 const DYN_BASE: u32 = 0x5655_5000;
 /// Pages of randomisation of such a program.
 const DYN_RANDOM_PAGES: u32 = 0x100;
-/// Stack that is mapped when the limit is "unlimited", and the most that ever is.
-const STACK_MAX: u32 = 256 << 20;
-/// The stack ends below this address; the kernel leaves the last page of the 4 GiB unused.
-const STACK_TOP: u32 = 0xffff_e000;
 
 /// Why a program cannot be started. One line: what, where, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -162,24 +158,24 @@ fn place<F: FnOnce(Errno) -> LoadError>(
         Role::Program => DYN_BASE + random % DYN_RANDOM_PAGES * PAGE_SIZE,
         Role::Interpreter => 0,
     };
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    let at = mm.mmap(GuestAddr(hint), len + slack, libc::PROT_NONE, flags, -1, 0).map_err(fail(hint, len))?;
+    let at = mm.mmap(MmapRequest::anonymous(hint, len + slack, Prot(0))).map_err(fail(hint, len))?;
     let start = at.0.next_multiple_of(plan.align.max(PAGE_SIZE));
     // What alignment cost is given back; the segments replace the rest.
     let end = start + len.next_multiple_of(PAGE_SIZE);
     let (head, tail) = (start - at.0, (at.0 + (len + slack).next_multiple_of(PAGE_SIZE)).saturating_sub(end));
     if head > 0 {
-        mm.munmap(at, head).map_err(fail(at.0, head))?;
+        mm.munmap(at.0, head).map_err(fail(at.0, head))?;
     }
     if tail > 0 {
-        mm.munmap(GuestAddr(end), tail).map_err(fail(end, tail))?;
+        mm.munmap(end, tail).map_err(fail(end, tail))?;
     }
     Ok(start.wrapping_sub(low))
 }
 
-fn protection(rights: Rights) -> i32 {
+fn protection(rights: Rights) -> Prot {
     let bit = |on: bool, bit: i32| if on { bit } else { 0 };
-    bit(rights.read, libc::PROT_READ) | bit(rights.write, libc::PROT_WRITE) | bit(rights.execute, libc::PROT_EXEC)
+    let read_write = bit(rights.read, libc::PROT_READ) | bit(rights.write, libc::PROT_WRITE);
+    Prot((read_write | bit(rights.execute, libc::PROT_EXEC)) as u32)
 }
 
 fn map_segment(mm: &AddressSpace, file: &File, segment: &Segment, bias: u32) -> Result<(), Errno> {
@@ -191,42 +187,29 @@ fn map_segment(mm: &AddressSpace, file: &File, segment: &Segment, bias: u32) -> 
     let mut mapped_to = start;
     if segment.file_len > 0 {
         let len = (lead + segment.file_len).next_multiple_of(PAGE_SIZE);
-        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
-        mm.mmap(GuestAddr(start), len, prot, flags, file.as_raw_fd(), u64::from(segment.offset - lead))?;
+        let (fd, offset) = (file.as_raw_fd(), u64::from(segment.offset - lead));
+        mm.mmap(MmapRequest { addr: start, len, prot: prot.0, flags: flag::PRIVATE | flag::FIXED, fd, offset })?;
         mapped_to = start + len;
         // The rest of the last file page is .bss; without the right to write there is none to clear.
         if segment.mem_len > segment.file_len && segment.rights.write && mapped_to > file_end {
-            let mut mem = mm;
-            mem.write(GuestAddr(file_end), &vec![0; (mapped_to.min(mem_end) - file_end) as usize])?;
+            mm.store(GuestAddr(file_end), &vec![0; (mapped_to.min(mem_end) - file_end) as usize])?;
         }
     }
     let end = mem_end.next_multiple_of(PAGE_SIZE);
     if end > mapped_to {
-        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_ANONYMOUS;
-        mm.mmap(GuestAddr(mapped_to), end - mapped_to, prot, flags, -1, 0)?;
+        let mut request = MmapRequest::anonymous(mapped_to, end - mapped_to, prot);
+        request.flags |= flag::FIXED;
+        mm.mmap(request)?;
     }
     Ok(())
 }
 
 /// Maps the vDSO; its address.
 pub fn map_vdso(mm: &AddressSpace) -> Result<GuestAddr, Errno> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    let at = mm.mmap(GuestAddr(0), vdso::SIZE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)?;
-    let mut mem = mm;
-    mem.write(at, &vdso::image())?;
-    mm.mprotect(at, vdso::SIZE, libc::PROT_READ | libc::PROT_EXEC)?;
-    mm.name(at, vdso::SIZE, "[vdso]");
+    let read_write = Prot((libc::PROT_READ | libc::PROT_WRITE) as u32);
+    let at = mm.mmap(MmapRequest::anonymous(0, vdso::SIZE, read_write))?;
+    mm.store(at, &vdso::image())?;
+    mm.mprotect(at.0, vdso::SIZE, (libc::PROT_READ | libc::PROT_EXEC) as u32)?;
+    mm.set_name(at, VmaName::Vdso);
     Ok(at)
-}
-
-/// Maps the stack; one past its last byte.
-pub fn map_stack(mm: &AddressSpace, limit: u64, executable: bool, random: u32) -> Result<GuestAddr, Errno> {
-    let size = limit.min(u64::from(STACK_MAX)) as u32;
-    let size = size.next_multiple_of(PAGE_SIZE).max(32 * PAGE_SIZE);
-    let top = STACK_TOP - random % 0x800 * PAGE_SIZE;
-    let prot = libc::PROT_READ | libc::PROT_WRITE | if executable { libc::PROT_EXEC } else { 0 };
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE | libc::MAP_NORESERVE;
-    let at = mm.mmap(GuestAddr(top - size), size, prot, flags, -1, 0)?;
-    mm.name(at, size, "[stack]");
-    Ok(GuestAddr(top))
 }

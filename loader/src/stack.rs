@@ -55,8 +55,10 @@ pub fn size(args: &StartArgs) -> usize {
 pub struct Built {
     /// Initial esp: points at argc.
     pub esp: GuestAddr,
-    /// First byte of the argument strings and one past the environment strings (prctl PR_SET_MM_ARG_*).
-    pub strings: (GuestAddr, GuestAddr),
+    /// First byte of the argument strings and one past them (/proc/self/cmdline).
+    pub args: (GuestAddr, GuestAddr),
+    /// The same of the environment strings.
+    pub env: (GuestAddr, GuestAddr),
     /// Address of the auxiliary vector.
     pub auxv: GuestAddr,
 }
@@ -66,10 +68,11 @@ pub fn build(mem: &mut dyn GuestMem, top: GuestAddr, args: &StartArgs, aux: &Aux
     let mut w = Writer { mem, sp: top.0 };
     w.bytes(&[0; 4])?;
     let execfn = w.string(&args.execfn)?;
-    let strings_end = GuestAddr(w.sp);
+    let env_end = GuestAddr(w.sp);
     let env = w.strings(&args.env)?;
+    let args_end = GuestAddr(w.sp);
     let argv = w.strings(&args.args)?;
-    let strings_start = GuestAddr(w.sp);
+    let args_start = GuestAddr(w.sp);
     let platform = w.string(c"i686")?;
     w.sp &= !15;
     let random = w.bytes(&args.random)?;
@@ -88,7 +91,7 @@ pub fn build(mem: &mut dyn GuestMem, top: GuestAddr, args: &StartArgs, aux: &Aux
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     w.mem.write(GuestAddr(esp), &bytes)?;
     let auxv = GuestAddr(esp).plus(4 * auxv_index as u32);
-    Ok(Built { esp: GuestAddr(esp), strings: (strings_start, strings_end), auxv })
+    Ok(Built { esp: GuestAddr(esp), args: (args_start, args_end), env: (args_end, env_end), auxv })
 }
 
 #[cfg(test)]

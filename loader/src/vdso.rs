@@ -1,11 +1,38 @@
 //! The vDSO: a small i386 ELF image mapped into every guest, as the kernel maps linux-gate.so.1 (vdso(7), i386).
 //!
-//! Time calls need no system call: UD1 EAX, EAX *inside this image* asks ferry for the time. In: eax = clock id. Out:
-//! edx:eax = seconds << 30 | nanoseconds, or all ones for a clock that needs the system call. Anywhere else the
-//! instruction is undefined, as on hardware (`frontend` is told where the image is).
+//! Time calls need no system call: UD1 EAX, EAX *inside this image* asks ferry for the time ([`answer`]). In: eax = clock
+//! id. Out: edx:eax = seconds << 30 | nanoseconds, or all ones for a clock that needs the system call. Anywhere else the
+//! instruction is undefined, as on hardware.
 //!
 //! Unwinders recognise the two sigreturn trampolines by their bytes; the byte before each is a NOP, because they look
 //! at the return address minus one.
+
+use ir::guest::{CpuState, Gpr, GuestAddr};
+use nix::time::{clock_gettime, ClockId};
+
+/// Length of UD1 EAX, EAX.
+const UD1_LEN: u32 = 3;
+
+/// The undefined instruction at eip may be the one of the image at `vdso`: gives it its answer. Whether it was.
+pub fn answer(state: &mut CpuState, vdso: GuestAddr) -> bool {
+    if state.eip.wrapping_sub(vdso.0) >= SIZE {
+        return false;
+    }
+    let packed = time(state.get(Gpr::Eax)).unwrap_or(u64::MAX);
+    state.set(Gpr::Eax, packed as u32);
+    state.set(Gpr::Edx, (packed >> 32) as u32);
+    state.eip += UD1_LEN;
+    true
+}
+
+/// The clocks that the kernel's vDSO serves: realtime, monotonic, raw, both coarse ones, boot time, TAI.
+fn time(clock: u32) -> Option<u64> {
+    if !matches!(clock, 0 | 1 | 4..=7 | 11) {
+        return None;
+    }
+    let now = clock_gettime(ClockId::from_raw(clock as i32)).ok()?;
+    Some((now.tv_sec() as u64) << 30 | now.tv_nsec() as u64)
+}
 
 /// Where the code starts in the image.
 const TEXT: u32 = 0x400;
@@ -14,6 +41,8 @@ pub const SIZE: u32 = 4096;
 
 /// Offset of `__kernel_vsyscall` in the image.
 pub const VSYSCALL: u32 = TEXT;
+/// Offset of the instruction after its `int 0x80`: where SYSENTER goes on.
+pub const SYSENTER_RETURN: u32 = TEXT + 2;
 /// Offset of `__kernel_sigreturn`.
 pub const SIGRETURN: u32 = TEXT + 0x11;
 /// Offset of `__kernel_rt_sigreturn`.

@@ -5,4 +5,5 @@ pub mod demo;
 pub mod filetest;
 pub mod guest;
 pub mod programs;
+pub mod vectors;
 pub mod x87;

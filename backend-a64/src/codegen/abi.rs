@@ -9,8 +9,8 @@
 //! | x27 | base of the lookup table; host code addresses are 32-bit offsets from it |
 //! | x28 | `CpuState` of the thread |
 //! | x29 | top of the shadow stack of return addresses, grows down |
-//! | x30 | scratch; written by `bl` of guest calls |
-//! | sp | ferry's own stack, 16-byte aligned, free below |
+//! | x30 | third scratch of one emitted sequence; written by `bl` of guest calls |
+//! | sp | ferry's own stack, 16-byte aligned, free below; lowered only within one emitted sequence (around helpers) |
 //! | v0-v7, v24-v31 | temporaries |
 //! | v16-v23 | XMM0-XMM7 |
 //! | NZCV | SF ZF !CF OF at block boundaries; within a block the emitter tracks the polarity of C |

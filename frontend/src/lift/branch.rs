@@ -1,4 +1,5 @@
 //! COND_BR and UNCOND_BR: Jcc, JCXZ, JECXZ, LOOPcc, JMP. SDM vol. 1, 7.3.8.
+use super::far;
 use crate::lifter::{LiftCx, Operand};
 use ir::guest::{Cc, Gpr, GuestAddr};
 use ir::{Target, Terminator, Ty, Value};
@@ -23,6 +24,9 @@ pub(crate) fn jcc(cx: &mut LiftCx) {
 
 /// JMP, direct and indirect near.
 pub(crate) fn jmp(cx: &mut LiftCx) {
+    if cx.insn.is_jmp_far() || cx.insn.is_jmp_far_indirect() {
+        return far::jmp(cx);
+    }
     if cx.insn.is_jmp_short_or_near() {
         let target = near_target(cx);
         return cx.jump(target);

@@ -1,7 +1,8 @@
-//! CALL and RET. SDM vol. 1, 6.4.
+//! CALL and RET, near; `far.rs` has the far forms. SDM vol. 1, 6.4.
 //!
 //! The return address is pushed and popped by ordinary IR; the terminator only tells the backend what to predict.
 use super::branch::near_target;
+use super::far;
 use super::stack::{pop_value, push_value};
 use crate::lifter::LiftCx;
 use crate::table::LiftFn;
@@ -19,6 +20,9 @@ fn push_return(cx: &mut LiftCx) {
 
 /// CALL near, direct and indirect.
 pub(crate) fn call(cx: &mut LiftCx) {
+    if cx.insn.is_call_far() || cx.insn.is_call_far_indirect() {
+        return far::call(cx);
+    }
     let ret = cx.next();
     if cx.insn.is_call_near() {
         let target = near_target(cx);

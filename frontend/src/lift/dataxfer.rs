@@ -1,15 +1,47 @@
-//! DATAXFER: MOV, MOVZX, MOVSX, LEA (with the address operand it shares with them). SDM vol. 1, 7.3.1.
-use crate::lifter::{LiftCx, Operand, Place};
-use ir::Ty;
+//! DATAXFER: MOV, MOVZX, MOVSX, MOVBE, XCHG, BSWAP, XLAT; and LEA. SDM vol. 1, 7.3.1.
+use super::segment;
+use crate::lifter::{self, LiftCx, Operand, Place};
+use iced_x86::Register;
+use ir::builder::Addr;
+use ir::guest::{Gpr, Seg, Trap};
+use ir::{Opcode, Ty, Value};
 
-/// MOV between general registers, memory and immediates.
+/// MOV between general registers, memory, immediates and segment registers; control and debug registers need privilege.
 pub(crate) fn mov(cx: &mut LiftCx) {
+    let special = |reg: Register| reg.is_cr() || reg.is_dr() || reg.is_tr();
+    let (dst, src) = (cx.insn.op0_register(), cx.insn.op1_register());
+    if let Some(seg) = lifter::segment(dst) {
+        return mov_to_segment(cx, seg);
+    }
+    if let Some(seg) = lifter::segment(src) {
+        return mov_from_segment(cx, seg);
+    }
+    if special(dst) || special(src) {
+        return cx.fault(Trap::GeneralProtection);
+    }
     let value = cx.read(1);
     cx.write(0, value);
 }
 
+/// Zero-extended into a 32-bit register; 16 bits into memory.
+fn mov_from_segment(cx: &mut LiftCx, seg: Seg) {
+    let selector = segment::selector(cx, seg);
+    let ty = cx.ty(0);
+    let value = cx.ir.zext(ty, selector);
+    cx.write(0, value);
+}
+
+fn mov_to_segment(cx: &mut LiftCx, seg: Seg) {
+    if seg == Seg::Cs {
+        return cx.undefined();
+    }
+    let selector = cx.read(1);
+    let selector = cx.ir.trunc(Ty::I16, selector);
+    segment::load(cx, seg, selector);
+}
+
 /// An `I32` value cut to the width of operand 0 and written there.
-fn write_low(cx: &mut LiftCx, value: ir::Value) {
+fn write_low(cx: &mut LiftCx, value: Value) {
     let ty = cx.ty(0);
     let value = cx.ir.trunc(ty, value);
     cx.write(0, value);
@@ -41,7 +73,7 @@ pub(crate) fn xchg(cx: &mut LiftCx) {
     let (a, b) = (cx.operand(0), cx.operand(1));
     if let Some(addr) = a.addr() {
         let new = cx.get(&b);
-        let old = cx.ir.atomic(ir::Opcode::AtomicXchg, addr, new);
+        let old = cx.ir.atomic(Opcode::AtomicXchg, addr, new);
         return cx.set(&b, old);
     }
     if a == b {
@@ -50,6 +82,34 @@ pub(crate) fn xchg(cx: &mut LiftCx) {
     let (va, vb) = (cx.get(&a), cx.get(&b));
     cx.set(&a, vb);
     cx.set(&b, va);
+}
+
+/// MOVBE: a move with the bytes reversed.
+pub(crate) fn movbe(cx: &mut LiftCx) {
+    let ty = cx.ty(0);
+    let src = cx.operand(1);
+    let wide = cx.get_zext(&src);
+    let mut value = cx.ir.unary(Opcode::Bswap, wide);
+    if ty == Ty::I16 {
+        value = cx.ir.extract(value, 16, 16);
+    }
+    write_low(cx, value);
+}
+
+/// XLAT: AL := [EBX + AL].
+pub(crate) fn xlat(cx: &mut LiftCx) {
+    let table = cx.ir.get_gpr(Gpr::Ebx);
+    let index = cx.get_zext(&Operand::low(Gpr::Eax, Ty::I8));
+    let mut addr = Addr { index, ..Addr::base(table) };
+    if cx.insn.memory_base() == Register::BX {
+        let sum = cx.ir.lea(addr);
+        addr = Addr::base(cx.ir.extract(sum, 0, 16));
+    }
+    if let Some(seg @ (Seg::Fs | Seg::Gs)) = lifter::segment(cx.insn.memory_segment()) {
+        addr = cx.in_segment(seg, addr);
+    }
+    let value = cx.ir.load(Ty::I8, addr);
+    cx.set(&Operand::low(Gpr::Eax, Ty::I8), value);
 }
 
 /// BSWAP; with a 16-bit operand (undefined) the low half becomes zero, as CPUs do.
@@ -61,6 +121,6 @@ pub(crate) fn bswap(cx: &mut LiftCx) {
         return cx.set(&dst, zero);
     }
     let old = cx.ir.get_gpr(gpr);
-    let new = cx.ir.unary(ir::Opcode::Bswap, old);
+    let new = cx.ir.unary(Opcode::Bswap, old);
     cx.set(&Operand::gpr(gpr), new);
 }

@@ -1,11 +1,23 @@
 //! The lift functions, one file per XED category, one function per instruction (or per pair that differs in a number).
 pub(crate) mod binary;
+pub(crate) mod bitbyte;
 pub(crate) mod branch;
 pub(crate) mod call_ret;
+pub(crate) mod cmov;
+pub(crate) mod convert;
 pub(crate) mod dataxfer;
+pub(crate) mod decimal;
+pub(crate) mod far;
+pub(crate) mod flagop;
 pub(crate) mod logical;
 pub(crate) mod mmx;
+pub(crate) mod rotate;
+pub(crate) mod segment;
+pub(crate) mod semaphore;
+pub(crate) mod setcc;
+pub(crate) mod shift;
 pub(crate) mod sse;
 pub(crate) mod stack;
+pub(crate) mod string;
 pub(crate) mod system;
 pub(crate) mod x87;

@@ -1,7 +1,8 @@
-//! PUSH and POP categories: PUSH, POP, LEAVE. SDM vol. 1, 6.2.
-use crate::lifter::{LiftCx, Operand};
+//! PUSH and POP categories: PUSH, PUSHA, POP, POPA; and ENTER, LEAVE. SDM vol. 1, 6.2 and 6.6.
+use super::segment;
+use crate::lifter::{self, LiftCx, Operand};
 use ir::builder::Addr;
-use ir::guest::Gpr;
+use ir::guest::{Gpr, Seg};
 use ir::{Ty, Value};
 
 /// Stores a value below ESP and moves ESP there: after everything else that can fault.
@@ -31,18 +32,36 @@ fn width(cx: &LiftCx) -> Ty {
     }
 }
 
-/// PUSH of a register, immediate or memory operand.
+/// PUSH of a register, immediate, memory operand or segment register.
 pub(crate) fn push(cx: &mut LiftCx) {
     let ty = width(cx);
+    if let Some(seg) = lifter::segment(cx.insn.op0_register()) {
+        return push_segment(cx, seg, ty);
+    }
     let op = cx.operand(0);
     // PUSH imm8 and imm16 forms: the decoder has extended the immediate to the width that is pushed.
     let value = cx.get(&Operand { ty, ..op });
     push_value(cx, value);
 }
 
-/// POP into a register or memory operand.
+/// A segment register is stored as 16 bits whatever the operand size; the slot's upper half keeps its value.
+fn push_segment(cx: &mut LiftCx, seg: Seg, ty: Ty) {
+    let esp = cx.ir.get_gpr(Gpr::Esp);
+    let top = Addr::base(esp).plus(-(ty.bytes() as i32));
+    let selector = segment::selector(cx, seg);
+    cx.ir.store(top, selector);
+    let new = cx.ir.lea(top);
+    cx.ir.set_gpr(Gpr::Esp, new);
+}
+
+/// POP into a register, memory operand or segment register.
 pub(crate) fn pop(cx: &mut LiftCx) {
     let ty = width(cx);
+    if let Some(seg) = lifter::segment(cx.insn.op0_register()) {
+        let (selector, new) = pop_segment(cx, ty);
+        segment::load(cx, seg, selector);
+        return cx.ir.set_gpr(Gpr::Esp, new);
+    }
     let (value, new) = pop_value(cx, ty, 0);
     if cx.is_mem(0) {
         // An address that uses ESP sees it already incremented; ESP itself is written after the store.
@@ -52,6 +71,13 @@ pub(crate) fn pop(cx: &mut LiftCx) {
     }
     cx.ir.set_gpr(Gpr::Esp, new);
     cx.write(0, value);
+}
+
+/// The selector at ESP and the ESP after popping it; only 16 bits are read.
+fn pop_segment(cx: &mut LiftCx, ty: Ty) -> (Value, Value) {
+    let esp = cx.ir.get_gpr(Gpr::Esp);
+    let selector = cx.ir.load(Ty::I16, Addr::base(esp));
+    (selector, cx.ir.lea(Addr::base(esp).plus(ty.bytes() as i32)))
 }
 
 fn pop_address(cx: &mut LiftCx, ty: Ty) -> Addr {
@@ -71,4 +97,69 @@ pub(crate) fn leave(cx: &mut LiftCx) {
     let new = cx.ir.lea(Addr::base(ebp).plus(ty.bytes() as i32));
     cx.ir.set_gpr(Gpr::Esp, new);
     cx.set(&Operand::low(Gpr::Ebp, ty), value);
+}
+
+/// Width of PUSHA, POPA, ENTER, by the code.
+fn frame_width(cx: &LiftCx) -> Ty {
+    use iced_x86::Code::*;
+    if matches!(cx.insn.code(), Pushaw | Popaw | Enterw_imm16_imm8) {
+        Ty::I16
+    } else {
+        Ty::I32
+    }
+}
+
+/// PUSHA, PUSHAD: EAX ECX EDX EBX ESP EBP ESI EDI, ESP as it was before.
+pub(crate) fn pusha(cx: &mut LiftCx) {
+    let ty = frame_width(cx);
+    let esp = cx.ir.get_gpr(Gpr::Esp);
+    let mut top = Addr::base(esp);
+    for &reg in Gpr::ALL {
+        let value = cx.get(&Operand::low(reg, ty));
+        top = top.plus(-(ty.bytes() as i32));
+        cx.ir.store(top, value);
+    }
+    let new = cx.ir.lea(top);
+    cx.ir.set_gpr(Gpr::Esp, new);
+}
+
+/// POPA, POPAD: the reverse; the stored ESP is skipped.
+pub(crate) fn popa(cx: &mut LiftCx) {
+    let ty = frame_width(cx);
+    let esp = cx.ir.get_gpr(Gpr::Esp);
+    let slot = |i: i32| Addr::base(esp).plus(i * ty.bytes() as i32);
+    let values: [Value; 8] = std::array::from_fn(|i| cx.ir.load(ty, slot(i as i32)));
+    for (value, &reg) in values.into_iter().zip(Gpr::ALL.iter().rev()) {
+        if reg != Gpr::Esp {
+            cx.set(&Operand::low(reg, ty), value);
+        }
+    }
+    let new = cx.ir.lea(slot(8));
+    cx.ir.set_gpr(Gpr::Esp, new);
+}
+
+/// ENTER: a stack frame with copies of `level - 1` enclosing frame pointers and its own.
+pub(crate) fn enter(cx: &mut LiftCx) {
+    let ty = frame_width(cx);
+    let (size, level) = (cx.imm32(0) & 0xffff, cx.imm32(1) & 31);
+    let (esp, ebp) = (cx.ir.get_gpr(Gpr::Esp), cx.ir.get_gpr(Gpr::Ebp));
+    let step = ty.bytes() as i32;
+    let frame = Addr::base(esp).plus(-step);
+    let saved = cx.ir.trunc(ty, ebp);
+    cx.ir.store(frame, saved);
+    let mut top = frame;
+    for i in 1..level as i32 {
+        let pointer = cx.ir.load(ty, Addr::base(ebp).plus(-i * step));
+        top = top.plus(-step);
+        cx.ir.store(top, pointer);
+    }
+    let frame = cx.ir.lea(frame);
+    let own = cx.ir.trunc(ty, frame);
+    if level > 0 {
+        top = top.plus(-step);
+        cx.ir.store(top, own);
+    }
+    let new = cx.ir.lea(top.plus(-(size as i32)));
+    cx.ir.set_gpr(Gpr::Esp, new);
+    cx.set(&Operand::low(Gpr::Ebp, ty), own);
 }

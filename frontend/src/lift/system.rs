@@ -1,6 +1,8 @@
 //! INTERRUPT, SYSTEM, NOP and the rest that talks to the processor itself. SDM vol. 1, 7.3.16; vol. 3, chapter 6.
+use super::segment::store_system_selector;
 use crate::lifter::LiftCx;
-use ir::guest::Trap;
+use ir::guest::{Cc, Gpr, Trap};
+use ir::{BlockId, Helper, Target, Terminator, Ty, Value};
 
 /// NOP, and instructions that are hints.
 pub(crate) fn nop(_: &mut LiftCx) {}
@@ -15,12 +17,47 @@ pub(crate) fn int(cx: &mut LiftCx) {
     }
 }
 
+/// INT1 (ICEBP).
+pub(crate) fn int1(cx: &mut LiftCx) {
+    cx.trap(Trap::Debug);
+}
+
 /// INT3.
 pub(crate) fn int3(cx: &mut LiftCx) {
     cx.trap(Trap::Breakpoint);
 }
 
-/// UD0, UD1, UD2: #UD by definition.
+/// INTO: a trap, eip after the instruction, if OF is set.
+pub(crate) fn into(cx: &mut LiftCx) {
+    let taken = Target::Block(BlockId(cx.block_id().0 + 1));
+    let fallthrough = Target::Guest(cx.next());
+    cx.split(Terminator::Branch { cc: Cc::O, taken, fallthrough });
+    cx.trap(Trap::Overflow);
+}
+
+/// BOUND: a fault if the index is below the first or above the second signed word in memory.
+pub(crate) fn bound(cx: &mut LiftCx) {
+    let index = cx.operand(0);
+    let addr = cx.mem_addr();
+    let wide = |cx: &mut LiftCx, value: Value| cx.ir.sext(Ty::I64, value);
+    let lower = cx.ir.load(index.ty, addr);
+    let upper = cx.ir.load(index.ty, addr.plus(index.ty.bytes() as i32));
+    let (lower, upper) = (wide(cx, lower), wide(cx, upper));
+    let value = cx.get(&index);
+    let value = wide(cx, value);
+    let below = cx.ir.sub(value, lower);
+    let above = cx.ir.sub(upper, value);
+    let either = cx.ir.or(below, above);
+    let outside = cx.ir.extract(either, 63, 1);
+    cx.ir.trap_if(outside, Trap::BoundRange);
+}
+
+/// SYSENTER: the vDSO's way into the kernel.
+pub(crate) fn sysenter(cx: &mut LiftCx) {
+    cx.trap(Trap::Sysenter);
+}
+
+/// UD0, UD1, UD2, and what does not exist on the CPU that CPUID describes: #UD.
 pub(crate) fn ud(cx: &mut LiftCx) {
     cx.undefined();
 }
@@ -33,4 +70,79 @@ pub(crate) fn privileged(cx: &mut LiftCx) {
 /// An instruction without a lift function: leaves with its address, so that it can be named.
 pub(crate) fn unimplemented(cx: &mut LiftCx) {
     cx.fault(Trap::Unimplemented);
+}
+
+/// Two 32-bit halves of a helper's result into registers.
+fn set_pair(cx: &mut LiftCx, pair: Value, low: Gpr, high: Gpr) {
+    let first = cx.ir.trunc(Ty::I32, pair);
+    let second = cx.ir.extract(pair, 32, 32);
+    let second = cx.ir.trunc(Ty::I32, second);
+    cx.ir.set_gpr(low, first);
+    cx.ir.set_gpr(high, second);
+}
+
+/// CPUID.
+pub(crate) fn cpuid(cx: &mut LiftCx) {
+    let (leaf, subleaf) = (cx.ir.get_gpr(Gpr::Eax), cx.ir.get_gpr(Gpr::Ecx));
+    let ab = cx.ir.helper(Helper::CpuidAb, Ty::I64, &[leaf, subleaf]);
+    let cd = cx.ir.helper(Helper::CpuidCd, Ty::I64, &[leaf, subleaf]);
+    set_pair(cx, ab, Gpr::Eax, Gpr::Ebx);
+    set_pair(cx, cd, Gpr::Ecx, Gpr::Edx);
+}
+
+/// RDTSC.
+pub(crate) fn rdtsc(cx: &mut LiftCx) {
+    let count = cx.ir.helper(Helper::Rdtsc, Ty::I64, &[]);
+    set_pair(cx, count, Gpr::Eax, Gpr::Edx);
+}
+
+/// RDTSCP: with the processor's number in ECX, of which there is one.
+pub(crate) fn rdtscp(cx: &mut LiftCx) {
+    rdtsc(cx);
+    let zero = cx.ir.const32(0);
+    cx.ir.set_gpr(Gpr::Ecx, zero);
+}
+
+/// CR0 as Linux has it: PG AM WP NE ET MP PE.
+const CR0: u32 = 0x8005_0033;
+/// Selector of the task state segment in an x86-64 kernel.
+const TSS_SELECTOR: u32 = 0x40;
+/// Base addresses that Linux answers where the CPU hides the real ones (UMIP; arch/x86/kernel/umip.c), with a limit
+/// of zero.
+const GDT_BASE: u32 = 0xfffe_0000;
+const IDT_BASE: u32 = 0xffff_0000;
+
+/// SMSW: the low bits of CR0.
+pub(crate) fn smsw(cx: &mut LiftCx) {
+    let ty = cx.ty(0);
+    let value = cx.ir.iconst(ty, u64::from(CR0));
+    cx.write(0, value);
+}
+
+/// SLDT: no LDT.
+pub(crate) fn sldt(cx: &mut LiftCx) {
+    store_system_selector(cx, 0);
+}
+
+/// STR.
+pub(crate) fn str(cx: &mut LiftCx) {
+    store_system_selector(cx, TSS_SELECTOR);
+}
+
+fn store_table(cx: &mut LiftCx, base: u32) {
+    let addr = cx.mem_addr();
+    let limit = cx.ir.iconst(Ty::I16, 0);
+    let base = cx.ir.const32(base);
+    cx.ir.store(addr, limit);
+    cx.ir.store(addr.plus(2), base);
+}
+
+/// SGDT.
+pub(crate) fn sgdt(cx: &mut LiftCx) {
+    store_table(cx, GDT_BASE);
+}
+
+/// SIDT.
+pub(crate) fn sidt(cx: &mut LiftCx) {
+    store_table(cx, IDT_BASE);
 }

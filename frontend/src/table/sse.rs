@@ -1,6 +1,7 @@
 //! SSE rows of the instruction table, by extension; what has MMX forms too is in `mmx`.
 use crate::lift::sse::{arith, compare, convert, int, mov, shuffle, state};
 
+// CMPSD and MOVSD are string instructions too: see `integer`.
 super::section! {
     // SSE
     Addps       => Full(arith::addps);
@@ -35,12 +36,6 @@ super::section! {
     Mulps       => Full(arith::mulps);
     Mulss       => Full(arith::mulss);
     Orps        => Full(int::or);
-    Prefetchnta => Full(state::nothing);
-    Prefetcht0  => Full(state::nothing);
-    Prefetcht1  => Full(state::nothing);
-    Prefetcht2  => Full(state::nothing);
-    Prefetchw   => Full(state::nothing);
-    Sfence      => Full(state::nothing);
     Shufps      => Full(shuffle::shufps);
     Sqrtps      => Full(arith::sqrtps);
     Sqrtss      => Full(arith::sqrtss);
@@ -56,9 +51,7 @@ super::section! {
     Addsd       => Full(arith::addsd);
     Andnpd      => Full(int::andn);
     Andpd       => Full(int::and);
-    Clflush     => Full(state::clflush);
     Cmppd       => Full(compare::cmppd);
-    Cmpsd       => Full(compare::cmpsd);
     Comisd      => Full(compare::comisd);
     Cvtdq2pd    => Full(convert::cvtdq2pd);
     Cvtdq2ps    => Full(convert::cvtdq2ps);
@@ -78,10 +71,8 @@ super::section! {
     Cvttsd2si   => Full(convert::cvttsd2si);
     Divpd       => Full(arith::divpd);
     Divsd       => Full(arith::divsd);
-    Lfence      => Full(state::nothing);
     Maxpd       => Full(arith::maxpd);
     Maxsd       => Full(arith::maxsd);
-    Mfence      => Full(state::mfence);
     Minpd       => Full(arith::minpd);
     Minsd       => Full(arith::minsd);
     Movapd      => Full(mov::aligned);
@@ -91,7 +82,6 @@ super::section! {
     Movhpd      => Full(mov::movhps);
     Movlpd      => Full(mov::movlps);
     Movmskpd    => Full(int::movmskpd);
-    Movsd       => Full(mov::movsd);
     Movntdq     => Full(mov::aligned);
     Movnti      => Full(mov::movnti);
     Movntpd     => Full(mov::aligned);

@@ -35,15 +35,18 @@ pub enum Trap {
     Fetch,
     /// Leave translated code here without an event; eip says where to go on.
     Yield,
+    /// A segment register is loaded with a selector whose base only the ABI knows: answer
+    /// `CpuState::segment_request` and go on at eip, or raise #GP there.
+    Segment,
 }
 
 impl Trap {
     /// All traps, in numeric order.
     #[rustfmt::skip]
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Syscall, Self::Sysenter, Self::DivideError, Self::Breakpoint, Self::Debug, Self::Overflow,
         Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::X87, Self::Simd,
-        Self::Fetch, Self::Yield,
+        Self::Fetch, Self::Yield, Self::Segment,
     ];
 
     /// The name used in the text form.
@@ -63,6 +66,7 @@ impl Trap {
             Self::Simd => "simd",
             Self::Fetch => "fetch",
             Self::Yield => "yield",
+            Self::Segment => "segment",
         }
     }
 }

@@ -30,6 +30,11 @@ pub const EFLAGS_FIXED: u32 = 1 << 1 | 1 << 9;
 /// DF in eflags.
 pub const EFLAGS_DF: u32 = 1 << 10;
 
+/// In `segment_wanted`: the base is not known yet.
+const SEGMENT_ASKED: u32 = 1 << 16;
+/// In `segment_wanted`: `segment_base` holds it.
+const SEGMENT_ANSWERED: u32 = 1 << 17;
+
 /// Words the backend keeps beside the guest state: lookup and shadow stack addresses, saved host registers.
 pub const HOST_WORDS: usize = 64;
 
@@ -76,6 +81,10 @@ pub struct CpuState {
     pub fcs: u16,
     /// Selector of `fdp`.
     pub fds: u16,
+    /// A selector that an instruction wants to load, with the bits `SEGMENT_ASKED` or `SEGMENT_ANSWERED`; 0 for none.
+    segment_wanted: u32,
+    /// The base that belongs to it, once answered.
+    segment_base: u32,
     /// Physical x87 registers.
     pub st: [St; 8],
     /// XMM0..XMM7.
@@ -109,6 +118,8 @@ impl Default for CpuState {
             fdp: 0,
             fcs: 0,
             fds: 0,
+            segment_wanted: 0,
+            segment_base: 0,
             st: [St::default(); 8],
             xmm: [0; 8],
             scratch: [0; 4],
@@ -156,6 +167,27 @@ impl CpuState {
         if mask.contains(FlagSet::AF) {
             self.af_raw = eflags & 0x10;
         }
+    }
+
+    /// The selector of the segment that [`super::Trap::Segment`] asks about.
+    pub fn segment_request(&self) -> Option<u16> {
+        (self.segment_wanted & SEGMENT_ASKED != 0).then_some(self.segment_wanted as u16)
+    }
+
+    /// Answers the request: the instruction that asked, run again, loads the selector with this base.
+    pub fn answer_segment(&mut self, base: u32) {
+        self.segment_wanted = self.segment_wanted & 0xffff | SEGMENT_ANSWERED;
+        self.segment_base = base;
+    }
+
+    /// The base of a selector if that is what was answered last; an answer serves once. Otherwise it is asked for.
+    pub(crate) fn take_segment(&mut self, selector: u16) -> Option<u32> {
+        if self.segment_wanted == u32::from(selector) | SEGMENT_ANSWERED {
+            self.segment_wanted = 0;
+            return Some(self.segment_base);
+        }
+        self.segment_wanted = u32::from(selector) | SEGMENT_ASKED;
+        None
     }
 
     /// Sets every bit of eflags that a user program can set: arithmetic flags, DF, TF, NT, AC, ID.

@@ -8,6 +8,7 @@
 //! - A `V128` argument number i is in `state.scratch[i]` (its u64 is meaningless); a `V128` result goes to `scratch[0]`.
 use crate::guest::CpuState;
 
+mod segment;
 mod system;
 mod x87;
 
@@ -50,6 +51,10 @@ helpers! {
     // system.rs
     CpuidAb  "cpuid_ab"  system::cpuid_ab,  "CPUID leaf (a0), subleaf (a1): EAX | EBX << 32";
     CpuidCd  "cpuid_cd"  system::cpuid_cd,  "CPUID leaf (a0), subleaf (a1): ECX | EDX << 32";
+    Rdtsc    "rdtsc"     system::rdtsc,     "time stamp counter: nanoseconds";
+    // segment.rs
+    LoadSegment      "load_segment"      segment::load,     "segment register (a0) := selector (a1): 0 done, 1 #GP, 2 base unknown (Trap::Segment)";
+    DescribeSegment  "describe_segment"  segment::describe, "selector (a0): access rights as LAR | limit << 32, 0 if not accessible";
     // x87.rs
     X87Add       "x87_add"       x87::arith::<{ x87::ADD }>,       "ST(a0) := ST(a0) + ST(a1), a2 pops";
     X87Mul       "x87_mul"       x87::arith::<{ x87::MUL }>,       "ST(a0) := ST(a0) * ST(a1), a2 pops";

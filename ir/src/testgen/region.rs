@@ -27,8 +27,10 @@ pub fn region(rng: &mut Rng) -> Region {
     }
     region.blocks[0].entry = true;
     for exit in EXITS {
-        if rng.one_in(2) {
-            region.exit_live.insert(exit, FlagSet::from_eflags_mask(rng.next() as u32));
+        match rng.below(3) {
+            0 => {}
+            1 => drop(region.exit_live.insert(exit, FlagSet::NONE)),
+            _ => drop(region.exit_live.insert(exit, FlagSet::from_eflags_mask(rng.next() as u32))),
         }
     }
     region.ranges.push(GuestRange::new(block_start(0), 0x100 * count));
@@ -315,7 +317,15 @@ impl<'a> Generator<'a> {
         let (taken, fallthrough) = (self.target(blocks), self.target(blocks));
         match self.rng.below(10) {
             0 => Terminator::Jump(taken),
-            1..6 => Terminator::Branch { cc: self.rng.pick(&Cc::ALL), taken, fallthrough },
+            1 | 2 => {
+                let value = self.value(Ty::I32);
+                let other = self.value(Ty::I32);
+                let op = self.rng.pick(&[Opcode::And, Opcode::Or, Opcode::Sub]);
+                let other = if self.rng.one_in(2) { value } else { other };
+                self.b.binary(op, value, other, FlagSet::ALL);
+                Terminator::Branch { cc: self.rng.pick(&[Cc::E, Cc::Ne, Cc::Le]), taken, fallthrough }
+            }
+            3..6 => Terminator::Branch { cc: self.rng.pick(&Cc::ALL), taken, fallthrough },
             6 => Terminator::BranchNz { value: self.value(Ty::I8), taken, fallthrough },
             7 => Terminator::Ret { pc: self.value(Ty::I32) },
             8 => Terminator::Call { target: taken, ret: EXITS[0], ret_block: None },

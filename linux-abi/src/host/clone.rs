@@ -1,6 +1,7 @@
-//! A child process that shares memory with its parent: what clone(2) with CLONE_VM and without CLONE_THREAD is on the host.
+//! Child processes: a copy of this one, or one that shares memory, which is what clone(2) with CLONE_VM and without
+//! CLONE_THREAD is on the host.
 //!
-//! The parent is suspended (CLONE_VFORK) until the child execs or exits, so the child may use the parent's thread-local
+//! A parent that shares memory is suspended (CLONE_VFORK) until the child execs or exits, so the child may use the parent's thread-local
 //! storage; it needs a stack of its own, because the parent's frame must be there when it wakes up.
 use super::result;
 use crate::errno::Errno;
@@ -66,6 +67,20 @@ const STACK_SIZE: usize = 256 * 1024;
 
 struct Child<'a> {
     run: Option<Box<dyn FnOnce() -> i32 + 'a>>,
+}
+
+/// A copy of this process with the calling thread only; 0 in the child. The C library puts its own locks and ids in order.
+pub(crate) fn fork() -> Result<i32, Errno> {
+    // SAFETY: the child goes on in Rust code: the caller holds the locks that other threads could have held.
+    match unsafe { libc::fork() } {
+        -1 => Err(Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EAGAIN))),
+        pid => Ok(pid),
+    }
+}
+
+/// As [`fork`] with other flags for clone(2) (namespaces, an exit signal, ...); none that shares memory or needs a pointer.
+pub(crate) fn fork_with(flags: u64) -> Result<i32, Errno> {
+    super::syscall(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]).map(|pid| pid as i32)
 }
 
 extern "C" fn enter(child: *mut u8) -> ! {

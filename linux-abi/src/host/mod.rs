@@ -4,10 +4,11 @@
 //! - [`syscall_interruptible`]: for every call that may sleep. A signal for the guest that arrives at any moment before
 //!   the kernel is entered makes it answer ERESTARTSYS instead of sleeping ([`door`]); none is ever lost.
 //! - [`compat`]: the second way in, 32-bit system calls of a 64-bit task.
-//! - [`copy`]: copies to and from guest memory that fault instead of crashing.
+//! - [`call`]: arguments of host calls. [`copy`]: copies to and from guest memory that fault instead of crashing.
 //! - [`thread`]: what a host signal handler knows about the thread it interrupts; [`clone`]: children that share memory.
 use crate::errno::Errno;
 
+pub mod call;
 pub mod clone;
 pub mod compat;
 pub mod copy;
@@ -37,4 +38,10 @@ pub fn syscall(nr: i64, args: [u64; 6]) -> Result<u64, Errno> {
 /// restart it after a handler with SA_RESTART; EINTR where Linux never restarts it. Return either to the dispatcher.
 pub fn syscall_interruptible(nr: i64, args: [u64; 6]) -> Result<u64, Errno> {
     result(door::interruptible(nr as u64, args))
+}
+
+/// An entry of the auxiliary vector ferry itself was started with; 0 if there is none.
+pub fn auxval(kind: u64) -> u64 {
+    // SAFETY: reads the process's own auxiliary vector.
+    unsafe { libc::getauxval(kind as libc::c_ulong) }
 }

@@ -1,4 +1,4 @@
-//! What ferry inherited and the Rust runtime changes before `main`: the disposition of SIGPIPE.
+//! What ferry inherited: the auxiliary vector, and the disposition of SIGPIPE, which the Rust runtime changes before `main`.
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
@@ -21,4 +21,10 @@ static RECORD: extern "C" fn() = record;
 pub(crate) fn sigpipe_was_ignored() -> bool {
     std::hint::black_box(RECORD);
     SIGPIPE_IGNORED.load(Ordering::Relaxed)
+}
+
+/// A value of ferry's own auxiliary vector, 0 if the kernel gave none.
+pub fn auxval(kind: u64) -> u64 {
+    // SAFETY: reads the auxiliary vector.
+    unsafe { libc::getauxval(kind as libc::c_ulong) }
 }

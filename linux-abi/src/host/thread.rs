@@ -28,6 +28,8 @@ struct Slot {
 pub struct HostThread {
     /// Not zero: look at the slots before sleeping.
     pending: AtomicU32,
+    /// Not zero: the handler has left every signal blocked.
+    blocked: AtomicU32,
     slots: [Slot; 3],
 }
 
@@ -38,7 +40,7 @@ unsafe impl Sync for HostThread {}
 impl Default for HostThread {
     fn default() -> Self {
         let slot = || Slot { full: AtomicU32::new(0), info: UnsafeCell::new([0; 128]) };
-        Self { pending: AtomicU32::new(0), slots: [slot(), slot(), slot()] }
+        Self { pending: AtomicU32::new(0), blocked: AtomicU32::new(0), slots: [slot(), slot(), slot()] }
     }
 }
 
@@ -75,6 +77,7 @@ pub fn signal_in_hand() -> bool {
 impl HostThread {
     /// Keeps a signal until the thread delivers it; false if its slot is full. Called by the host handler only.
     pub(crate) fn capture(&self, info: &HostSigInfo) -> bool {
+        self.blocked.store(1, Ordering::Relaxed);
         let slot = match signo(info) {
             libc::SIGSEGV => &self.slots[1],
             libc::SIGBUS => &self.slots[2],
@@ -112,6 +115,16 @@ impl HostThread {
         let full = self.slots.iter().filter(|s| s.full.load(Ordering::Acquire) != 0);
         // SAFETY: see `Sync`: the slot is full, so the handler does not write.
         full.fold(0, |mask, slot| mask | 1 << (signo(unsafe { &*slot.info.get() }) - 1))
+    }
+
+    /// Whether the handler has blocked every signal since [`Self::unblock`].
+    pub(crate) fn blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed) != 0
+    }
+
+    /// The same, and forgets it: the caller is about to set the host's mask.
+    pub(crate) fn unblock(&self) -> bool {
+        self.blocked.swap(0, Ordering::Relaxed) != 0
     }
 
     /// Makes the next sleep look at the slots again: the guest's mask has changed.

@@ -1,0 +1,295 @@
+//! Block heads, terminators, exits and the cold code behind them.
+//!
+//! A direct branch out of the region is a link site: a `b` or `bl` that first goes to its own stub in cold code and is
+//! patched by the runtime. Everything that is not the expected way goes to cold code after the region's last block.
+use super::super::abi;
+use super::super::asm::Label;
+use super::super::compiled::{CodeOffset, EntryPoint, LinkKind, LinkSite, Reloc, Stub};
+use super::flags::{self, Carry, Test};
+use super::vector_convert::{self, IntFix};
+use super::vector_nan::{self, NanFix};
+use super::{a64, call, fetch, EmitCx, S0, S1};
+use ir::{Cc, FlagSet, GuestAddr, Inst, Target, Terminator, Trap, Ty, Value};
+
+/// Cold code to be emitted after the blocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cold {
+    label: Label,
+    kind: ColdKind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ColdKind {
+    /// To a stub that takes the guest instruction's address in w16 and, for `Stub::Trap`, the trap in w17. The carry is as
+    /// it was there.
+    Leave { stub: Stub, eip: GuestAddr, trap: Option<Trap>, carry: Carry },
+    /// To `Stub::Miss` or `Stub::RetMiss` with the guest address of a register in w16.
+    Lookup { stub: Stub, pc: u8 },
+    /// A NaN among the lanes of a result.
+    Nan(NanFix),
+    /// A float that does not fit an integer.
+    Int(IntFix),
+    /// A conditional way out of the region.
+    Out { target: GuestAddr, poll: bool },
+}
+
+/// A link site whose stub code is not placed yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PendingLink {
+    at: CodeOffset,
+    kind: LinkKind,
+    target: GuestAddr,
+    stub: Label,
+}
+
+fn cold(cx: &mut EmitCx, kind: ColdKind) -> Label {
+    let label = cx.asm.new_label();
+    cx.cold.push(Cold { label, kind });
+    label
+}
+
+/// Cold code that leaves to `stub` at the current guest instruction.
+pub(super) fn cold_stub(cx: &mut EmitCx, stub: Stub) -> Label {
+    let kind = ColdKind::Leave { stub, eip: cx.eip(), trap: None, carry: cx.carry };
+    cold(cx, kind)
+}
+
+/// Cold code that repairs a NaN result.
+pub(super) fn cold_nan(cx: &mut EmitCx, fix: NanFix) -> Label {
+    cold(cx, ColdKind::Nan(fix))
+}
+
+/// Cold code for a conversion that does not fit.
+pub(super) fn cold_int(cx: &mut EmitCx, fix: IntFix) -> Label {
+    cold(cx, ColdKind::Int(fix))
+}
+
+/// The beginning of a block: its label, the poll of a loop, its entry.
+pub(super) fn head(cx: &mut EmitCx) {
+    let label = cx.blocks[cx.block_index];
+    cx.asm.bind(label);
+    cx.carry = Carry::Inverted;
+    if is_loop_head(cx) {
+        poll(cx, cx.block.start);
+    }
+    if cx.block.entry || cx.block_index == 0 {
+        let entry = EntryPoint { guest: cx.block.start, at: cx.asm.here() };
+        cx.entries.push(entry);
+    }
+}
+
+/// Whether a block at or after this one in emission order branches back to it.
+fn is_loop_head(cx: &EmitCx) -> bool {
+    cx.region.blocks[cx.block_index..]
+        .iter()
+        .any(|b| b.term.targets().any(|t| matches!(t, Target::Block(id) if id.index() == cx.block_index)))
+}
+
+/// Lets the thread be stopped here, in the state at `eip`.
+fn poll(cx: &mut EmitCx, eip: GuestAddr) {
+    cx.mark_pc(eip);
+    a64!(cx; ldr wzr, [x28, abi::POLL]);
+}
+
+/// `trap_if`.
+pub(super) fn trap_if(cx: &mut EmitCx, inst: &Inst) {
+    let eip = cx.eip();
+    let kind = ColdKind::Leave { stub: Stub::Trap, eip, trap: Some(inst.trap()), carry: cx.carry };
+    if let Some(c) = cx.imm(0) {
+        if c != 0 {
+            let label = cold(cx, kind);
+            cx.asm.b(label);
+        }
+        return;
+    }
+    let ty = cx.arg_ty(0);
+    let reg = flags::widened(cx, 0, ty);
+    let label = cold(cx, kind);
+    cx.asm.cbnz(ty == Ty::I64, reg, label);
+}
+
+/// Emits the block's terminator; the carry is as at block boundaries afterwards if anybody may look.
+pub(super) fn terminator(cx: &mut EmitCx) {
+    if cx.live_out.contains(FlagSet::CF) {
+        flags::need_carry(cx, Carry::Inverted);
+    }
+    match cx.block.term {
+        Terminator::Jump(target) => jump(cx, target),
+        Terminator::Branch { cc, taken, fallthrough } => branch(cx, cc, taken, fallthrough),
+        Terminator::BranchNz { value, taken, fallthrough } => branch_nz(cx, value, taken, fallthrough),
+        Terminator::Indirect { pc } => {
+            let pc = fetch(cx, pc, 0);
+            lookup(cx, pc);
+            a64!(cx; br x17);
+        }
+        Terminator::Call { target, ret, ret_block } => call::direct(cx, target, ret, ret_block),
+        Terminator::CallIndirect { pc, ret, ret_block } => call::indirect(cx, pc, ret, ret_block),
+        Terminator::Ret { pc } => call::ret(cx, pc),
+        Terminator::Exit { trap, eip } => leave(cx, Stub::Trap, eip, Some(trap)),
+    }
+}
+
+/// x17 = the host address of the guest address in `pc`; cold code leaves if the lookup table does not have it.
+pub(super) fn lookup(cx: &mut EmitCx, pc: u8) {
+    let miss = cold(cx, ColdKind::Lookup { stub: Stub::Miss, pc });
+    a64!(cx
+        ; and w17, W(pc), abi::LOOKUP_ENTRIES - 1
+        ; ldr x17, [x27, x17, lsl #3]
+        ; eor w16, w17, W(pc)
+    );
+    cx.asm.cbnz(false, S0, miss);
+    a64!(cx; add x17, x27, x17, lsr #32);
+}
+
+/// Cold code for a return whose shadow stack entry does not match the guest address in `pc`.
+pub(super) fn ret_miss(cx: &mut EmitCx, pc: u8) -> Label {
+    cold(cx, ColdKind::Lookup { stub: Stub::RetMiss, pc })
+}
+
+fn leave(cx: &mut EmitCx, stub: Stub, eip: GuestAddr, trap: Option<Trap>) {
+    cx.mov_imm(S0, eip.0);
+    if let Some(trap) = trap {
+        cx.mov_imm(S1, trap as u32);
+    }
+    to_stub(cx, stub);
+}
+
+/// `b stub`.
+fn to_stub(cx: &mut EmitCx, stub: Stub) {
+    cx.relocs.push(Reloc { at: cx.asm.here(), stub });
+    cx.asm.word(0x1400_0000);
+}
+
+/// `bl stub`.
+pub(super) fn call_stub(cx: &mut EmitCx, stub: Stub) {
+    cx.relocs.push(Reloc { at: cx.asm.here(), stub });
+    cx.asm.word(0x9400_0000);
+}
+
+/// A link site at the current position.
+pub(super) fn link(cx: &mut EmitCx, kind: LinkKind, target: GuestAddr) {
+    let stub = cx.asm.new_label();
+    cx.links.push(PendingLink { at: cx.asm.here(), kind, target, stub });
+    match kind {
+        LinkKind::Jump => cx.asm.b(stub),
+        LinkKind::Call => cx.asm.bl(stub),
+    }
+}
+
+/// Loops through several regions are polled where they jump back.
+fn polls(cx: &EmitCx, target: GuestAddr) -> bool {
+    cx.block.insns.last().is_some_and(|last| target <= last.addr)
+}
+
+fn is_next(cx: &EmitCx, target: Target) -> bool {
+    matches!(target, Target::Block(id) if id.index() == cx.block_index + 1)
+}
+
+fn jump(cx: &mut EmitCx, target: Target) {
+    match target {
+        Target::Block(_) if is_next(cx, target) => {}
+        Target::Block(id) => cx.asm.b(cx.blocks[id.index()]),
+        Target::Guest(addr) => {
+            if polls(cx, addr) {
+                poll(cx, addr);
+            }
+            link(cx, LinkKind::Jump, addr);
+        }
+    }
+}
+
+/// The label a conditional branch can go to: the block, or cold code with the link site.
+fn label_of(cx: &mut EmitCx, target: Target) -> Label {
+    match target {
+        Target::Block(id) => cx.blocks[id.index()],
+        Target::Guest(target) => {
+            let poll = polls(cx, target);
+            cold(cx, ColdKind::Out { target, poll })
+        }
+    }
+}
+
+/// Two ways: `emit` makes the branch to a label if the condition holds, or if it does not.
+fn two_way(cx: &mut EmitCx, taken: Target, fallthrough: Target, emit: impl Fn(&mut EmitCx, bool, Label)) {
+    // What can be fallen into should be; a way out of the region is better not a branch to a branch.
+    let invert = is_next(cx, taken)
+        || matches!((taken, fallthrough), (Target::Guest(_), Target::Block(_))) && !is_next(cx, fallthrough);
+    if invert {
+        let label = label_of(cx, fallthrough);
+        emit(cx, false, label);
+        jump(cx, taken);
+    } else {
+        let label = label_of(cx, taken);
+        emit(cx, true, label);
+        jump(cx, fallthrough);
+    }
+}
+
+fn branch(cx: &mut EmitCx, cc: Cc, taken: Target, fallthrough: Target) {
+    match flags::test(cx, cc) {
+        Test::Nzcv(cond) => two_way(cx, taken, fallthrough, |cx, holds, label| {
+            cx.asm.b_cond(if holds { cond } else { cond.invert() }, label);
+        }),
+        Test::ParityOdd(odd) => two_way(cx, taken, fallthrough, |cx, holds, label| match odd == holds {
+            true => cx.asm.tbnz(S0, 0, label),
+            false => cx.asm.tbz(S0, 0, label),
+        }),
+    }
+}
+
+fn branch_nz(cx: &mut EmitCx, value: Value, taken: Target, fallthrough: Target) {
+    if let Some(c) = cx.block.as_const(value) {
+        return jump(cx, if c != 0 { taken } else { fallthrough });
+    }
+    let ty = cx.block.ty(value);
+    let mut reg = fetch(cx, value, 0);
+    if ty.bits() < 32 && !cx.alloc.slots[value.index()].zero_above {
+        a64!(cx; ubfx W(S1), W(reg), 0, ty.bits());
+        reg = S1;
+    }
+    let wide = ty == Ty::I64;
+    two_way(cx, taken, fallthrough, |cx, holds, label| match holds {
+        true => cx.asm.cbnz(wide, reg, label),
+        false => cx.asm.cbz(wide, reg, label),
+    });
+}
+
+/// Emits the cold code, then the stub code of every link site; returns the link sites.
+pub(crate) fn cold_code(cx: &mut EmitCx) -> Vec<LinkSite> {
+    for Cold { label, kind } in std::mem::take(&mut cx.cold) {
+        cx.asm.bind(label);
+        match kind {
+            ColdKind::Leave { stub, eip, trap, carry } => {
+                if carry == Carry::Direct {
+                    flags::invert_carry(cx, S0);
+                }
+                leave(cx, stub, eip, trap);
+            }
+            ColdKind::Lookup { stub, pc } => {
+                cx.mov(S0, pc);
+                to_stub(cx, stub);
+            }
+            ColdKind::Nan(fix) => vector_nan::fix(cx, &fix),
+            ColdKind::Int(fix) => vector_convert::fix(cx, &fix),
+            ColdKind::Out { target, poll: polled } => {
+                cx.carry = Carry::Inverted;
+                if polled {
+                    poll(cx, target);
+                }
+                link(cx, LinkKind::Jump, target);
+            }
+        }
+    }
+    let links = std::mem::take(&mut cx.links);
+    links.iter().map(|pending| link_stub(cx, pending)).collect()
+}
+
+fn link_stub(cx: &mut EmitCx, pending: &PendingLink) -> LinkSite {
+    let PendingLink { at, kind, target, stub } = *pending;
+    cx.asm.bind(stub);
+    let here = cx.asm.here();
+    cx.asm.adr_back(S1, at);
+    cx.mov_imm(S0, target.0);
+    to_stub(cx, Stub::Link);
+    LinkSite { at, kind, target, stub: here }
+}

@@ -1,0 +1,420 @@
+//! The guest's arithmetic flags in the host's NZCV, and the values derived from them.
+//!
+//! SF ZF OF are N Z V. The host's C is the inverse of CF after a subtraction and CF itself after an addition; block
+//! boundaries want the inverse. [`Carry`] tracks which it is, and code to turn it is emitted only where somebody looks.
+//! PF and AF are raw values in `CpuState`. Arm ARM C6.2 (RMIF, CFINV: FEAT_FlagM), SDM vol. 1, 3.4.3.1.
+use super::super::asm::Cond;
+use super::{a64, mem, EmitCx, S0, S1, S2, ZR};
+use ir::guest::state::offset;
+use ir::{Cc, FlagSet, Inst, Ty};
+
+/// What the host's C flag means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carry {
+    /// C is the inverse of CF, as at block boundaries.
+    Inverted,
+    /// C is CF.
+    Direct,
+}
+
+/// System register number of NZCV as MRS and MSR encode it (o0 op1 CRn CRm op2).
+const NZCV: u32 = 0x5a10;
+
+/// Host bit of each flag that lives in NZCV.
+const BITS: [(FlagSet, u32); 4] = [(FlagSet::SF, 31), (FlagSet::ZF, 30), (FlagSet::CF, 29), (FlagSet::OF, 28)];
+
+/// What keeps the NZCV flags that a partial writer must not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// Nothing to keep.
+    None,
+    /// The old NZCV is in `S2`; these flags of it stay.
+    Register(FlagSet),
+    /// The old NZCV is on the host's stack.
+    Stack(FlagSet),
+}
+
+/// Flags the current instruction writes and somebody reads.
+pub(super) fn wanted(cx: &EmitCx) -> FlagSet {
+    cx.inst().flags & cx.live()
+}
+
+/// NZCV flags live after the current instruction that it does not write. Liveness here is that of `ir::opt::dead_flags`:
+/// after that pass only INC, DEC, rotations and the like keep anything.
+pub(super) fn kept(cx: &EmitCx) -> FlagSet {
+    (cx.live() & FlagSet::NZCV) - cx.inst().flags
+}
+
+/// Flags made from single bits: where each is, as a register and a bit number; `None` for a flag that is cleared.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bits {
+    /// CF.
+    pub(super) carry: Option<(u8, u32)>,
+    /// OF.
+    pub(super) overflow: Option<(u8, u32)>,
+}
+
+/// Writes N and Z from `result` (a register and its type) and C and V from single bits, each if wanted; all others stay.
+/// `result` and `bits` are in scratch registers. Without FlagM needs two more: `temps`, or x14, x15 with the stack's help.
+pub(super) fn compose(cx: &mut EmitCx, result: Option<(u8, Ty)>, bits: Bits, temps: Option<[u8; 2]>) {
+    let want = wanted(cx);
+    let tested = result.filter(|_| want.intersects(FlagSet::SF | FlagSet::ZF));
+    if let Some((reg, ty)) = tested {
+        if !kept(cx).is_empty() {
+            return compose_on_stack(cx, (reg, ty), bits);
+        }
+        match ty {
+            Ty::I64 => a64!(cx; adds xzr, XSP(reg), 0),
+            _ => a64!(cx; adds wzr, wzr, W(reg), lsl 32 - ty.bits()),
+        }
+        // C and V are zero now.
+        cx.carry = Carry::Direct;
+    }
+    let zero = tested.is_none().then_some((ZR, 0));
+    let parts = [
+        bits.carry.or(zero).filter(|_| want.contains(FlagSet::CF)).map(|b| (b, 29)),
+        bits.overflow.or(zero).filter(|_| want.contains(FlagSet::OF)).map(|b| (b, 28)),
+    ];
+    if parts.iter().any(Option::is_some) {
+        insert_bits(cx, &parts, temps);
+    }
+    if want.contains(FlagSet::CF) {
+        cx.carry = Carry::Direct;
+    }
+}
+
+/// The general case, without touching NZCV before the end: Z is bit 5 or 6 of the leading zero count.
+fn compose_on_stack(cx: &mut EmitCx, (reg, ty): (u8, Ty), bits: Bits) {
+    let want = wanted(cx);
+    a64!(cx; str x13, [sp, -16]!);
+    let zero_bit = match ty {
+        Ty::I64 => {
+            a64!(cx; clz x13, X(reg));
+            6
+        }
+        _ => {
+            a64!(cx; lsl w13, W(reg), 32 - ty.bits(); clz w13, w13);
+            5
+        }
+    };
+    let part = |flag, source, to| want.contains(flag).then_some((source, to));
+    let parts = [
+        part(FlagSet::SF, (reg, ty.bits() - 1), 31),
+        part(FlagSet::ZF, (13, zero_bit), 30),
+        part(FlagSet::CF, bits.carry.unwrap_or((ZR, 0)), 29),
+        part(FlagSet::OF, bits.overflow.unwrap_or((ZR, 0)), 28),
+    ];
+    insert_bits(cx, &parts, None);
+    a64!(cx; ldr x13, [sp], 16);
+    if want.contains(FlagSet::CF) {
+        cx.carry = Carry::Direct;
+    }
+}
+
+/// A bit of a register, and the bit of NZCV it becomes.
+type Part = ((u8, u32), u32);
+
+/// Sets single bits of NZCV.
+fn insert_bits(cx: &mut EmitCx, parts: &[Option<Part>], temps: Option<[u8; 2]>) {
+    if cx.options.features.flagm {
+        for ((reg, bit), to) in parts.iter().flatten() {
+            let nibble_bit = to - 28;
+            a64!(cx; rmif X(*reg), bit.wrapping_sub(nibble_bit) & 63, 1 << nibble_bit);
+        }
+        return;
+    }
+    let [nzcv, temp] = temps.unwrap_or([14, 15]);
+    if temps.is_none() {
+        a64!(cx; stp x14, x15, [sp, -16]!);
+    }
+    read_nzcv(cx, nzcv);
+    for ((reg, bit), to) in parts.iter().flatten() {
+        let from = if *bit == 0 { *reg } else { temp };
+        if *bit != 0 {
+            a64!(cx; lsr X(temp), X(*reg), *bit);
+        }
+        a64!(cx; bfi W(nzcv), W(from), *to, 1);
+    }
+    write_nzcv(cx, nzcv);
+    if temps.is_none() {
+        a64!(cx; ldp x14, x15, [sp], 16);
+    }
+}
+
+/// Whether the current instruction may leave anything in NZCV (after reading what it needs).
+pub(crate) fn nzcv_free(cx: &EmitCx) -> bool {
+    !cx.live().intersects(FlagSet::NZCV)
+}
+
+pub(super) fn read_nzcv(cx: &mut EmitCx, reg: u8) {
+    a64!(cx; mrs X(reg), NZCV);
+}
+
+pub(super) fn write_nzcv(cx: &mut EmitCx, reg: u8) {
+    a64!(cx; msr NZCV, X(reg));
+}
+
+/// Before code that writes all of NZCV: saves what the instruction must keep. The emitter leaves `S2` alone meanwhile.
+pub(super) fn keep_others(cx: &mut EmitCx) -> Guard {
+    let kept = kept(cx);
+    if kept.is_empty() {
+        return Guard::None;
+    }
+    read_nzcv(cx, S2);
+    Guard::Register(kept)
+}
+
+/// The same for emitters that need `S2` themselves.
+pub(super) fn keep_others_on_stack(cx: &mut EmitCx) -> Guard {
+    let kept = kept(cx);
+    if kept.is_empty() {
+        return Guard::None;
+    }
+    read_nzcv(cx, S2);
+    a64!(cx; str X(S2), [sp, -16]!);
+    Guard::Stack(kept)
+}
+
+/// After code that wrote all of NZCV with this carry: puts back what was to be kept. Uses all scratch.
+pub(super) fn wrote_nzcv(cx: &mut EmitCx, guard: Guard, carry: Carry) {
+    let kept = match guard {
+        Guard::None => {
+            cx.carry = carry;
+            return;
+        }
+        Guard::Register(kept) => kept,
+        Guard::Stack(kept) => {
+            a64!(cx; ldr X(S2), [sp], 16);
+            kept
+        }
+    };
+    if cx.options.features.flagm {
+        let mask = BITS.iter().filter(|(f, _)| kept.contains(*f)).fold(0, |m, (_, bit)| m | 1 << (bit - 28));
+        a64!(cx; rmif X(S2), 28, mask);
+    } else {
+        read_nzcv(cx, S0);
+        for (_, bit) in BITS.iter().filter(|(f, _)| kept.contains(*f)) {
+            a64!(cx; lsr W(S1), W(S2), *bit; bfi W(S0), W(S1), *bit, 1);
+        }
+        write_nzcv(cx, S0);
+    }
+    if !kept.contains(FlagSet::CF) {
+        cx.carry = carry;
+    }
+}
+
+/// Turns the carry if it is not as wanted. Without FlagM uses `S0`.
+pub(super) fn need_carry(cx: &mut EmitCx, carry: Carry) {
+    need_carry_in(cx, carry, S0);
+}
+
+/// The same with another register to use.
+pub(super) fn need_carry_in(cx: &mut EmitCx, carry: Carry, temp: u8) {
+    if cx.carry != carry {
+        invert_carry(cx, temp);
+        cx.carry = carry;
+    }
+}
+
+/// Inverts C and nothing else. Without FlagM uses `temp`.
+pub(super) fn invert_carry(cx: &mut EmitCx, temp: u8) {
+    if cx.options.features.flagm {
+        a64!(cx; cfinv);
+    } else {
+        read_nzcv(cx, temp);
+        a64!(cx; eor XSP(temp), X(temp), 1 << 29);
+        write_nzcv(cx, temp);
+    }
+}
+
+/// PF becomes the parity of the low byte of a register.
+pub(super) fn set_parity(cx: &mut EmitCx, reg: u8) {
+    mem::store_to(cx, Ty::I32, reg, mem::state(offset::PF_RAW, Ty::I32));
+}
+
+/// AF becomes bit 4 of a register.
+pub(super) fn set_adjust(cx: &mut EmitCx, reg: u8) {
+    mem::store_to(cx, Ty::I32, reg, mem::state(offset::AF_RAW, Ty::I32));
+}
+
+/// How to test a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Test {
+    /// A condition on NZCV.
+    Nzcv(Cond),
+    /// Bit 0 of `S0`: set for this value.
+    ParityOdd(bool),
+}
+
+/// Makes a condition testable: may turn the carry (`S0`) or compute the parity into `S0`.
+pub(super) fn test(cx: &mut EmitCx, cc: Cc) -> Test {
+    if matches!(cc, Cc::Be | Cc::A) {
+        need_carry(cx, Carry::Inverted);
+    }
+    let direct = cx.carry == Carry::Direct;
+    Test::Nzcv(match cc {
+        Cc::O => Cond::Vs,
+        Cc::No => Cond::Vc,
+        Cc::B if direct => Cond::Cs,
+        Cc::B => Cond::Cc,
+        Cc::Ae if direct => Cond::Cc,
+        Cc::Ae => Cond::Cs,
+        Cc::E => Cond::Eq,
+        Cc::Ne => Cond::Ne,
+        Cc::Be => Cond::Ls,
+        Cc::A => Cond::Hi,
+        Cc::S => Cond::Mi,
+        Cc::Ns => Cond::Pl,
+        Cc::L => Cond::Lt,
+        Cc::Ge => Cond::Ge,
+        Cc::Le => Cond::Le,
+        Cc::G => Cond::Gt,
+        Cc::P | Cc::Np => {
+            odd_parity(cx);
+            return Test::ParityOdd(cc == Cc::Np);
+        }
+    })
+}
+
+/// Bit 0 of `S0`: whether PF is clear.
+fn odd_parity(cx: &mut EmitCx) {
+    mem::load_from(cx, Ty::I32, S0, mem::state(offset::PF_RAW, Ty::I32));
+    for shift in [4, 2, 1] {
+        a64!(cx; eor W(S0), W(S0), W(S0), lsr shift);
+    }
+}
+
+/// `cond`.
+pub(super) fn cond(cx: &mut EmitCx, inst: &Inst) {
+    let d = cx.dst();
+    match test(cx, inst.cc()) {
+        Test::Nzcv(cond) => cset(cx, d, cond),
+        Test::ParityOdd(odd) => {
+            a64!(cx; and WSP(d), W(S0), 1);
+            if !odd {
+                a64!(cx; eor WSP(d), W(d), 1);
+            }
+        }
+    }
+}
+
+/// `dst = condition ? 1 : 0`.
+pub(super) fn cset(cx: &mut EmitCx, d: u8, cond: Cond) {
+    // CSINC dst, wzr, wzr, inverted condition.
+    cx.asm.word(0x1a9f_07e0 | (cond.invert() as u32) << 12 | u32::from(d));
+}
+
+/// `dst = condition ? yes : no`.
+fn csel(cx: &mut EmitCx, wide: bool, d: u8, yes: u8, no: u8, cond: Cond) {
+    let word = 0x1a80_0000 | u32::from(wide) << 31 | u32::from(no) << 16 | (cond as u32) << 12;
+    cx.asm.word(word | u32::from(yes) << 5 | u32::from(d));
+}
+
+/// `select`.
+pub(super) fn select(cx: &mut EmitCx, inst: &Inst) {
+    match test(cx, inst.cc()) {
+        Test::Nzcv(cond) if inst.ty != Ty::V128 => {
+            csel(cx, inst.ty == Ty::I64, cx.dst(), cx.x(0), cx.x(1), cond);
+        }
+        Test::Nzcv(cond) => branchy(cx, inst.ty, (0, 1), |cx, l| cx.asm.b_cond(cond.invert(), l)),
+        Test::ParityOdd(true) => branchy(cx, inst.ty, (0, 1), |cx, l| cx.asm.tbz(S0, 0, l)),
+        Test::ParityOdd(false) => branchy(cx, inst.ty, (0, 1), |cx, l| cx.asm.tbnz(S0, 0, l)),
+    }
+}
+
+/// `dst = yes`, unless `skip` branches to the label it is given: then `dst = no`. No flags involved.
+fn branchy(cx: &mut EmitCx, ty: Ty, (yes, no): (usize, usize), skip: impl FnOnce(&mut EmitCx, super::Label)) {
+    let (other, done) = (cx.asm.new_label(), cx.asm.new_label());
+    skip(cx, other);
+    move_arg(cx, ty, yes);
+    cx.asm.b(done);
+    cx.asm.bind(other);
+    move_arg(cx, ty, no);
+    cx.asm.bind(done);
+}
+
+fn move_arg(cx: &mut EmitCx, ty: Ty, i: usize) {
+    match ty {
+        Ty::V128 => cx.mov_v(cx.dst_v(), cx.v(i)),
+        _ => cx.mov_wide(cx.dst(), cx.x(i), ty == Ty::I64),
+    }
+}
+
+/// `select_nz`.
+pub(super) fn select_nz(cx: &mut EmitCx, inst: &Inst) {
+    let ty = cx.arg_ty(0);
+    let reg = widened(cx, 0, ty);
+    let wide = ty == Ty::I64;
+    if nzcv_free(cx) && inst.ty != Ty::V128 {
+        match wide {
+            true => a64!(cx; subs xzr, XSP(reg), 0),
+            false => a64!(cx; subs wzr, WSP(reg), 0),
+        }
+        csel(cx, inst.ty == Ty::I64, cx.dst(), cx.x(1), cx.x(2), Cond::Ne);
+    } else {
+        branchy(cx, inst.ty, (1, 2), |cx, l| cx.asm.cbz(wide, reg, l));
+    }
+}
+
+/// The register of argument `i` with zeros above its width; `S1` if that took an instruction.
+pub(super) fn widened(cx: &mut EmitCx, i: usize, ty: Ty) -> u8 {
+    let (reg, bits) = (cx.x(i), ty.bits());
+    if bits >= 32 || cx.zero_above(i) {
+        return reg;
+    }
+    a64!(cx; ubfx W(S1), W(reg), 0, bits);
+    S1
+}
+
+/// `get_flags`: gathers the bits one by one.
+pub(super) fn get_flags(cx: &mut EmitCx, inst: &Inst) {
+    let mask = inst.reads_flags();
+    let mut parts: [Option<(FlagSet, u32)>; 4] = [None; 4];
+    for (slot, (flag, bit)) in parts.iter_mut().zip(BITS) {
+        *slot = mask.contains(flag).then_some((flag, bit));
+    }
+    a64!(cx; mov W(S1), wzr);
+    read_nzcv(cx, S0);
+    if cx.carry == Carry::Inverted && mask.contains(FlagSet::CF) {
+        a64!(cx; eor WSP(S0), W(S0), 1 << 29);
+    }
+    for (flag, bit) in parts.into_iter().flatten() {
+        let to = flag.eflags_mask().trailing_zeros();
+        a64!(cx; lsr W(S2), W(S0), bit; bfi W(S1), W(S2), to, 1);
+    }
+    if mask.contains(FlagSet::PF) {
+        odd_parity(cx);
+        a64!(cx; mvn W(S0), W(S0); bfi W(S1), W(S0), 2, 1);
+    }
+    if mask.contains(FlagSet::AF) {
+        mem::load_from(cx, Ty::I32, S0, mem::state(offset::AF_RAW, Ty::I32));
+        a64!(cx; lsr W(S0), W(S0), 4; bfi W(S1), W(S0), 4, 1);
+    }
+    cx.mov(cx.dst(), S1);
+}
+
+/// `set_flags`: scatters the bits one by one.
+pub(super) fn set_flags(cx: &mut EmitCx, _: &Inst) {
+    let want = wanted(cx);
+    let image = cx.x(0);
+    if want.intersects(FlagSet::NZCV) {
+        read_nzcv(cx, S0);
+        for (flag, bit) in BITS {
+            if want.contains(flag) {
+                let from = flag.eflags_mask().trailing_zeros();
+                a64!(cx; lsr W(S1), W(image), from; bfi W(S0), W(S1), bit, 1);
+            }
+        }
+        write_nzcv(cx, S0);
+        if want.contains(FlagSet::CF) {
+            cx.carry = Carry::Direct;
+        }
+    }
+    if want.contains(FlagSet::PF) {
+        a64!(cx; ubfx W(S0), W(image), 2, 1; eor WSP(S0), W(S0), 1);
+        set_parity(cx, S0);
+    }
+    if want.contains(FlagSet::AF) {
+        set_adjust(cx, image);
+    }
+}

@@ -1,0 +1,386 @@
+//! Integer arithmetic, logic and width changes. Arm ARM C3.4, C3.5; flags as SDM vol. 1, 3.4.3.
+use super::super::imm::{AddImm, Imm12, LogicalImm};
+use super::flags::{self, Bits, Carry};
+use super::{a64, EmitCx, S0, S1, S2, ZR};
+use ir::{FlagSet, Inst, Opcode, Ty};
+
+/// `dst = n + m << lsl`, or minus; `set` writes NZCV.
+#[rustfmt::skip]
+#[allow(clippy::too_many_arguments, reason = "the fields of one instruction")]
+pub(super) fn add_reg(cx: &mut EmitCx, sub: bool, set: bool, wide: bool, d: u8, n: u8, m: u8, lsl: u32) {
+    match (sub, set, wide) {
+        (false, false, false) => a64!(cx; add W(d), W(n), W(m), lsl lsl),
+        (false, true, false) => a64!(cx; adds W(d), W(n), W(m), lsl lsl),
+        (true, false, false) => a64!(cx; sub W(d), W(n), W(m), lsl lsl),
+        (true, true, false) => a64!(cx; subs W(d), W(n), W(m), lsl lsl),
+        (false, false, true) => a64!(cx; add X(d), X(n), X(m), lsl lsl),
+        (false, true, true) => a64!(cx; adds X(d), X(n), X(m), lsl lsl),
+        (true, false, true) => a64!(cx; sub X(d), X(n), X(m), lsl lsl),
+        (true, true, true) => a64!(cx; subs X(d), X(n), X(m), lsl lsl),
+    }
+}
+
+/// `dst = n + imm`; register 31 as `n` would be the stack pointer, as `dst` too unless `set`.
+pub(super) fn add_imm(cx: &mut EmitCx, imm: AddImm, set: bool, wide: bool, d: u8, n: u8) {
+    let (sub, Imm12 { bits, shifted }) = match imm {
+        AddImm::Add(imm) => (false, imm),
+        AddImm::Sub(imm) => (true, imm),
+    };
+    let lsl = if shifted { 12 } else { 0 };
+    match (sub, set, wide) {
+        (false, false, false) => a64!(cx; add WSP(d), WSP(n), bits, lsl lsl),
+        (false, true, false) => a64!(cx; adds W(d), WSP(n), bits, lsl lsl),
+        (true, false, false) => a64!(cx; sub WSP(d), WSP(n), bits, lsl lsl),
+        (true, true, false) => a64!(cx; subs W(d), WSP(n), bits, lsl lsl),
+        (false, false, true) => a64!(cx; add XSP(d), XSP(n), bits, lsl lsl),
+        (false, true, true) => a64!(cx; adds X(d), XSP(n), bits, lsl lsl),
+        (true, false, true) => a64!(cx; sub XSP(d), XSP(n), bits, lsl lsl),
+        (true, true, true) => a64!(cx; subs X(d), XSP(n), bits, lsl lsl),
+    }
+}
+
+fn logic_reg(cx: &mut EmitCx, op: Opcode, set: bool, wide: bool, d: u8, n: u8, m: u8) {
+    match (op, set, wide) {
+        (Opcode::And, true, false) => a64!(cx; ands W(d), W(n), W(m)),
+        (Opcode::And, true, true) => a64!(cx; ands X(d), X(n), X(m)),
+        (Opcode::And, _, false) => a64!(cx; and W(d), W(n), W(m)),
+        (Opcode::And, _, true) => a64!(cx; and X(d), X(n), X(m)),
+        (Opcode::Or, _, false) => a64!(cx; orr W(d), W(n), W(m)),
+        (Opcode::Or, _, true) => a64!(cx; orr X(d), X(n), X(m)),
+        (_, _, false) => a64!(cx; eor W(d), W(n), W(m)),
+        (_, _, true) => a64!(cx; eor X(d), X(n), X(m)),
+    }
+}
+
+fn logic_imm(cx: &mut EmitCx, op: Opcode, set: bool, wide: bool, d: u8, n: u8, imm: LogicalImm) {
+    match (op, set, wide) {
+        (Opcode::And, true, false) => a64!(cx; ands W(d), W(n), imm.bits32()),
+        (Opcode::And, true, true) => a64!(cx; ands X(d), X(n), imm.bits64()),
+        (Opcode::And, _, false) => a64!(cx; and WSP(d), W(n), imm.bits32()),
+        (Opcode::And, _, true) => a64!(cx; and XSP(d), X(n), imm.bits64()),
+        (Opcode::Or, _, false) => a64!(cx; orr WSP(d), W(n), imm.bits32()),
+        (Opcode::Or, _, true) => a64!(cx; orr XSP(d), X(n), imm.bits64()),
+        (_, _, false) => a64!(cx; eor WSP(d), W(n), imm.bits32()),
+        (_, _, true) => a64!(cx; eor XSP(d), X(n), imm.bits64()),
+    }
+}
+
+/// `add`, `sub`.
+pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
+    let want = flags::wanted(cx);
+    let sub = inst.op == Opcode::Sub;
+    let nzcv = want.intersects(FlagSet::NZCV);
+    let d = result_reg(cx, want);
+    if want.contains(FlagSet::AF) {
+        // a ^ b ^ result; the operands may be gone once the result is written.
+        operand_xor(cx, S1);
+    }
+    let narrow = inst.ty.bits() < 32;
+    let guard = match (nzcv, narrow) {
+        (false, _) => flags::Guard::None,
+        (true, false) => flags::keep_others(cx),
+        (true, true) => flags::keep_others_on_stack(cx),
+    };
+    if nzcv && narrow {
+        narrow_add_flags(cx, inst, sub);
+        if d != ZR {
+            add_plain(cx, inst, sub, false, d);
+        }
+    } else if nzcv || d != ZR {
+        add_plain(cx, inst, sub, nzcv, d);
+    }
+    parity_and_adjust(cx, want, d, Some(S1));
+    if nzcv {
+        flags::wrote_nzcv(cx, guard, if sub { Carry::Inverted } else { Carry::Direct });
+    }
+}
+
+/// The result register; scratch if only the raw parity and adjust values need the result.
+fn result_reg(cx: &EmitCx, want: FlagSet) -> u8 {
+    if cx.dst() == ZR && want.intersects(FlagSet::PF | FlagSet::AF) {
+        S0
+    } else {
+        cx.dst()
+    }
+}
+
+/// `reg = argument 0 ^ argument 1`, exact in bit 4 only.
+fn operand_xor(cx: &mut EmitCx, reg: u8) {
+    let a = cx.x(0);
+    match cx.imm(1) {
+        Some(c) if c & 0x10 != 0 => a64!(cx; eor WSP(reg), W(a), 0x10),
+        Some(_) => cx.mov(reg, a),
+        None => a64!(cx; eor W(reg), W(a), W(cx.x(1))),
+    }
+}
+
+/// Stores the raw values of PF and AF. `xor` holds the operands' exclusive or; without it AF is cleared.
+pub(super) fn parity_and_adjust(cx: &mut EmitCx, want: FlagSet, result: u8, xor: Option<u8>) {
+    if want.contains(FlagSet::PF) {
+        flags::set_parity(cx, result);
+    }
+    if want.contains(FlagSet::AF) {
+        match xor {
+            Some(xor) => {
+                a64!(cx; eor W(xor), W(xor), W(result));
+                flags::set_adjust(cx, xor);
+            }
+            None => flags::set_adjust(cx, ZR),
+        }
+    }
+}
+
+fn add_plain(cx: &mut EmitCx, inst: &Inst, sub: bool, set: bool, d: u8) {
+    let wide = inst.ty == Ty::I64;
+    let n = cx.x(0);
+    let Some(c) = cx.imm(1) else { return add_reg(cx, sub, set, wide, d, n, cx.x(1), 0) };
+    let imm = if sub { AddImm::negated(c, wide) } else { AddImm::new(c, wide) };
+    match imm {
+        Some(imm) => add_imm(cx, imm, set, wide, d, n),
+        None => {
+            // Only narrow operations get immediates that do not fit; the bits above do not matter.
+            cx.mov_imm(S0, c as u32);
+            add_reg(cx, sub, set, wide, d, n, S0, 0);
+        }
+    }
+}
+
+/// NZCV of an 8- or 16-bit sum or difference: the operands at the top of 32 bits. Uses `S0`, `S2`.
+fn narrow_add_flags(cx: &mut EmitCx, inst: &Inst, sub: bool) {
+    let up = 32 - inst.ty.bits();
+    a64!(cx; lsl W(S0), W(cx.x(0)), up);
+    match cx.imm(1) {
+        None => add_reg(cx, sub, true, false, ZR, S0, cx.x(1), up),
+        Some(c) => {
+            let c = (c as u32) << up;
+            let imm = if sub { AddImm::negated(u64::from(c), false) } else { AddImm::new(u64::from(c), false) };
+            match imm {
+                Some(imm) => add_imm(cx, imm, true, false, ZR, S0),
+                None => {
+                    cx.mov_imm(S2, c);
+                    add_reg(cx, sub, true, false, ZR, S0, S2, 0);
+                }
+            }
+        }
+    }
+}
+
+/// `adc`, `sbb`.
+pub(super) fn adc_sbb(cx: &mut EmitCx, inst: &Inst) {
+    let want = flags::wanted(cx);
+    let sub = inst.op == Opcode::Sbb;
+    let carry = if sub { Carry::Inverted } else { Carry::Direct };
+    flags::need_carry(cx, carry);
+    let nzcv = want.intersects(FlagSet::NZCV);
+    if inst.ty.bits() < 32 && (nzcv || want.contains(FlagSet::AF)) {
+        return narrow_adc(cx, inst, want, sub);
+    }
+    let d = result_reg(cx, want);
+    if want.contains(FlagSet::AF) {
+        operand_xor(cx, S1);
+    }
+    let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
+    let (n, m) = (cx.x(0), cx.x(1));
+    match (sub, nzcv, inst.ty == Ty::I64) {
+        (false, false, false) => a64!(cx; adc W(d), W(n), W(m)),
+        (false, true, false) => a64!(cx; adcs W(d), W(n), W(m)),
+        (true, false, false) => a64!(cx; sbc W(d), W(n), W(m)),
+        (true, true, false) => a64!(cx; sbcs W(d), W(n), W(m)),
+        (false, false, true) => a64!(cx; adc X(d), X(n), X(m)),
+        (false, true, true) => a64!(cx; adcs X(d), X(n), X(m)),
+        (true, false, true) => a64!(cx; sbc X(d), X(n), X(m)),
+        (true, true, true) => a64!(cx; sbcs X(d), X(n), X(m)),
+    }
+    parity_and_adjust(cx, want, d, Some(S1));
+    if nzcv {
+        flags::wrote_nzcv(cx, guard, carry);
+    }
+}
+
+/// 8- and 16-bit ADC and SBB with flags: by the definitions, on zero-extended operands.
+fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
+    let bits = inst.ty.bits();
+    a64!(cx
+        ; ubfx W(S0), W(cx.x(0)), 0, bits
+        ; ubfx W(S1), W(cx.x(1)), 0, bits
+    );
+    if sub {
+        a64!(cx; sbc W(S2), W(S0), W(S1));
+    } else {
+        a64!(cx; adc W(S2), W(S0), W(S1));
+    }
+    // S0 = a ^ r, S1 = a ^ b ^ r.
+    a64!(cx; eor W(S0), W(S0), W(S2); eor W(S1), W(S1), W(S0));
+    if want.contains(FlagSet::AF) {
+        flags::set_adjust(cx, S1);
+    }
+    if want.contains(FlagSet::PF) {
+        flags::set_parity(cx, S2);
+    }
+    if want.intersects(FlagSet::NZCV) {
+        // OF: for a difference (a ^ b) & (a ^ r), for a sum (b ^ r) & (a ^ r).
+        a64!(cx; eor W(S1), W(S1), W(S2));
+        if !sub {
+            a64!(cx; eor W(S1), W(S1), W(S0));
+        }
+        a64!(cx; and W(S0), W(S0), W(S1));
+        let bits = Bits { carry: Some((S2, bits)), overflow: Some((S0, bits - 1)) };
+        flags::compose(cx, Some((S2, inst.ty)), bits, None);
+    }
+    if cx.dst() != ZR {
+        cx.mov(cx.dst(), S2);
+    }
+}
+
+/// `and`, `or`, `xor`.
+pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
+    let want = flags::wanted(cx);
+    let nzcv = want.intersects(FlagSet::NZCV);
+    let same = cx.imm(1).is_none() && inst.args[0] == inst.args[1];
+    let wide = inst.ty == Ty::I64;
+    let narrow = inst.ty.bits() < 32;
+    // x & x and x | x are x: nothing to compute.
+    let idle = same && inst.op != Opcode::Xor;
+    let carry_wanted = want.contains(FlagSet::CF);
+    // A narrow mask leaves nothing above the width, so its 32-bit N is right if its own sign bit is clear.
+    let exact = !narrow
+        || cx.imm(1).is_some_and(|c| {
+            LogicalImm::new32(c as u32).is_some() && (!want.contains(FlagSet::SF) || c <= inst.ty.mask() >> 1)
+        });
+    let fused = nzcv && inst.op == Opcode::And && exact && !carry_wanted && !idle;
+    let needs_result = cx.dst() != ZR || want.contains(FlagSet::PF) || nzcv;
+    let d = if cx.dst() != ZR || fused && !want.contains(FlagSet::PF) { cx.dst() } else { S0 };
+    let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
+    let result = if idle {
+        let n = cx.x(0);
+        if cx.dst() != ZR {
+            cx.mov_wide(cx.dst(), n, wide);
+        }
+        n
+    } else {
+        if needs_result {
+            logic_plain(cx, inst, fused, d);
+        }
+        d
+    };
+    let carry = match nzcv {
+        true if !fused => test_result(cx, inst.ty, result, carry_wanted),
+        _ => Carry::Direct,
+    };
+    parity_and_adjust(cx, want, result, None);
+    if nzcv {
+        flags::wrote_nzcv(cx, guard, carry);
+    }
+}
+
+/// N and Z of a result, C and V as for CF = OF = 0. Uses `S1`.
+pub(super) fn test_result(cx: &mut EmitCx, ty: Ty, reg: u8, carry_wanted: bool) -> Carry {
+    let up = 32 - ty.bits().min(32);
+    match (ty, carry_wanted) {
+        (Ty::I64, _) => a64!(cx; subs xzr, XSP(reg), 0),
+        (Ty::I32, _) => a64!(cx; subs wzr, WSP(reg), 0),
+        (_, false) => {
+            a64!(cx; adds wzr, wzr, W(reg), lsl up);
+            return Carry::Direct;
+        }
+        (_, true) => a64!(cx; lsl W(S1), W(reg), up; subs wzr, WSP(S1), 0),
+    }
+    Carry::Inverted
+}
+
+fn logic_plain(cx: &mut EmitCx, inst: &Inst, set: bool, d: u8) {
+    let wide = inst.ty == Ty::I64;
+    let n = cx.x(0);
+    let Some(c) = cx.imm(1) else { return logic_reg(cx, inst.op, set, wide, d, n, cx.x(1)) };
+    let imm = if wide { LogicalImm::new64(c) } else { LogicalImm::new32(c as u32) };
+    match imm {
+        Some(imm) => logic_imm(cx, inst.op, set, wide, d, n, imm),
+        None if c == 0 => logic_reg(cx, inst.op, set, wide, d, n, ZR),
+        None => {
+            cx.mov_imm(S1, c as u32);
+            logic_reg(cx, inst.op, set, wide, d, n, S1);
+        }
+    }
+}
+
+/// `not`.
+pub(super) fn not(cx: &mut EmitCx) {
+    if cx.inst().ty == Ty::I64 {
+        a64!(cx; mvn X(cx.dst()), X(cx.x(0)));
+    } else {
+        a64!(cx; mvn W(cx.dst()), W(cx.x(0)));
+    }
+}
+
+/// `zext`, where it is not an alias.
+pub(super) fn zext(cx: &mut EmitCx) {
+    let bits = cx.arg_ty(0).bits();
+    if bits < 32 {
+        a64!(cx; ubfx W(cx.dst()), W(cx.x(0)), 0, bits);
+    } else {
+        a64!(cx; mov W(cx.dst()), W(cx.x(0)));
+    }
+}
+
+/// `sext`.
+pub(super) fn sext(cx: &mut EmitCx, inst: &Inst) {
+    let bits = cx.arg_ty(0).bits();
+    if inst.ty == Ty::I64 {
+        a64!(cx; sbfx X(cx.dst()), X(cx.x(0)), 0, bits);
+    } else {
+        a64!(cx; sbfx W(cx.dst()), W(cx.x(0)), 0, bits);
+    }
+}
+
+/// `trunc`: an alias to I8 and I16 unless of a constant; to I32 it clears the upper half.
+pub(super) fn trunc(cx: &mut EmitCx, _: &Inst) {
+    a64!(cx; mov W(cx.dst()), W(cx.x(0)));
+}
+
+/// `concat`.
+pub(super) fn concat(cx: &mut EmitCx) {
+    let (lo, hi, d) = (cx.x(0), cx.x(1), cx.dst());
+    a64!(cx; orr X(d), X(lo), X(hi), lsl 32);
+}
+
+/// `extract`, `extract_s`.
+pub(super) fn extract(cx: &mut EmitCx, inst: &Inst) {
+    let (lsb, width) = inst.field();
+    let (d, n) = (cx.dst(), cx.x(0));
+    match (inst.op, inst.ty) {
+        (Opcode::Extract, Ty::I64) => a64!(cx; ubfx X(d), X(n), lsb, width),
+        (Opcode::Extract, _) => a64!(cx; ubfx W(d), W(n), lsb, width),
+        (_, Ty::I64) => a64!(cx; sbfx X(d), X(n), lsb, width),
+        _ => a64!(cx; sbfx W(d), W(n), lsb, width),
+    }
+}
+
+/// `insert`.
+pub(super) fn insert(cx: &mut EmitCx, inst: &Inst) {
+    let (lsb, width) = inst.field();
+    let (d, base, value) = (cx.dst(), cx.x(0), cx.x(1));
+    let wide = inst.ty == Ty::I64;
+    // The destination takes the base first, unless that would overwrite the value.
+    let target = if d == value && d != base { S0 } else { d };
+    cx.mov_wide(target, base, wide);
+    match wide {
+        true => a64!(cx; bfi X(target), X(value), lsb, width),
+        false => a64!(cx; bfi W(target), W(value), lsb, width),
+    }
+    cx.mov_wide(d, target, wide);
+}
+
+/// `bswap`, `clz`, `ctz`, `popcnt`.
+pub(super) fn count(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n) = (cx.dst(), cx.x(0));
+    match (inst.op, inst.ty == Ty::I64) {
+        (Opcode::Bswap, false) => a64!(cx; rev W(d), W(n)),
+        (Opcode::Bswap, true) => a64!(cx; rev X(d), X(n)),
+        (Opcode::Clz, false) => a64!(cx; clz W(d), W(n)),
+        (Opcode::Clz, true) => a64!(cx; clz X(d), X(n)),
+        (Opcode::Ctz, false) => a64!(cx; rbit W(d), W(n); clz W(d), W(d)),
+        (Opcode::Ctz, true) => a64!(cx; rbit X(d), X(n); clz X(d), X(d)),
+        // The upper half of an I32 register is zero, so one sequence serves both widths.
+        _ => a64!(cx; fmov d30, X(n); cnt v30.b8, v30.b8; addv b30, v30.b8; fmov W(d), s30),
+    }
+}

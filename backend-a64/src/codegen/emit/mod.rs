@@ -1,0 +1,389 @@
+//! Emission: physical registers only, nothing is chosen here. One file per opcode family, mirrored by the opcode table.
+//!
+//! What an emitter may rely on and must keep:
+//! - `cx.x(i)`, `cx.v(i)`: the register that holds argument `i`; `cx.imm(i)`: its value if it is folded as an immediate
+//!   (`regalloc::operand` decides). `cx.dst()`, `cx.dst_v()`: where the result goes; register 31 if nobody reads it.
+//! - The destination may be the same register as any argument: read every argument before writing the destination.
+//! - Scratch: x16, x17, x30 and v30, v31. All other registers belong to the allocator or the guest.
+//! - A value of I32 has zeros in the upper half of its register; I8 and I16 values have anything above their width.
+//! - NZCV belongs to the guest. An emitter that needs it for itself asks `flags::nzcv_free`, or saves it.
+//! - A fault leaves guest state as it was before the guest instruction: write the destination after the access.
+mod atomic;
+mod branch;
+mod call;
+mod flags;
+mod int;
+mod mem;
+mod muldiv;
+mod shift;
+mod vector;
+mod vector_convert;
+mod vector_fp;
+mod vector_int;
+mod vector_move;
+mod vector_nan;
+mod vector_pack;
+mod vector_shuffle;
+
+use super::abi;
+use super::allocation::{Allocation, Loc, When};
+use super::asm::{a64, Asm, Label};
+use super::compiled::{EntryPoint, LinkSite, PcEntry, Reloc};
+use super::imm::{mov32, MovWide};
+use super::regalloc::operand::{operand, zero_vector, Operand};
+use super::Options;
+use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
+
+pub(crate) use flags::Carry;
+
+/// Register 31 where it reads as zero and ignores writes.
+pub(crate) const ZR: u8 = 31;
+/// Scratch registers of an emitter.
+pub(crate) const S0: u8 = abi::SCRATCH0;
+/// See [`S0`].
+pub(crate) const S1: u8 = abi::SCRATCH1;
+/// See [`S0`]. `bl` overwrites it.
+pub(crate) const S2: u8 = abi::LR;
+
+/// Everything an emitter reads and writes.
+pub(crate) struct EmitCx<'a> {
+    pub(crate) asm: Asm,
+    pub(crate) region: &'a Region,
+    pub(crate) options: &'a Options,
+    pub(crate) block: &'a Block,
+    pub(crate) alloc: Allocation,
+    /// The instruction being emitted, and the position it is emitted at (later than its own if it sank).
+    pub(crate) value: usize,
+    pub(crate) pos: usize,
+    /// How the host's C flag relates to the guest's CF now.
+    pub(crate) carry: Carry,
+    /// Flags live at the end of the block.
+    pub(crate) live_out: FlagSet,
+    pub(crate) blocks: Vec<Label>,
+    pub(crate) block_index: usize,
+    pub(crate) cold: Vec<branch::Cold>,
+    pub(crate) entries: Vec<EntryPoint>,
+    pub(crate) links: Vec<branch::PendingLink>,
+    pub(crate) relocs: Vec<Reloc>,
+    pub(crate) pc_map: Vec<PcEntry>,
+    /// Registers of the arguments and the result of the current instruction.
+    regs: [u8; 4],
+    imms: [Option<u64>; 4],
+    dst: u8,
+}
+
+/// The parts of a region's code besides its bytes.
+pub(crate) struct Emitted {
+    pub(crate) code: Vec<u8>,
+    pub(crate) entries: Vec<EntryPoint>,
+    pub(crate) links: Vec<LinkSite>,
+    pub(crate) relocs: Vec<Reloc>,
+    pub(crate) pc_map: Vec<PcEntry>,
+}
+
+impl<'a> EmitCx<'a> {
+    /// A context for a region; block and allocation are replaced as it goes.
+    pub(crate) fn new(region: &'a Region, options: &'a Options) -> Self {
+        let mut asm = Asm::with_capacity(region.insn_count() * 16 + 256);
+        let blocks = region.blocks.iter().map(|_| asm.new_label()).collect();
+        Self {
+            asm,
+            region,
+            options,
+            block: &region.blocks[0],
+            alloc: Allocation::default(),
+            value: 0,
+            pos: 0,
+            carry: Carry::Inverted,
+            live_out: FlagSet::ALL,
+            blocks,
+            block_index: 0,
+            cold: Vec::new(),
+            entries: Vec::with_capacity(4),
+            links: Vec::with_capacity(8),
+            relocs: Vec::with_capacity(8),
+            pc_map: Vec::with_capacity(region.insn_count()),
+            regs: [ZR; 4],
+            imms: [None; 4],
+            dst: ZR,
+        }
+    }
+
+    /// The instruction being emitted.
+    pub(crate) fn inst(&self) -> &'a Inst {
+        &self.block.insts[self.value]
+    }
+
+    /// Register number of integer argument `i`.
+    pub(crate) fn x(&self, i: usize) -> u8 {
+        self.regs[i]
+    }
+
+    /// Register number of vector argument `i`.
+    pub(crate) fn v(&self, i: usize) -> u8 {
+        self.regs[i]
+    }
+
+    /// Argument `i` as an immediate, if it was folded.
+    pub(crate) fn imm(&self, i: usize) -> Option<u64> {
+        self.imms[i]
+    }
+
+    /// Register number of the integer result; `ZR` if nobody reads it.
+    pub(crate) fn dst(&self) -> u8 {
+        self.dst
+    }
+
+    /// Register number of the vector result.
+    pub(crate) fn dst_v(&self) -> u8 {
+        self.dst
+    }
+
+    /// The type of argument `i`.
+    pub(crate) fn arg_ty(&self, i: usize) -> Ty {
+        self.block.ty(self.inst().args[i])
+    }
+
+    /// The guest instruction the current instruction belongs to.
+    pub(crate) fn eip(&self) -> GuestAddr {
+        self.block.insn_addr(self.inst())
+    }
+
+    /// Guest flags live after the current position (an instruction that sank runs among later flags).
+    pub(crate) fn live(&self) -> FlagSet {
+        self.alloc.slots[self.pos].live
+    }
+
+    /// Puts a 32-bit constant into a register.
+    pub(crate) fn mov_imm(&mut self, reg: u8, value: u32) {
+        let (first, second) = mov32(value);
+        for step in [Some(first), second].into_iter().flatten() {
+            match step {
+                MovWide::Z(bits, shift) => a64!(self; movz W(reg), u32::from(bits), lsl shift),
+                MovWide::N(bits, shift) => a64!(self; movn W(reg), u32::from(bits), lsl shift),
+                MovWide::K(bits, shift) => a64!(self; movk W(reg), u32::from(bits), lsl shift),
+                MovWide::Logical(imm) => a64!(self; orr WSP(reg), wzr, imm.bits32()),
+            }
+        }
+    }
+
+    /// Puts a 64-bit constant into a register.
+    pub(crate) fn mov_imm64(&mut self, reg: u8, value: u64) {
+        self.mov_imm(reg, value as u32);
+        for shift in [32u32, 48] {
+            let bits = (value >> shift) as u32 & 0xffff;
+            if bits != 0 {
+                a64!(self; movk X(reg), bits, lsl shift);
+            }
+        }
+    }
+
+    /// Copies a 32-bit register, clearing the upper half.
+    pub(crate) fn mov(&mut self, dst: u8, src: u8) {
+        if dst != src {
+            a64!(self; mov W(dst), W(src));
+        }
+    }
+
+    /// Copies a register of either width.
+    pub(crate) fn mov_wide(&mut self, dst: u8, src: u8, wide: bool) {
+        match wide {
+            true if dst != src => a64!(self; mov X(dst), X(src)),
+            true => {}
+            false => self.mov(dst, src),
+        }
+    }
+
+    /// Moves a result of type `ty` from scratch to the destination, if anybody reads it.
+    pub(crate) fn mov_result(&mut self, reg: u8, ty: Ty) {
+        if self.dst != ZR {
+            self.mov_wide(self.dst, reg, ty == Ty::I64);
+        }
+    }
+
+    /// Whether argument `i`, narrower than 32 bits, has zeros above its width.
+    pub(crate) fn zero_above(&self, i: usize) -> bool {
+        self.alloc.slots[self.inst().args[i].index()].zero_above
+    }
+
+    /// Copies a vector register.
+    pub(crate) fn mov_v(&mut self, dst: u8, src: u8) {
+        if dst != src {
+            a64!(self; mov V(dst).b16, V(src).b16);
+        }
+    }
+
+    /// From here on code belongs to this guest instruction.
+    pub(crate) fn mark_pc(&mut self, eip: GuestAddr) {
+        let carry_direct = self.carry == Carry::Direct;
+        if self.pc_map.last().is_none_or(|e| e.eip != eip || e.carry_direct != carry_direct) {
+            self.pc_map.push(PcEntry { at: self.asm.here(), eip, carry_direct });
+        }
+    }
+}
+
+/// Emits one block: its instructions, then its terminator. Gives the allocation back for its buffers.
+pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: FlagSet) -> Allocation {
+    cx.block = &cx.region.blocks[index];
+    cx.block_index = index;
+    cx.alloc = alloc;
+    cx.live_out = live_out;
+    branch::head(cx);
+    for pos in 0..cx.block.insts.len() {
+        let slot = cx.alloc.slots[pos];
+        if slot.when != When::Here {
+            continue;
+        }
+        cx.pos = pos;
+        match cx.block.insts[pos].op {
+            Opcode::SetGpr | Opcode::SetXmm => set_register(cx, pos),
+            _ => emit_at(cx, pos),
+        }
+    }
+    cx.pos = cx.block.insts.len();
+    branch::terminator(cx);
+    std::mem::take(&mut cx.alloc)
+}
+
+/// Emits the cold code and resolves all branches.
+pub(crate) fn finish(mut cx: EmitCx) -> Emitted {
+    let links = branch::cold_code(&mut cx);
+    Emitted { code: cx.asm.finish(), entries: cx.entries, links, relocs: cx.relocs, pc_map: cx.pc_map }
+}
+
+/// Emits the instruction that defines `value` at the current position.
+fn emit_at(cx: &mut EmitCx, value: usize) {
+    cx.value = value;
+    let inst = cx.inst();
+    operands(cx, inst);
+    let loc = cx.alloc.slots[value].loc;
+    let ty = inst.result_ty();
+    cx.dst = match loc {
+        Loc::X(n) | Loc::V(n) => n,
+        Loc::Spill(_) => Allocation::reload(ty, 0),
+        // Vector registers have no zero register; a dead vector result is a scratch register.
+        Loc::None if ty == Ty::V128 => abi::VSCRATCH[0],
+        Loc::None => ZR,
+    };
+    if inst.op.effects().may_exit() {
+        let eip = cx.block.insn_addr(inst);
+        cx.mark_pc(eip);
+    }
+    dispatch(cx, inst);
+    if let Loc::Spill(n) = loc {
+        mem::store_spill(cx, ty, cx.dst, n);
+    }
+}
+
+/// Finds the registers of the arguments; reloads what is spilled, makes constants that are first needed here.
+fn operands(cx: &mut EmitCx, inst: &Inst) {
+    for (i, arg) in inst.args.iter().enumerate() {
+        cx.imms[i] = None;
+        if arg.is_none() {
+            cx.regs[i] = ZR;
+            continue;
+        }
+        match operand(cx.block, inst, i) {
+            Operand::Imm(c) => {
+                cx.imms[i] = Some(c);
+                cx.regs[i] = ZR;
+            }
+            Operand::Zero => cx.regs[i] = ZR,
+            Operand::Reg => cx.regs[i] = fetch(cx, *arg, i),
+        }
+    }
+}
+
+/// The register that holds a value at the current position; `i` is the reload register to use if it has none.
+pub(crate) fn fetch(cx: &mut EmitCx, value: Value, i: usize) -> u8 {
+    let slot = cx.alloc.slots[value.index()];
+    let root = cx.alloc.slots[usize::from(slot.root)];
+    let ty = cx.block.ty(Value(slot.root));
+    let constant = cx.block.as_const(Value(slot.root));
+    match (root.loc, constant) {
+        (Loc::X(n), Some(c)) => {
+            if usize::from(root.first) == cx.pos {
+                cx.mov_imm64(n, c);
+            }
+            n
+        }
+        (Loc::X(n) | Loc::V(n), None) => n,
+        (Loc::Spill(n), None) => {
+            let reg = Allocation::reload(ty, i);
+            mem::load_spill(cx, ty, reg, n);
+            reg
+        }
+        (Loc::None, Some(c)) if cx.alloc.spilled => {
+            let reg = Allocation::reload(ty, i);
+            cx.mov_imm64(reg, c);
+            reg
+        }
+        (loc, _) => panic!("v{} is in {loc} at {}: {:?}", value.index(), cx.pos, cx.block),
+    }
+}
+
+/// `set_gpr`, `set_xmm`: nothing if the value was computed there, a sunk definition, or a move.
+fn set_register(cx: &mut EmitCx, pos: usize) {
+    cx.value = pos;
+    let inst = cx.inst();
+    let root = usize::from(cx.alloc.slots[inst.args[0].index()].root);
+    if cx.alloc.slots[root].when == When::At(pos as u16) {
+        emit_at(cx, root);
+        return;
+    }
+    operands(cx, inst);
+    match inst.op {
+        Opcode::SetXmm => cx.mov_v(abi::pinned_xmm(inst.xmm()), cx.v(0)),
+        _ => {
+            let dst = abi::pinned_gpr(inst.gpr());
+            match cx.imm(0) {
+                Some(c) => cx.mov_imm(dst, c as u32),
+                None => cx.mov(dst, cx.x(0)),
+            }
+        }
+    }
+}
+
+/// One row per opcode of `ir::opcode`.
+fn dispatch(cx: &mut EmitCx, inst: &Inst) {
+    use Opcode::*;
+    match inst.op {
+        Nop | Const | SetGpr | SetXmm => {}
+        GetGpr => cx.mov(cx.dst(), abi::pinned_gpr(inst.gpr())),
+        GetXmm => cx.mov_v(cx.dst_v(), abi::pinned_xmm(inst.xmm())),
+        GetState => mem::get_state(cx, inst),
+        SetState => mem::set_state(cx, inst),
+        GetFlags => flags::get_flags(cx, inst),
+        SetFlags => flags::set_flags(cx, inst),
+        Cond => flags::cond(cx, inst),
+        Select => flags::select(cx, inst),
+        SelectNz => flags::select_nz(cx, inst),
+        Add | Sub => int::add_sub(cx, inst),
+        Adc | Sbb => int::adc_sbb(cx, inst),
+        And | Or | Xor => int::logic(cx, inst),
+        Not => int::not(cx),
+        Lea => mem::lea(cx),
+        Mul => muldiv::mul(cx, inst),
+        MulWideU | MulWideS => muldiv::mul_wide(cx, inst),
+        Udiv | Sdiv | Urem | Srem => muldiv::divide(cx, inst),
+        Shl | Shr | Sar => shift::shift(cx, inst),
+        Rol | Ror => shift::rotate(cx, inst),
+        Rcl | Rcr => shift::rotate_carry(cx, inst),
+        Shld | Shrd => shift::shift_double(cx, inst),
+        Zext => int::zext(cx),
+        Sext => int::sext(cx, inst),
+        Trunc => int::trunc(cx, inst),
+        Concat => int::concat(cx),
+        Extract | ExtractS => int::extract(cx, inst),
+        Insert => int::insert(cx, inst),
+        Bswap | Clz | Ctz | Popcnt => int::count(cx, inst),
+        Load | LoadSx => mem::load(cx, inst),
+        Store => mem::store(cx, inst),
+        StoreIf => mem::store_if(cx, inst),
+        AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => atomic::rmw(cx, inst),
+        Fence => a64!(cx; dmb ish),
+        TrapIf => branch::trap_if(cx, inst),
+        Helper => call::helper(cx, inst),
+        _ => vector::emit(cx, inst),
+    }
+}

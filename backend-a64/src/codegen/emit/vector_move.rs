@@ -1,0 +1,187 @@
+//! Vector constants, moves between lanes, registers and memory, MMX registers, MXCSR.
+use super::super::asm::a64;
+use super::mem;
+use super::vector::VS0;
+use super::{EmitCx, S0, S1};
+use ir::guest::state::offset;
+use ir::{Inst, Lane, Ty};
+
+/// System register numbers of FPCR and FPSR as MRS and MSR encode them (o0 op1 CRn CRm op2).
+const FPCR: u32 = 0x5a20;
+const FPSR: u32 = 0x5a21;
+
+/// `vconst`.
+pub(super) fn constant(cx: &mut EmitCx, inst: &Inst) {
+    let d = cx.dst_v();
+    let half = inst.imm as u64;
+    if half.to_le_bytes().iter().all(|b| matches!(b, 0 | 0xff)) {
+        return a64!(cx; movi V(d).d2, half);
+    }
+    if half == (half & 0xff) * 0x0101_0101_0101_0101 {
+        return a64!(cx; movi V(d).b16, half as u32 & 0xff);
+    }
+    cx.mov_imm64(S0, half);
+    a64!(cx; dup V(d).d2, x16);
+}
+
+/// `vfrom_int`.
+pub(super) fn from_int(cx: &mut EmitCx) {
+    let (d, n) = (cx.dst_v(), cx.x(0));
+    match cx.arg_ty(0) {
+        Ty::I64 => a64!(cx; fmov D(d), X(n)),
+        Ty::I32 => a64!(cx; fmov S(d), W(n)),
+        ty => a64!(cx; ubfx w16, W(n), 0, ty.bits(); fmov S(d), w16),
+    }
+}
+
+/// `vlane`.
+pub(super) fn lane(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n) = (cx.dst(), cx.v(0));
+    let i = inst.imm as u32;
+    match inst.ty {
+        Ty::I8 => a64!(cx; umov W(d), V(n).b[i]),
+        Ty::I16 => a64!(cx; umov W(d), V(n).h[i]),
+        Ty::I32 if i == 0 => a64!(cx; fmov W(d), S(n)),
+        Ty::I32 => a64!(cx; umov W(d), V(n).s[i]),
+        _ if i == 0 => a64!(cx; fmov X(d), D(n)),
+        _ => a64!(cx; umov X(d), V(n).d[i]),
+    }
+}
+
+/// `vinsert`.
+pub(super) fn insert(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.x(1));
+    let i = inst.imm as u32;
+    cx.mov_v(d, n);
+    match inst.lane {
+        Lane::B16 => a64!(cx; ins V(d).b[i], W(m)),
+        Lane::H8 => a64!(cx; ins V(d).h[i], W(m)),
+        Lane::S4 => a64!(cx; ins V(d).s[i], W(m)),
+        _ => a64!(cx; ins V(d).d[i], X(m)),
+    }
+}
+
+/// Lane `to` of `d` := lane `from` of `n`, lanes of `bits` bits.
+pub(super) fn ins(cx: &mut EmitCx, bits: u32, d: u8, to: u32, n: u8, from: u32) {
+    match bits {
+        8 => a64!(cx; ins V(d).b[to], V(n).b[from]),
+        16 => a64!(cx; ins V(d).h[to], V(n).h[from]),
+        32 => a64!(cx; ins V(d).s[to], V(n).s[from]),
+        _ => a64!(cx; ins V(d).d[to], V(n).d[from]),
+    }
+}
+
+/// `vcopy_lane`. A first argument that is a constant zero was folded: then lane 0 goes to lane 0.
+pub(super) fn copy_lane(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    let (to, from) = (inst.imm as u32 & 15, inst.imm as u32 >> 4);
+    let bits = inst.lane.bits();
+    if super::zero_vector(cx.block, inst, 0) {
+        return match bits {
+            32 => a64!(cx; fmov S(d), S(m)),
+            _ => a64!(cx; fmov D(d), D(m)),
+        };
+    }
+    if d != m || d == n {
+        cx.mov_v(d, n);
+        return ins(cx, bits, d, to, m, from);
+    }
+    a64!(cx; mov V(VS0).b16, V(n).b16);
+    ins(cx, bits, VS0, to, m, from);
+    cx.mov_v(d, VS0);
+}
+
+fn lane_ty(lane: Lane) -> Ty {
+    match lane.bits() {
+        8 => Ty::I8,
+        16 => Ty::I16,
+        32 => Ty::I32,
+        _ => Ty::I64,
+    }
+}
+
+/// `vload`.
+pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
+    let mode = mem::address(cx, inst.lane.bits() / 8);
+    let d = cx.dst_v();
+    match (inst.lane.bits(), mode) {
+        (32, mem::AddrMode::Scaled(base, imm)) => a64!(cx; ldr S(d), [X(base), imm.value()]),
+        (32, mem::AddrMode::Unscaled(base, imm)) => a64!(cx; ldur S(d), [X(base), imm.value()]),
+        (64, mem::AddrMode::Scaled(base, imm)) => a64!(cx; ldr D(d), [X(base), imm.value()]),
+        (64, mem::AddrMode::Unscaled(base, imm)) => a64!(cx; ldur D(d), [X(base), imm.value()]),
+        (_, mode) => {
+            mem::load_from(cx, lane_ty(inst.lane), S0, mode);
+            a64!(cx; fmov S(d), w16);
+        }
+    }
+    if cx.options.ordered {
+        a64!(cx; dmb ishld);
+    }
+}
+
+/// `vstore`.
+pub(super) fn store(cx: &mut EmitCx, inst: &Inst) {
+    let mode = mem::address(cx, inst.lane.bits() / 8);
+    if cx.options.ordered {
+        a64!(cx; dmb ishst);
+    }
+    let n = cx.v(2);
+    match (inst.lane.bits(), mode) {
+        (32, mem::AddrMode::Scaled(base, imm)) => a64!(cx; str S(n), [X(base), imm.value()]),
+        (32, mem::AddrMode::Unscaled(base, imm)) => a64!(cx; stur S(n), [X(base), imm.value()]),
+        (64, mem::AddrMode::Scaled(base, imm)) => a64!(cx; str D(n), [X(base), imm.value()]),
+        (64, mem::AddrMode::Unscaled(base, imm)) => a64!(cx; stur D(n), [X(base), imm.value()]),
+        (_, mode) => {
+            a64!(cx; fmov w17, S(n));
+            mem::store_to(cx, lane_ty(inst.lane), S1, mode);
+        }
+    }
+}
+
+/// Offset of the x87 register that holds an MMX register.
+fn st(inst: &Inst) -> u32 {
+    offset::ST + 16 * (inst.imm as u32 & 7)
+}
+
+/// `get_mm`.
+pub(super) fn get_mm(cx: &mut EmitCx, inst: &Inst) {
+    a64!(cx; ldr D(cx.dst_v()), [x28, st(inst)]);
+}
+
+/// `set_mm`.
+pub(super) fn set_mm(cx: &mut EmitCx, inst: &Inst) {
+    a64!(cx; str D(cx.v(0)), [x28, st(inst)]; movn w16, 0; strh w16, [x28, st(inst) + 8]);
+}
+
+/// `get_mxcsr`: the control bits and old flags from the state, new flags from FPSR.
+pub(super) fn get_mxcsr(cx: &mut EmitCx) {
+    let d = cx.dst();
+    a64!(cx
+        ; mrs x16, FPSR
+        ; ldr w17, [x28, offset::MXCSR]
+        // IOC is IE at the same place; DZC OFC UFC IXC are one place below ZE OE UE PE.
+        ; and w30, w16, 1
+        ; orr w17, w17, w30
+        ; and w30, w16, 0x1e
+        ; orr w17, w17, w30, lsl 1
+        // A flushed result is inexact too, which FPSR does not say.
+        ; and w16, w16, 8
+        ; orr W(d), w17, w16, lsl 2);
+}
+
+/// `set_mxcsr`: the state, FPCR's rounding mode and flush-to-zero, no flag in FPSR.
+pub(super) fn set_mxcsr(cx: &mut EmitCx) {
+    let n = cx.x(0);
+    a64!(cx
+        ; str W(n), [x28, offset::MXCSR]
+        ; msr FPSR, xzr
+        // RC counts nearest, down, up, zero; RMode nearest, up, down, zero: the two bits change places.
+        ; rbit w16, W(n)
+        ; ubfx w16, w16, 17, 2
+        ; lsl w16, w16, 22
+        // FTZ (15) or DAZ (6): FZ (24) does both.
+        ; orr w17, W(n), W(n), lsl 9
+        ; ubfx w17, w17, 15, 1
+        ; orr w16, w16, w17, lsl 24
+        ; msr FPCR, x16);
+}

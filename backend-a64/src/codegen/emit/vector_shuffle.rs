@@ -1,0 +1,196 @@
+//! Shuffles by immediate, unpacking, table look-up.
+//!
+//! An arbitrary arrangement is made from one instruction that gets as many lanes right as any, and one INS for each of
+//! the others.
+use super::super::asm::a64;
+use super::vector::{by_lane, VS0, VS1};
+use super::vector_move::ins;
+use super::EmitCx;
+use ir::{Inst, Lane, Opcode};
+
+/// Where a lane of a result comes from: operand number (0 or 1) and lane.
+type Source = (u8, u32);
+
+/// `vext`.
+pub(super) fn ext(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    match inst.imm as u32 {
+        0 => cx.mov_v(d, n),
+        16 => cx.mov_v(d, m),
+        at => a64!(cx; ext V(d).b16, V(n).b16, V(m).b16, at),
+    }
+}
+
+/// `vunpack_lo`, `vunpack_hi`.
+pub(super) fn unpack(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    match inst.op {
+        Opcode::VUnpackLo => by_lane!(cx, inst.lane, zip1 d, n, m; B16 H8 S4 D2),
+        _ => by_lane!(cx, inst.lane, zip2 d, n, m; B16 H8 S4 D2),
+    }
+}
+
+/// `vtable`: TBL gives zero for indices above 15, so bit 7 must stay and bits 4 to 6 go.
+pub(super) fn table(cx: &mut EmitCx) {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    a64!(cx; movi V(VS1).b16, 0x8f; and V(VS1).b16, V(m).b16, V(VS1).b16; tbl V(d).b16, { V(n).b16 * 1 }, V(VS1).b16);
+}
+
+/// `vshuffle`, `vshuffle_lo`, `vshuffle_hi`.
+pub(super) fn shuffle(cx: &mut EmitCx, inst: &Inst) {
+    let imm = inst.imm as u32;
+    let same = cx.v(0) == cx.v(1);
+    let lanes = 128 / inst.lane.bits();
+    let mut want: [Source; 8] = [(0, 0); 8];
+    for (i, source) in (0..lanes).zip(&mut want) {
+        *source = match inst.op {
+            Opcode::VShuffle => {
+                let lane = imm >> (lanes.ilog2() * i) & (lanes - 1);
+                (u8::from(i >= lanes / 2 && !same), lane)
+            }
+            Opcode::VShuffleLo if i < 4 => (0, imm >> (2 * i) & 3),
+            Opcode::VShuffleHi if i >= 4 => (0, 4 + (imm >> (2 * (i - 4)) & 3)),
+            _ => (0, i),
+        };
+    }
+    arrange(cx, inst.lane.bits(), &want[..lanes as usize]);
+}
+
+/// One instruction that arranges whole vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Mov(u8),
+    Dup(u8, u32),
+    Ext(u8, u8, u32),
+    Zip1(u8, u8),
+    Zip2(u8, u8),
+    Uzp1(u8, u8),
+    Uzp2(u8, u8),
+    Trn1(u8, u8),
+    Trn2(u8, u8),
+    Rev(u8, u32),
+}
+
+impl Step {
+    /// Where lane `i` of `n` lanes comes from.
+    fn source(self, i: u32, n: u32) -> Source {
+        let either = |a, b, second: bool, lane| (if second { b } else { a }, lane);
+        match self {
+            Self::Mov(a) => (a, i),
+            Self::Dup(a, lane) => (a, lane),
+            Self::Ext(a, b, k) => either(a, b, i + k >= n, (i + k) % n),
+            Self::Zip1(a, b) => either(a, b, i % 2 != 0, i / 2),
+            Self::Zip2(a, b) => either(a, b, i % 2 != 0, n / 2 + i / 2),
+            Self::Uzp1(a, b) => either(a, b, i >= n / 2, 2 * i % n),
+            Self::Uzp2(a, b) => either(a, b, i >= n / 2, 2 * i % n + 1),
+            Self::Trn1(a, b) => either(a, b, i % 2 != 0, i & !1),
+            Self::Trn2(a, b) => either(a, b, i % 2 != 0, i | 1),
+            Self::Rev(a, group) => (a, i ^ (group - 1)),
+        }
+    }
+
+    /// Lanes it does not get right.
+    fn misses(self, want: &[Source]) -> usize {
+        (0u32..).zip(want).filter(|(i, w)| self.source(*i, want.len() as u32) != **w).count()
+    }
+
+    /// Every step worth trying for these lanes, the cheapest first.
+    fn all(lanes: u32, operands: u8) -> impl Iterator<Item = Self> {
+        let pairs = [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().filter(move |(a, b)| *a < operands && *b < operands);
+        let single = (0..operands).flat_map(move |a| {
+            let dups = (0..lanes).map(move |k| Self::Dup(a, k));
+            let revs = [2, 4].into_iter().filter(move |g| *g < lanes).map(move |g| Self::Rev(a, g));
+            std::iter::once(Self::Mov(a)).chain(dups).chain(revs)
+        });
+        single.chain(pairs.flat_map(move |(a, b)| {
+            let exts = (1..lanes).map(move |k| Self::Ext(a, b, k));
+            let others = [Self::Zip1, Self::Zip2, Self::Uzp1, Self::Uzp2, Self::Trn1, Self::Trn2];
+            others.into_iter().map(move |f| f(a, b)).chain(exts)
+        }))
+    }
+}
+
+/// The destination becomes the wanted lanes of the first two arguments.
+fn arrange(cx: &mut EmitCx, bits: u32, want: &[Source]) {
+    let regs = [cx.v(0), cx.v(1)];
+    let d = cx.dst_v();
+    let operands = 1 + u8::from(want.iter().any(|w| w.0 == 1));
+    let best = Step::all(want.len() as u32, operands).min_by_key(|s| s.misses(want)).expect("some step");
+    if let Some(base) = in_place(want, |operand| regs[usize::from(operand)] == d) {
+        // INS on the destination itself saves a move.
+        if Step::Mov(base).misses(want) <= best.misses(want) + 1 {
+            return fix(cx, bits, d, Step::Mov(base), want, regs);
+        }
+    }
+    if best.misses(want) == 0 {
+        return step(cx, bits, d, best, regs);
+    }
+    let aliased = want.iter().any(|w| regs[usize::from(w.0)] == d);
+    let t = if aliased { VS0 } else { d };
+    step(cx, bits, t, best, regs);
+    fix(cx, bits, t, best, want, regs);
+    cx.mov_v(d, t);
+}
+
+/// The operand that lives in the destination, if the other lanes can be put into it one by one: none of them is still
+/// needed in its old place.
+fn in_place(want: &[Source], is_dst: impl Fn(u8) -> bool) -> Option<u8> {
+    let base = [0, 1].into_iter().find(|o| want.iter().any(|w| w.0 == *o) && is_dst(*o))?;
+    for (i, source) in (0u32..).zip(want) {
+        let overwritten = (0..i).any(|j| want[j as usize] != (base, j) && is_dst(source.0) && source.1 == j);
+        if *source != (base, i) && overwritten {
+            return None;
+        }
+    }
+    Some(base)
+}
+
+/// One INS for each lane that `base` left wrong in `d`.
+fn fix(cx: &mut EmitCx, bits: u32, d: u8, base: Step, want: &[Source], regs: [u8; 2]) {
+    for (i, source) in (0u32..).zip(want) {
+        if base.source(i, want.len() as u32) != *source {
+            ins(cx, bits, d, i, regs[usize::from(source.0)], source.1);
+        }
+    }
+}
+
+fn step(cx: &mut EmitCx, bits: u32, d: u8, step: Step, regs: [u8; 2]) {
+    let lane = match bits {
+        16 => Lane::H8,
+        32 => Lane::S4,
+        _ => Lane::D2,
+    };
+    let r = |o: u8| regs[usize::from(o)];
+    match step {
+        Step::Mov(a) => cx.mov_v(d, r(a)),
+        Step::Dup(a, k) => match lane {
+            Lane::H8 => a64!(cx; dup V(d).h8, V(r(a)).h[k]),
+            Lane::S4 => a64!(cx; dup V(d).s4, V(r(a)).s[k]),
+            _ => a64!(cx; dup V(d).d2, V(r(a)).d[k]),
+        },
+        Step::Ext(a, b, k) => a64!(cx; ext V(d).b16, V(r(a)).b16, V(r(b)).b16, k * bits / 8),
+        Step::Zip1(a, b) => by_lane!(cx, lane, zip1 d, r(a), r(b); H8 S4 D2),
+        Step::Zip2(a, b) => by_lane!(cx, lane, zip2 d, r(a), r(b); H8 S4 D2),
+        Step::Uzp1(a, b) => by_lane!(cx, lane, uzp1 d, r(a), r(b); H8 S4 D2),
+        Step::Uzp2(a, b) => by_lane!(cx, lane, uzp2 d, r(a), r(b); H8 S4 D2),
+        Step::Trn1(a, b) => by_lane!(cx, lane, trn1 d, r(a), r(b); H8 S4 D2),
+        Step::Trn2(a, b) => by_lane!(cx, lane, trn2 d, r(a), r(b); H8 S4 D2),
+        Step::Rev(a, 4) => a64!(cx; rev64 V(d).h8, V(r(a)).h8),
+        Step::Rev(a, _) if lane == Lane::H8 => a64!(cx; rev32 V(d).h8, V(r(a)).h8),
+        Step::Rev(a, _) => a64!(cx; rev64 V(d).s4, V(r(a)).s4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pshufd_takes_at_most_three_instructions() {
+        let worst = (0..256u32).map(|imm| {
+            let want: Vec<Source> = (0..4).map(|i| (0, imm >> (2 * i) & 3)).collect();
+            1 + Step::all(4, 1).map(|s| s.misses(&want)).min().unwrap()
+        });
+        assert_eq!(worst.max(), Some(3));
+    }
+}

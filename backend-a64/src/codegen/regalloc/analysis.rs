@@ -1,0 +1,265 @@
+//! Uses, flag liveness, aliases and pinned targets: what the linear scan needs to know, in one walk each way.
+use super::super::abi;
+use super::super::allocation::{Allocation, Loc, Saves, Slot, When, NO_USE};
+use super::operand::{operand, Operand};
+use ir::{Block, FlagSet, Inst, Opcode, Terminator, Ty, Value};
+
+/// A `set_gpr` or `set_xmm` whose value might be computed in the pinned register.
+#[derive(Clone, Copy)]
+struct Pending {
+    value: u16,
+    set_at: u16,
+    /// Where the register is overwritten after that.
+    overwritten: u16,
+    /// Something between definition and set needs the old register: the definition may only move down to the set.
+    blocked: bool,
+}
+
+const NONE: Option<Pending> = None;
+
+/// Guest registers during the backward walk: 8 general, then 8 XMM.
+struct Pinned {
+    pending: [Option<Pending>; 16],
+    /// Where the register is overwritten next.
+    next_write: [u16; 16],
+}
+
+struct Analysis<'a> {
+    block: &'a Block,
+    slots: &'a mut [Slot],
+    pinned: Pinned,
+}
+
+/// Fills `alloc` except for the locations of temporaries.
+pub fn analyse(block: &Block, live_out: FlagSet, alloc: &mut Allocation) {
+    let n = block.insts.len();
+    alloc.slots.clear();
+    alloc.saves.clear();
+    alloc.spilled = false;
+    alloc.slots.extend((0..n).map(|i| Slot {
+        loc: Loc::None,
+        when: When::Here,
+        root: i as u16,
+        first: NO_USE,
+        last: NO_USE,
+        uses: 0,
+        live: FlagSet::NONE,
+        zero_above: false,
+    }));
+    aliases(block, &mut alloc.slots);
+    alloc.ret_value = ret_value(block, &alloc.slots);
+    let pinned = Pinned { pending: [NONE; 16], next_write: [NO_USE; 16] };
+    let mut a = Analysis { block, slots: &mut alloc.slots, pinned };
+    if let Some(value) = block.term.value() {
+        if !(matches!(block.term, Terminator::BranchNz { .. }) && block.as_const(value).is_some()) {
+            a.note_use(value, n as u16);
+        }
+    }
+    let mut live = live_out;
+    for i in (0..n).rev() {
+        live = a.step(i, live);
+    }
+    // The constant stays in its register for the call only if something else put it there.
+    if let Some(value) = alloc.ret_value {
+        let slot = &mut alloc.slots[value.index()];
+        if slot.uses > 0 {
+            slot.last = n as u16;
+        } else {
+            alloc.ret_value = None;
+        }
+    }
+    debug_assert!(alloc.saves.iter().all(|(_, s)| *s == Saves::default()));
+}
+
+/// A constant of the block that equals the return address its call pushes.
+fn ret_value(block: &Block, slots: &[Slot]) -> Option<Value> {
+    let (Terminator::Call { ret, .. } | Terminator::CallIndirect { ret, .. }) = block.term else { return None };
+    let from = slots.len().saturating_sub(12);
+    (from..slots.len())
+        .map(|i| Value(i as u16))
+        .find(|v| block.as_const(*v) == Some(u64::from(ret.0)) && block.ty(*v) == Ty::I32)
+}
+
+/// Values that are another value seen at a different width; they share its register.
+fn aliases(block: &Block, slots: &mut [Slot]) {
+    for (i, inst) in block.insts.iter().enumerate() {
+        slots[i].zero_above = zero_above(block, inst);
+        let arg = inst.args[0];
+        let alias = match inst.op {
+            Opcode::Trunc => matches!(inst.ty, Ty::I8 | Ty::I16),
+            Opcode::Zext => block.ty(arg) == Ty::I32 || slots[arg.index()].zero_above,
+            _ => false,
+        };
+        // A constant has no register of its own to share.
+        let root = if alias { slots[arg.index()].root } else { i as u16 };
+        if root != i as u16 && block.insts[usize::from(root)].op != Opcode::Const {
+            slots[i].root = root;
+            slots[i].when = When::Never;
+            slots[i].zero_above = inst.op == Opcode::Zext;
+        }
+    }
+}
+
+/// Whether the bits above an I8 or I16 result are zero by the way it is made.
+fn zero_above(block: &Block, inst: &Inst) -> bool {
+    match inst.op {
+        Opcode::Load | Opcode::Cond | Opcode::Const | Opcode::GetState => true,
+        Opcode::And => {
+            inst.args[..2].iter().any(|a| block.as_const(*a).is_some_and(|c| c <= inst.ty.mask()))
+                && inst.ty.bits() < 32
+        }
+        _ => false,
+    }
+}
+
+impl Analysis<'_> {
+    /// The guest register an instruction gets or sets, as an index into [`Pinned`].
+    fn register(inst: &Inst) -> usize {
+        match inst.op {
+            Opcode::GetXmm | Opcode::SetXmm => 8 + inst.xmm().index(),
+            _ => inst.gpr().index(),
+        }
+    }
+
+    fn loc(register: usize) -> Loc {
+        match register {
+            0..=7 => Loc::X(abi::GPR_BASE + register as u8),
+            _ => Loc::V(abi::XMM_BASE + register as u8 - 8),
+        }
+    }
+
+    fn note_use(&mut self, value: Value, at: u16) {
+        let root = usize::from(self.slots[value.index()].root);
+        let slot = &mut self.slots[root];
+        if slot.last == NO_USE || slot.last < at {
+            slot.last = at;
+        }
+        slot.first = slot.first.min(at);
+        slot.uses += 1;
+    }
+
+    /// One instruction, going up: `live` are the flags live after it; returns those live before.
+    fn step(&mut self, i: usize, live: FlagSet) -> FlagSet {
+        let inst = &self.block.insts[i];
+        let op = inst.op;
+        self.slots[i].live = live;
+        if self.slots[i].when == When::Never {
+            return live;
+        }
+        if self.slots[i].uses == 0 && inst.flags.is_empty() && op.effects().removable() && !is_set(op) {
+            self.slots[i].when = When::Never;
+            return live;
+        }
+        match op {
+            Opcode::Const => self.slots[i].when = When::FirstUse,
+            Opcode::GetGpr | Opcode::GetXmm => self.get(i),
+            Opcode::SetGpr | Opcode::SetXmm => self.set(i),
+            _ => {
+                let at = self.place(i);
+                for index in 0..inst.args.len() {
+                    if inst.args[index].is_some() && operand(self.block, inst, index) == Operand::Reg {
+                        self.note_use(inst.args[index], at);
+                    }
+                }
+            }
+        }
+        if op.effects().may_exit() {
+            self.block_all();
+        }
+        flags_before(self.block, inst, live)
+    }
+
+    /// State must be exact here: nothing may be written to a pinned register above and set only below.
+    fn block_all(&mut self) {
+        for pending in self.pinned.pending.iter_mut().flatten() {
+            pending.blocked = true;
+        }
+    }
+
+    /// Decides whether the value of `i` is computed in a pinned register, and where; returns the position.
+    fn place(&mut self, i: usize) -> u16 {
+        let found = self.pinned.pending.iter().position(|p| p.is_some_and(|p| usize::from(p.value) == i));
+        let Some(register) = found else { return i as u16 };
+        let Some(pending) = self.pinned.pending[register].take() else { return i as u16 };
+        let last = self.slots[i].last;
+        if last != NO_USE && last > pending.overwritten {
+            // A user that sank below the set made it outlive its register.
+            return i as u16;
+        }
+        if !pending.blocked {
+            self.slots[i].loc = Self::loc(register);
+            self.pinned.next_write[register] = i as u16;
+            return i as u16;
+        }
+        if self.can_sink(i, pending.set_at) {
+            self.slots[i].loc = Self::loc(register);
+            self.slots[i].when = When::At(pending.set_at);
+            return pending.set_at;
+        }
+        i as u16
+    }
+
+    /// Whether `i` can be computed as late as `set_at`, its only user, without costing a copy of an operand.
+    fn can_sink(&self, i: usize, set_at: u16) -> bool {
+        let inst = &self.block.insts[i];
+        inst.op.effects() == ir::opcode::Effects::PURE
+            && inst.flags.is_empty()
+            && self.slots[i].uses == 1
+            && inst.used_args().all(|arg| {
+                let root = &self.block.insts[usize::from(self.slots[arg.index()].root)];
+                match root.op {
+                    Opcode::GetGpr | Opcode::GetXmm => self.pinned.next_write[Self::register(root)] >= set_at,
+                    _ => true,
+                }
+            })
+    }
+
+    fn get(&mut self, i: usize) {
+        let register = Self::register(&self.block.insts[i]);
+        if let Some(pending) = &mut self.pinned.pending[register] {
+            pending.blocked = true;
+        }
+        let slot = &mut self.slots[i];
+        if slot.last == NO_USE || slot.last <= self.pinned.next_write[register] {
+            slot.loc = Self::loc(register);
+            slot.when = When::Never;
+        }
+    }
+
+    fn set(&mut self, i: usize) {
+        let inst = &self.block.insts[i];
+        let register = Self::register(inst);
+        let overwritten = std::mem::replace(&mut self.pinned.next_write[register], i as u16);
+        self.pinned.pending[register] = None;
+        if operand(self.block, inst, 0) != Operand::Reg {
+            return;
+        }
+        let root = self.slots[inst.args[0].index()].root;
+        let slot = self.slots[usize::from(root)];
+        let def = &self.block.insts[usize::from(root)];
+        let taken = self.pinned.pending.iter().flatten().any(|p| p.value == root);
+        let fixed = matches!(def.op, Opcode::GetGpr | Opcode::GetXmm | Opcode::Const);
+        let outlives = slot.last != NO_USE && slot.last > overwritten;
+        if !taken && !fixed && !outlives {
+            self.pinned.pending[register] =
+                Some(Pending { value: root, set_at: i as u16, overwritten, blocked: false });
+        }
+        self.note_use(inst.args[0], i as u16);
+    }
+}
+
+fn is_set(op: Opcode) -> bool {
+    matches!(op, Opcode::SetGpr | Opcode::SetXmm | Opcode::SetFlags)
+}
+
+/// Guest flags live before an instruction, given those live after it.
+pub fn flags_before(block: &Block, inst: &Inst, live: FlagSet) -> FlagSet {
+    let mut live = live;
+    if !inst.flags.is_empty() && !inst.may_keep_flags(|v| block.as_const(v)) {
+        live = live - inst.flags;
+    }
+    if inst.op == Opcode::TrapIf {
+        return FlagSet::ALL;
+    }
+    live | inst.reads_flags()
+}

@@ -1,0 +1,186 @@
+//! Linear scan: temporaries for what the analysis left without a place. Straight-line code, so one forward walk does it.
+use super::super::abi::{self, TEMPS, VTEMPS};
+use super::super::allocation::{Allocation, Loc, Saves, When, NO_USE, RELOADS};
+use super::operand::reg_args;
+use ir::{Block, Inst, Opcode, Ty};
+
+/// How many registers there are, and what happens when they are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registers {
+    /// All; the scan fails.
+    All,
+    /// All but those for reloading; values are spilled.
+    Spilling,
+    /// Two of each kind, so that tests see spilling.
+    Few,
+}
+
+/// Not enough registers or, when spilling, not enough spill slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfRegisters;
+
+struct Scan<'a> {
+    block: &'a Block,
+    alloc: &'a mut Allocation,
+    /// Free temporaries as bit masks of register numbers.
+    free_x: u32,
+    free_v: u32,
+    /// For each spill word the position from which it is free; `NO_USE` while it is taken.
+    free_from: [u16; abi::SPILL_WORDS as usize],
+    registers: Registers,
+}
+
+/// The registers the allocator may use.
+fn available(all: &[u8], registers: Registers) -> &[u8] {
+    match registers {
+        Registers::All => all,
+        Registers::Spilling => &all[..all.len() - RELOADS],
+        Registers::Few => &all[..2],
+    }
+}
+
+fn mask(regs: &[u8]) -> u32 {
+    regs.iter().fold(0, |m, r| m | 1 << r)
+}
+
+/// Gives every value that needs one a temporary or, if `registers` says so, a spill slot.
+pub fn scan(block: &Block, alloc: &mut Allocation, registers: Registers) -> Result<(), OutOfRegisters> {
+    alloc.spilled = registers != Registers::All;
+    let mut scan = Scan {
+        block,
+        alloc,
+        free_x: mask(available(&TEMPS, registers)),
+        free_v: mask(available(&VTEMPS, registers)),
+        free_from: [0; abi::SPILL_WORDS as usize],
+        registers,
+    };
+    for i in 0..block.insts.len() {
+        scan.step(i)?;
+    }
+    let value = block.term.value().map(|v| (v.index(), scan.alloc.slots[v.index()]));
+    match value {
+        Some((v, slot))
+            if slot.when == When::FirstUse && slot.loc == Loc::None && slot.uses > 0 && registers == Registers::All =>
+        {
+            scan.assign(v, block.insts.len())
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Scan<'_> {
+    fn step(&mut self, i: usize) -> Result<(), OutOfRegisters> {
+        let inst = &self.block.insts[i];
+        let slot = self.alloc.slots[i];
+        if slot.when != When::Here {
+            return Ok(());
+        }
+        self.constants(inst, i)?;
+        self.release(inst, i);
+        if let (Opcode::SetGpr | Opcode::SetXmm, true) = (inst.op, inst.args[0].is_some()) {
+            // A definition that sank to here uses its operands here.
+            let root = usize::from(self.alloc.slots[inst.args[0].index()].root);
+            if self.alloc.slots[root].when == When::At(i as u16) {
+                let def = &self.block.insts[root];
+                self.constants(def, i)?;
+                self.release(def, i);
+            }
+        }
+        if inst.op == Opcode::Helper {
+            let (x, v) = (mask(available(&TEMPS, self.registers)), mask(available(&VTEMPS, self.registers)));
+            let (x, v) = (x & !self.free_x, v & !self.free_v);
+            self.alloc.saves.push((i as u16, Saves { x, v }));
+        }
+        if slot.loc == Loc::None && slot.uses > 0 {
+            self.assign(i, i)?;
+        }
+        Ok(())
+    }
+
+    /// Constants first used here get their register now. When spilling they are made anew for each use instead.
+    fn constants(&mut self, inst: &Inst, i: usize) -> Result<(), OutOfRegisters> {
+        if self.registers != Registers::All {
+            return Ok(());
+        }
+        for (_, arg) in reg_args(self.block, inst) {
+            let slot = self.alloc.slots[arg.index()];
+            if slot.when == When::FirstUse && slot.loc == Loc::None && usize::from(slot.first) == i {
+                self.assign(arg.index(), i)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees what the instruction at `i` uses last.
+    fn release(&mut self, inst: &Inst, i: usize) {
+        for (_, arg) in reg_args(self.block, inst) {
+            let root = self.alloc.slots[usize::from(self.alloc.slots[arg.index()].root)];
+            if usize::from(root.last) == i {
+                self.free(root.loc, self.block.ty(arg), i);
+            }
+        }
+    }
+
+    fn free(&mut self, loc: Loc, ty: Ty, now: usize) {
+        match loc {
+            Loc::X(n) if n < abi::GPR_BASE => self.free_x |= 1 << n,
+            Loc::V(n) if !loc.is_pinned() => self.free_v |= 1 << n,
+            Loc::Spill(n) => self.free_from[usize::from(n)..][..words(ty)].fill(now as u16),
+            _ => {}
+        }
+    }
+
+    fn assign(&mut self, value: usize, now: usize) -> Result<(), OutOfRegisters> {
+        let vector = self.block.insts[value].result_ty() == Ty::V128;
+        let free = if vector { &mut self.free_v } else { &mut self.free_x };
+        if *free == 0 {
+            if self.registers == Registers::All {
+                return Err(OutOfRegisters);
+            }
+            return self.evict(value, now, vector);
+        }
+        let n = free.trailing_zeros() as u8;
+        *free &= *free - 1;
+        self.alloc.slots[value].loc = if vector { Loc::V(n) } else { Loc::X(n) };
+        Ok(())
+    }
+
+    /// Puts the value used furthest away, the new one or one that has a register, into a spill slot from its start.
+    fn evict(&mut self, value: usize, now: usize, vector: bool) -> Result<(), OutOfRegisters> {
+        let candidate = |i: usize| {
+            let slot = &self.alloc.slots[i];
+            let same = match slot.loc {
+                Loc::X(n) => !vector && n < abi::GPR_BASE,
+                Loc::V(_) => vector && !slot.loc.is_pinned(),
+                _ => false,
+            };
+            same && slot.last != NO_USE && usize::from(slot.last) > now && usize::from(slot.root) == i
+        };
+        let victim = (0..value).filter(|i| candidate(*i)).max_by_key(|i| self.alloc.slots[*i].last);
+        let victim = victim.filter(|v| self.alloc.slots[*v].last > self.alloc.slots[value].last);
+        let spilled = victim.unwrap_or(value);
+        let slot = self.take_words(self.block.insts[spilled].result_ty(), spilled)?;
+        if victim.is_some() {
+            self.alloc.slots[value].loc = self.alloc.slots[spilled].loc;
+        }
+        self.alloc.slots[spilled].loc = Loc::Spill(slot);
+        Ok(())
+    }
+
+    /// A slot that has been free since `from`: the value is there from its definition on, not from now.
+    fn take_words(&mut self, ty: Ty, from: usize) -> Result<u8, OutOfRegisters> {
+        let need = words(ty);
+        let free = |n: &usize| self.free_from[*n..*n + need].iter().all(|f| usize::from(*f) <= from);
+        let n = (0..=self.free_from.len() - need).step_by(need).find(free).ok_or(OutOfRegisters)?;
+        self.free_from[n..n + need].fill(NO_USE);
+        Ok(n as u8)
+    }
+}
+
+fn words(ty: Ty) -> usize {
+    if ty == Ty::V128 {
+        2
+    } else {
+        1
+    }
+}

@@ -1,0 +1,128 @@
+//! Code generation seen from outside: IR in, disassembly out. The disassembler is binutils'; without it a test says so.
+mod machine;
+mod random;
+
+use super::*;
+use ir::builder::Addr;
+use ir::guest::{Cc, FlagSet, Gpr, GuestAddr};
+use ir::{Block, BlockId, Builder, Opcode, Target, Terminator, Ty};
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Disassembles with binutils; `None` if it is not installed.
+fn disassemble(code: &[u8]) -> Option<Vec<String>> {
+    let path =
+        std::env::temp_dir().join(format!("ferry-codegen-{}-{:?}", std::process::id(), std::thread::current().id()));
+    std::fs::File::create(&path).ok()?.write_all(code).ok()?;
+    let output = Command::new("aarch64-linux-gnu-objdump")
+        .args(["-D", "-b", "binary", "-m", "aarch64"])
+        .arg(&path)
+        .stderr(Stdio::null())
+        .output();
+    let _ = std::fs::remove_file(&path);
+    let text = String::from_utf8(output.ok()?.stdout).ok()?;
+    let line = |l: &str| {
+        let mut parts = l.split('\t').skip(2);
+        let (name, args) = (parts.next()?, parts.next().unwrap_or(""));
+        Some(format!("{name} {}", args.split("//").next().unwrap_or("").trim()).trim().to_string())
+    };
+    Some(text.lines().filter(|l| l.contains(":\t")).filter_map(line).collect())
+}
+
+fn region(blocks: Vec<Block>) -> Region {
+    let mut region = Region::new(blocks[0].start);
+    region.blocks = blocks;
+    region.blocks[0].entry = true;
+    region
+}
+
+/// Hot code of one block that ends with an exit, before the exit.
+fn check(build: impl Fn(&mut Builder), expect: &[&str]) {
+    check_with(&Options::default(), build, expect);
+}
+
+fn check_with(options: &Options, build: impl Fn(&mut Builder), expect: &[&str]) {
+    let start = GuestAddr(0x1000);
+    let mut b = Builder::new(start);
+    b.begin_insn(start, 1);
+    build(&mut b);
+    let block = b.finish(Terminator::Exit { trap: ir::Trap::Yield, eip: start });
+    let compiled = compile(&region(vec![block]), options);
+    let Some(lines) = disassemble(&compiled.code) else {
+        eprintln!("aarch64-linux-gnu-objdump is missing: encodings not compared");
+        return;
+    };
+    let exit = lines.iter().position(|l| l == "mov w16, #0x1000").expect("the exit");
+    let lines: Vec<&str> = lines[..exit].iter().map(String::as_str).collect();
+    assert_eq!(lines, expect, "\n{}", lines.join("\n"));
+}
+
+#[test]
+fn results_go_straight_to_pinned_registers() {
+    check(
+        |b| {
+            let (eax, ecx) = (b.get_gpr(Gpr::Eax), b.get_gpr(Gpr::Ecx));
+            let sum = b.binary(Opcode::Add, eax, ecx, FlagSet::NONE);
+            b.set_gpr(Gpr::Eax, sum);
+        },
+        &["add w19, w19, w20"],
+    );
+    check(
+        |b| {
+            let ebp = b.get_gpr(Gpr::Ebp);
+            let v = b.load(Ty::I32, Addr::base(ebp).plus(8));
+            b.set_gpr(Gpr::Edx, v);
+        },
+        &["ldr w21, [x24, #8]"],
+    );
+}
+
+#[test]
+fn push_stores_before_the_pointer_moves() {
+    check(
+        |b| {
+            let (esp, eax) = (b.get_gpr(Gpr::Esp), b.get_gpr(Gpr::Eax));
+            let four = b.const32(4);
+            let top = b.sub(esp, four);
+            b.store(Addr::base(esp).plus(-4), eax);
+            b.set_gpr(Gpr::Esp, top);
+        },
+        &["stur w19, [x23, #-4]", "sub w23, w23, #0x4"],
+    );
+}
+
+#[test]
+fn exchange_needs_one_copy() {
+    check(
+        |b| {
+            let (eax, ebx) = (b.get_gpr(Gpr::Eax), b.get_gpr(Gpr::Ebx));
+            b.set_gpr(Gpr::Eax, ebx);
+            b.set_gpr(Gpr::Ebx, eax);
+        },
+        &["mov w0, w19", "mov w19, w22", "mov w22, w0"],
+    );
+}
+
+/// A counting loop: compare and branch, no block of its own for the way back.
+#[test]
+fn a_loop_polls_at_its_head() {
+    let start = GuestAddr(0x1000);
+    let mut b = Builder::new(start);
+    b.begin_insn(start, 3);
+    let (ecx, one) = (b.get_gpr(Gpr::Ecx), b.const32(1));
+    let less = b.binary(Opcode::Sub, ecx, one, FlagSet::ZF);
+    b.set_gpr(Gpr::Ecx, less);
+    b.begin_insn(start.plus(3), 2);
+    let body = b.finish(Terminator::Branch {
+        cc: Cc::Ne,
+        taken: Target::Block(BlockId(0)),
+        fallthrough: Target::Guest(start.plus(5)),
+    });
+    let mut region = region(vec![body]);
+    region.exit_live.insert(start.plus(5), FlagSet::NONE);
+    let compiled = compile(&region, &Options::default());
+    let Some(lines) = disassemble(&compiled.code) else { return };
+    assert_eq!(lines[..4], ["ldr wzr, [x28, #8192]", "subs w20, w20, #0x1", "b.ne 0x0", "b 0x10"]);
+    assert_eq!(compiled.entries, [EntryPoint { guest: start, at: CodeOffset(4) }]);
+    assert_eq!(compiled.links.len(), 1);
+}

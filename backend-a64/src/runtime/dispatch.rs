@@ -1,0 +1,139 @@
+//! The dispatcher: enters translated code, looks at why it came back, goes on until something concerns the caller.
+use super::engine::Engine;
+use super::fp;
+use super::recover::stored_fault;
+use super::thread::{word, ThreadContext, ThreadMemory};
+use super::trampoline::ExitKind;
+use super::HostPc;
+use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, GuestRange, Trap};
+use std::sync::atomic::Ordering;
+
+/// `enter`'s signature (trampoline.rs).
+type Enter = unsafe extern "C" fn(state: *mut CpuState, pc: u64) -> u64;
+
+/// Longest x86 instruction.
+const MAX_INSN: usize = 15;
+
+impl Engine {
+    /// Runs the thread from its eip until an event, a fault or a request; its state is exact then.
+    ///
+    /// `mem` is how the interpreter reaches guest memory for the few instructions that translated code leaves to it.
+    pub fn run(&self, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> Exit {
+        thread.bind();
+        thread.memory.word(word::LOOKUP).store(self.code.tables.base(), Ordering::Relaxed);
+        let mut linked = false;
+        loop {
+            if thread.memory.take_requests() {
+                return Exit::Interrupted;
+            }
+            if thread.single_steps() {
+                return self.step(thread, mem).unwrap_or(Exit::Trap(Trap::Debug));
+            }
+            let kind = match self.enter(thread, linked) {
+                Ok(Some(kind)) => kind,
+                Ok(None) => continue,
+                Err(fault) => return Exit::Fault(fault),
+            };
+            linked = kind == ExitKind::Link;
+            if let Some(exit) = self.after(kind, thread, mem) {
+                return exit;
+            }
+        }
+    }
+
+    /// Enters translated code at the thread's eip; `None` if all code was dropped meanwhile. `linked`: control comes from
+    /// a direct branch, which needs no lookup entry.
+    fn enter(&self, thread: &mut ThreadContext, linked: bool) -> Result<Option<ExitKind>, Fault> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        let pc = self.find(GuestAddr(thread.state().eip), linked)?;
+        let memory = &*thread.memory;
+        memory.word(word::FPCR).store(fp::fpcr_from_mxcsr(thread.state().mxcsr), Ordering::Relaxed);
+        self.world.enter(memory);
+        if self.generation.load(Ordering::SeqCst) != generation {
+            self.world.leave(memory);
+            return Ok(None);
+        }
+        if memory.word(word::SHADOW).load(Ordering::Relaxed) == 0 {
+            memory.word(word::SHADOW).store(memory.shadow_top(), Ordering::Relaxed);
+        }
+        let enter = self.code.stubs.enter().0 as *const ();
+        // SAFETY: the stub keeps AAPCS64, `pc` is an entry point of this generation, and the thread counts as inside, so
+        // that no code is dropped meanwhile. The state is ours alone: `thread` is borrowed mutably.
+        let kind = unsafe { std::mem::transmute::<*const (), Enter>(enter)(memory.state().as_ptr(), pc.0) };
+        self.world.leave(memory);
+        let fpsr = memory.word(word::FPSR).load(Ordering::Relaxed) as u32;
+        if fpsr != 0 {
+            let state = thread.state_mut();
+            state.mxcsr = fp::merge_fpsr(state.mxcsr, fpsr);
+        }
+        Ok(Some(ExitKind::from_number(kind)))
+    }
+
+    /// The host pc of the code for `guest`: from the first lookup table, else from the records, which fills the table.
+    fn find(&self, guest: GuestAddr, linked: bool) -> Result<HostPc, Fault> {
+        if let Some(pc) = self.code.probe(guest) {
+            return Ok(pc);
+        }
+        self.find_record(guest, linked)
+    }
+
+    #[cold]
+    fn find_record(&self, guest: GuestAddr, linked: bool) -> Result<HostPc, Fault> {
+        let at = self.find_or_compile(guest)?;
+        if !linked {
+            // Under the lock, and only if it is still there: an entry for dead code would bring the thread back for ever.
+            let cache = self.lock();
+            if cache.find(guest) == Some(at) {
+                self.code.tables.fill(guest, self.code.memory.table_offset(at));
+            }
+        }
+        Ok(self.code.memory.pc(at))
+    }
+
+    /// What an exit of translated code means to the caller; `None`: nothing, go on.
+    fn after(&self, kind: ExitKind, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> Option<Exit> {
+        let counter = match kind {
+            ExitKind::Link => &self.counters.link_exits,
+            ExitKind::Miss => &self.counters.misses,
+            ExitKind::Trap => &self.counters.traps,
+            ExitKind::Single | ExitKind::Wrap => &self.counters.singles,
+            ExitKind::Fault => &self.counters.faults,
+            ExitKind::Poll => &self.counters.polls,
+        };
+        counter.add(1);
+        match kind {
+            ExitKind::Link | ExitKind::Miss => None,
+            ExitKind::Single | ExitKind::Wrap => self.step(thread, mem),
+            ExitKind::Fault => Some(Exit::Fault(stored_fault(&thread.memory))),
+            ExitKind::Poll => thread.memory.rearm_exit().then_some(Exit::Interrupted),
+            ExitKind::Trap => self.after_trap(trap_number(&thread.memory), thread, mem),
+        }
+    }
+
+    fn after_trap(&self, trap: Trap, thread: &mut ThreadContext, mem: &dyn GuestMem) -> Option<Exit> {
+        match trap {
+            Trap::Yield => None,
+            Trap::Fetch => self.fetch_fault(GuestAddr(thread.state().eip), mem),
+            _ => Some(Exit::Trap(trap)),
+        }
+    }
+
+    /// The details of code that could not be fetched. If it can be now, memory was mapped since: translate anew.
+    #[cold]
+    pub(super) fn fetch_fault(&self, eip: GuestAddr, mem: &dyn GuestMem) -> Option<Exit> {
+        let mut bytes = [0; MAX_INSN];
+        let fault = match mem.fetch(eip, &mut bytes) {
+            Ok(MAX_INSN) => None,
+            Ok(got) => mem.fetch(eip.plus(got as u32), &mut bytes[..1]).err(),
+            Err(fault) => Some(fault),
+        };
+        if fault.is_none() {
+            self.invalidate(GuestRange::new(eip, MAX_INSN as u64));
+        }
+        fault.map(Exit::Fault)
+    }
+}
+
+fn trap_number(memory: &ThreadMemory) -> Trap {
+    Trap::ALL[memory.word(word::ARG0).load(Ordering::Relaxed) as usize]
+}

@@ -1,0 +1,234 @@
+//! The engine of one guest process: all its translated code, and what others may ask of it.
+use super::code_cache::{Code, CodeCache, Full};
+use super::exec_mem::CacheOffset;
+use super::features;
+use super::invalidations::Ticket;
+use super::stats::{Counters, Stats};
+use super::thread::{current, ThreadContext};
+use super::world::World;
+use crate::codegen::{CompiledRegion, HostFeatures};
+use ir::guest::{Fault, GuestAddr, GuestRange};
+use ir::{CodeWatch, LiftError, Region, RegionSource};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// What can be chosen about an engine.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Bytes reserved for code; used as code is made. At most 112 MiB.
+    pub code_len: usize,
+    /// What code may use of the host's CPU.
+    pub features: HostFeatures,
+}
+
+impl Default for EngineOptions {
+    /// 64 MiB, and what this CPU has.
+    fn default() -> Self {
+        Self { code_len: 64 << 20, features: features::detect() }
+    }
+}
+
+/// Why an engine or a thread could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No executable memory.
+    #[error(
+        "cannot reserve writable and executable memory: {0}; if a policy forbids it, allow it for ferry \
+         (SELinux: execmem, systemd: MemoryDenyWriteExecute=no)"
+    )]
+    ExecMem(#[source] io::Error),
+    /// No memory for a thread.
+    #[error("cannot reserve memory for a guest thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// Code generation as the engine calls it: a region, and whether memory accesses must keep x86-TSO order.
+pub(crate) type Compile = Box<dyn Fn(&Region, bool) -> CompiledRegion + Send + Sync>;
+
+/// Translated code of one guest process. All methods may be called from any thread.
+pub struct Engine {
+    pub(super) code: Code,
+    pub(super) world: Arc<World>,
+    pub(super) source: Box<dyn RegionSource>,
+    pub(super) counters: Counters,
+    /// Changes with every flush: host addresses found before are void.
+    pub(super) generation: AtomicU64,
+    cache: Mutex<CodeCache>,
+    watch: Box<dyn CodeWatch>,
+    compile: Compile,
+    ordered: AtomicBool,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine without code. `source` gives regions, `watch` hears which guest bytes were translated.
+    pub fn new(
+        options: &EngineOptions,
+        source: Box<dyn RegionSource>,
+        watch: Box<dyn CodeWatch>,
+    ) -> Result<Self, EngineError> {
+        let features = options.features;
+        let compile = Box::new(move |region: &Region, ordered| {
+            crate::codegen::compile(region, &crate::codegen::Options { ordered, features, ..Default::default() })
+        });
+        Self::with_compiler(options, source, watch, compile)
+    }
+
+    /// An engine with a code generator of the caller's.
+    pub(crate) fn with_compiler(
+        options: &EngineOptions,
+        source: Box<dyn RegionSource>,
+        watch: Box<dyn CodeWatch>,
+        compile: Compile,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            code: Code::new(options.code_len).map_err(EngineError::ExecMem)?,
+            world: Arc::default(),
+            source,
+            counters: Counters::default(),
+            generation: AtomicU64::new(0),
+            cache: Mutex::new(CodeCache::new()),
+            watch,
+            compile,
+            ordered: AtomicBool::new(false),
+        })
+    }
+
+    /// A new guest thread with the registers of `CpuState::default`.
+    pub fn new_thread(&self) -> Result<ThreadContext, EngineError> {
+        ThreadContext::new(&self.world).map_err(EngineError::Thread)
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        self.counters.snapshot()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, CodeCache> {
+        self.cache.lock().expect("no panic under this lock")
+    }
+
+    /// The code for `guest`, compiled if there is none yet; or why there is nothing to compile.
+    pub(super) fn find_or_compile(&self, guest: GuestAddr) -> Result<CacheOffset, Fault> {
+        loop {
+            let ticket = {
+                let cache = self.lock();
+                if let Some(at) = cache.find(guest) {
+                    return Ok(at);
+                }
+                cache.invalidations.ticket()
+            };
+            let ordered = self.ordered.load(Ordering::SeqCst);
+            let compiled = self.make(guest, ordered)?;
+            match self.install(guest, &compiled, ticket, ordered) {
+                Some(Ok(at)) => return Ok(at),
+                Some(Err(Full)) => self.flush(),
+                None => {}
+            }
+        }
+    }
+
+    /// Lifts and compiles; no lock is held.
+    fn make(&self, guest: GuestAddr, ordered: bool) -> Result<CompiledRegion, Fault> {
+        let lift = || self.source.region(guest).map_err(|LiftError::Fetch(fault)| fault);
+        let mut region = lift()?;
+        loop {
+            let fresh = self.world.is_shared() && !self.lock().has_pages(&region.ranges);
+            for range in &region.ranges {
+                self.watch.watch(*range);
+            }
+            if !fresh {
+                break;
+            }
+            // Another thread may have written the bytes after they were read and before they were watched.
+            let again = lift()?;
+            if again == region {
+                break;
+            }
+            region = again;
+        }
+        let compiled = (self.compile)(&region, ordered);
+        self.counters.regions.add(1);
+        self.counters.insns.add(u64::from(compiled.insns));
+        self.counters.code_bytes.add(compiled.code.len() as u64);
+        Ok(compiled)
+    }
+
+    /// Installs what was compiled, unless it is stale (`None`) or does not fit.
+    fn install(
+        &self,
+        guest: GuestAddr,
+        compiled: &CompiledRegion,
+        ticket: Ticket,
+        ordered: bool,
+    ) -> Option<Result<CacheOffset, Full>> {
+        let mut cache = self.lock();
+        if let Some(at) = cache.find(guest) {
+            return Some(Ok(at));
+        }
+        if self.ordered.load(Ordering::SeqCst) != ordered || cache.invalidations.any_since(ticket, &compiled.ranges) {
+            return None;
+        }
+        let installed = cache.install(&self.code, compiled);
+        self.counters.links.set(cache.links_patched());
+        Some(installed)
+    }
+
+    /// Makes `run` of the calling host thread's guest thread return `Exit::Interrupted` at the next loop back-edge or miss,
+    /// or at once when it is called next; nothing if the host thread has none. Async-signal-safe.
+    pub fn request_exit(&self) {
+        if let Some(thread) = current() {
+            thread.request_exit();
+        }
+    }
+
+    /// Drops all translations of these bytes before it returns. A thread inside one of them leaves it at the next back-edge
+    /// or exit. Must not be called from a signal handler.
+    pub fn invalidate(&self, range: GuestRange) {
+        let dead = self.lock().invalidate(&self.code, range);
+        if dead > 0 {
+            self.counters.invalidated.add(u64::from(dead));
+            if self.world.is_shared() {
+                self.world.kick_all();
+            }
+        }
+    }
+
+    /// From now on translated code keeps x86-TSO order; what exists is dropped. The caller is outside translated code.
+    pub fn set_ordered(&self) {
+        if !self.ordered.swap(true, Ordering::SeqCst) {
+            self.flush();
+        }
+    }
+
+    /// Drops all code. The caller is outside translated code; other threads are held outside meanwhile.
+    pub fn flush(&self) {
+        self.world.exclusive(|threads| {
+            self.lock().flush(&self.code);
+            for thread in threads {
+                thread.clear_shadow();
+            }
+            self.generation.fetch_add(1, Ordering::SeqCst);
+        });
+        self.counters.flushes.add(1);
+    }
+
+    /// Runs `fork` (fork(2), or clone(2) without CLONE_VM) while the engine's locks are held, so that the child finds them
+    /// in order; `in_child` tells from the result whether this is the child. There only the calling thread is left.
+    pub fn fork<R>(&self, fork: impl FnOnce() -> R, in_child: impl FnOnce(&R) -> bool) -> R {
+        debug_assert!(current().is_some(), "only a thread that runs the guest forks");
+        self.world.fork(
+            || {
+                let _cache = self.lock();
+                fork()
+            },
+            in_child,
+        )
+    }
+}

@@ -1,0 +1,35 @@
+//! What the host's CPU has beyond ARMv8.0 (getauxval(3); the kernel's Documentation/arch/arm64/elf_hwcaps.rst).
+use crate::codegen::HostFeatures;
+
+/// The features of the CPU this runs on, as the kernel tells them.
+pub fn detect() -> HostFeatures {
+    // SAFETY: getauxval has no preconditions.
+    let (hwcap, hwcap2) = unsafe { (libc::getauxval(libc::AT_HWCAP), libc::getauxval(libc::AT_HWCAP2)) };
+    from_hwcaps(hwcap, hwcap2)
+}
+
+/// The same, from the two words of the auxiliary vector (asm/hwcap.h).
+pub fn from_hwcaps(hwcap: u64, hwcap2: u64) -> HostFeatures {
+    let has = |word: u64, bit: u32| word >> bit & 1 != 0;
+    HostFeatures {
+        lse: has(hwcap, 8),
+        lrcpc: has(hwcap, 15),
+        flagm: has(hwcap, 27),
+        frintts: has(hwcap2, 8),
+        afp: has(hwcap2, 20),
+        cssc: has(hwcap2, 34),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits() {
+        assert_eq!(from_hwcaps(0, 0), HostFeatures::default());
+        let all = from_hwcaps(u64::MAX, u64::MAX);
+        assert!(all.lse && all.lrcpc && all.flagm && all.frintts && all.afp && all.cssc);
+        assert!(from_hwcaps(1 << 8, 0).lse && !from_hwcaps(!(1 << 8), 0).lse);
+    }
+}

@@ -1,0 +1,165 @@
+//! A host signal context of translated code, made into guest state. Everything here runs inside a signal handler: no locks,
+//! no allocation, only plain loads and stores.
+//!
+//! Guest state is written after everything in an instruction that can fault, so recovery copies the pinned registers and
+//! takes eip from the pc map. The host is resumed in a stub that returns from `enter`.
+use super::engine::Engine;
+use super::thread::{current, word, ThreadMemory};
+use super::trampoline::ExitKind;
+use super::HostPc;
+use crate::codegen::abi;
+use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr};
+use std::sync::atomic::Ordering;
+
+/// Registers of a host thread as a signal handler finds them.
+#[derive(Clone, Debug)]
+pub struct HostRegs {
+    /// x0-x30.
+    pub x: [u64; 31],
+    /// Stack pointer.
+    pub sp: u64,
+    /// Program counter.
+    pub pc: u64,
+    /// PSTATE; NZCV in bits 31..28.
+    pub pstate: u64,
+    /// v0-v31.
+    pub v: [u128; 32],
+}
+
+/// A SIGSEGV or SIGBUS of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostFault {
+    /// The host address; anything outside the guest's 4 GiB comes from an address computation that wrapped.
+    pub addr: u64,
+    /// What was wanted.
+    pub access: Access,
+    /// Why it failed.
+    pub kind: FaultKind,
+}
+
+/// What a host context was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovered {
+    /// Not translated code: ferry's own. Nothing was changed.
+    Foreign,
+    /// Translated code. Resume the host there, all other registers unchanged; `run` does the rest.
+    Guest {
+        /// Where to resume.
+        resume_pc: HostPc,
+    },
+    /// The poll of a loop back-edge; as `Guest`.
+    Poll {
+        /// Where to resume.
+        resume_pc: HostPc,
+    },
+}
+
+impl Engine {
+    /// Finds out what a faulting host context is and stores the exit for `run`. Call it on the thread that faulted.
+    /// Async-signal-safe.
+    pub fn recover(&self, regs: &HostRegs, fault: HostFault) -> Recovered {
+        let Some(thread) = current() else {
+            return Recovered::Foreign;
+        };
+        let state = thread.state().as_ptr();
+        if regs.x[usize::from(abi::STATE)] != state as u64 {
+            return Recovered::Foreign;
+        }
+        let resume_pc = self.code.stubs.fault_exit();
+        let pc = HostPc(regs.pc);
+        let Some(at) = self.code.memory.offset_of(pc) else {
+            return self.recover_outside(regs, state);
+        };
+        if thread.in_shadow_guard(fault.addr) {
+            return self.restart_shadow(regs, thread);
+        }
+        let Some(guest) = self.code.maps.find(at) else {
+            return Recovered::Foreign;
+        };
+        // C of a block in the middle of a subtraction chain may be the guest's CF itself.
+        let flip = if guest.carry_direct { 1 << 29 } else { 0 };
+        store(regs, state, guest.eip, flip);
+        // By the address: the instruction itself may have been replaced since (a dead entry point).
+        if fault.addr == state as u64 + u64::from(abi::POLL) {
+            set_exit(state, ExitKind::Poll, 0, 0);
+            return Recovered::Poll { resume_pc };
+        }
+        let kind = if fault.addr < 1 << 32 { ExitKind::Fault } else { ExitKind::Wrap };
+        set_exit(state, kind, fault.addr, encode(fault.access, fault.kind));
+        Recovered::Guest { resume_pc }
+    }
+
+    /// A pc outside the code area. A return through an unused shadow entry is one of ours: entries are zero at first, so
+    /// a guest return to address 0 finds a match and goes to host address 0.
+    fn recover_outside(&self, regs: &HostRegs, state: *mut CpuState) -> Recovered {
+        if regs.pc != 0 {
+            return Recovered::Foreign;
+        }
+        store(regs, state, GuestAddr(0), 0);
+        set_exit(state, ExitKind::Miss, 0, 0);
+        Recovered::Guest { resume_pc: self.code.stubs.fault_exit() }
+    }
+
+    /// The shadow stack ran over: it goes on in the middle, at the same instruction.
+    fn restart_shadow(&self, regs: &HostRegs, thread: &ThreadMemory) -> Recovered {
+        let state = thread.state().as_ptr();
+        set_word(state, word::SHADOW_RESET, thread.shadow_middle());
+        set_word(state, word::RESUME, regs.pc);
+        Recovered::Guest { resume_pc: self.code.stubs.shadow_reset() }
+    }
+}
+
+/// Copies the pinned registers into the state.
+fn store(regs: &HostRegs, state: *mut CpuState, eip: GuestAddr, flip: u32) {
+    // SAFETY: `state` is the calling thread's (checked against x28 and its own record); translated code, the only other
+    // user, is interrupted.
+    let state = unsafe { &mut *state };
+    for (i, gpr) in state.gpr.iter_mut().enumerate() {
+        *gpr = regs.x[usize::from(abi::GPR_BASE) + i] as u32;
+    }
+    for (i, xmm) in state.xmm.iter_mut().enumerate() {
+        *xmm = regs.v[usize::from(abi::XMM_BASE) + i];
+    }
+    state.nzcv = (regs.pstate as u32 ^ flip) & 0xf000_0000;
+    state.eip = eip.0;
+    state.host[word::SHADOW as usize] = regs.x[usize::from(abi::SHADOW)];
+}
+
+fn set_word(state: *mut CpuState, n: u32, value: u64) {
+    // SAFETY: as in `store`.
+    unsafe { (*state).host[n as usize] = value };
+}
+
+fn set_exit(state: *mut CpuState, kind: ExitKind, arg0: u64, arg1: u64) {
+    set_word(state, word::EXIT, kind as u64);
+    set_word(state, word::ARG0, arg0);
+    set_word(state, word::ARG1, arg1);
+}
+
+const ACCESS: [Access; 3] = [Access::Read, Access::Write, Access::Execute];
+const KINDS: [FaultKind; 3] = [FaultKind::Unmapped, FaultKind::Protected, FaultKind::Bus];
+
+fn encode(access: Access, kind: FaultKind) -> u64 {
+    access as u64 | (kind as u64) << 8
+}
+
+/// The fault that recovery stored.
+pub(crate) fn stored_fault(memory: &ThreadMemory) -> Fault {
+    let addr = memory.word(word::ARG0).load(Ordering::Relaxed);
+    let detail = memory.word(word::ARG1).load(Ordering::Relaxed);
+    Fault { addr: GuestAddr(addr as u32), access: ACCESS[detail as usize & 0xff], kind: KINDS[(detail >> 8) as usize] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_details_round_trip() {
+        for (i, access) in ACCESS.into_iter().enumerate() {
+            for (j, kind) in KINDS.into_iter().enumerate() {
+                assert_eq!(encode(access, kind), i as u64 | (j as u64) << 8);
+            }
+        }
+    }
+}

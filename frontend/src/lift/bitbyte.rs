@@ -1,0 +1,172 @@
+//! BITBYTE: BT, BTS, BTR, BTC, BSF, BSR, and the counting instructions POPCNT, LZCNT, TZCNT. SDM vol. 1, 7.3.6.
+use crate::flags::{set_carry, set_logic};
+use crate::lifter::{LiftCx, Operand, Place};
+use ir::builder::Addr;
+use ir::guest::FlagSet;
+use ir::{Opcode, Ty, Value};
+
+/// The selected bit: its operand, and its number within the operand.
+struct Bit {
+    place: Operand,
+    /// As `I8`, a shift count: modulo the operand's width.
+    number: Value,
+    /// The same, if it is an immediate.
+    known: Option<u32>,
+}
+
+/// Finds the bit. With a register offset, a memory operand is a bit string of any length: the offset is signed and
+/// selects the word first.
+fn bit(cx: &mut LiftCx) -> Bit {
+    let place = cx.operand(0);
+    let width = place.ty.bits();
+    if !matches!(cx.operand(1).place, Place::Gpr { .. }) {
+        let known = cx.imm32(1) & (width - 1);
+        return Bit { place, number: cx.ir.const8(known as u8), known: Some(known) };
+    }
+    let offset = cx.operand(1);
+    let index = cx.get_sext(&offset);
+    let mut number = cx.ir.trunc(Ty::I8, index);
+    if place.ty == Ty::I16 {
+        // Shifts of 32 bits mask the count themselves.
+        let mask = cx.ir.const8(15);
+        number = cx.ir.and(number, mask);
+    }
+    let Some(addr) = place.addr() else { return Bit { place, number, known: None } };
+    let words = cx.ir.const8(width.trailing_zeros() as u8);
+    let word = cx.ir.shift(Opcode::Sar, index, words, FlagSet::NONE);
+    let base = if addr.index.is_none() { addr.base } else { cx.ir.lea(Addr { disp: 0, ..addr }) };
+    let shift = (width / 8).trailing_zeros() as u8;
+    let addr = Addr { base, index: word, shift, disp: addr.disp };
+    Bit { place: Operand { place: Place::Mem(addr), ..place }, number, known: None }
+}
+
+/// CF := the bit of `word`.
+fn test_bit(cx: &mut LiftCx, word: Value, bit: &Bit) {
+    let word = cx.ir.zext(Ty::I32, word);
+    let selected = match bit.known {
+        Some(n) => cx.ir.extract(word, n, 1),
+        None => cx.ir.shift(Opcode::Shr, word, bit.number, FlagSet::NONE),
+    };
+    set_carry(cx, selected);
+}
+
+/// BT.
+pub(crate) fn bt(cx: &mut LiftCx) {
+    let bit = bit(cx);
+    let word = cx.get(&bit.place);
+    test_bit(cx, word, &bit);
+}
+
+/// Changes the bit: `op` with the mask (its complement for AND).
+fn change(cx: &mut LiftCx, op: Opcode, atomic: Opcode) {
+    let bit = bit(cx);
+    let one = cx.ir.iconst(bit.place.ty, 1);
+    let mask = match bit.known {
+        Some(n) => cx.ir.iconst(bit.place.ty, 1 << n),
+        None => cx.ir.shift(Opcode::Shl, one, bit.number, FlagSet::NONE),
+    };
+    let mask = if op == Opcode::And { cx.ir.not(mask) } else { mask };
+    let old = match bit.place.addr() {
+        Some(addr) if cx.insn.has_lock_prefix() => cx.ir.atomic(atomic, addr, mask),
+        _ => {
+            let old = cx.get(&bit.place);
+            let new = cx.ir.binary(op, old, mask, FlagSet::NONE);
+            cx.set(&bit.place, new);
+            old
+        }
+    };
+    test_bit(cx, old, &bit);
+}
+
+/// BTS.
+pub(crate) fn bts(cx: &mut LiftCx) {
+    change(cx, Opcode::Or, Opcode::AtomicOr);
+}
+
+/// BTR.
+pub(crate) fn btr(cx: &mut LiftCx) {
+    change(cx, Opcode::And, Opcode::AtomicAnd);
+}
+
+/// BTC.
+pub(crate) fn btc(cx: &mut LiftCx) {
+    change(cx, Opcode::Xor, Opcode::AtomicXor);
+}
+
+/// BSF and BSR: ZF tells whether the source is zero, and then the destination keeps its value, as all CPUs do it.
+/// The other flags are undefined: they are those of `TEST src, src`.
+fn scan(cx: &mut LiftCx, index: impl Fn(&mut LiftCx, Value) -> Value) {
+    let src = cx.operand(1);
+    let wide = cx.get_zext(&src);
+    let dst = cx.operand(0);
+    let found = index(cx, wide);
+    let old = cx.get_zext(&dst);
+    set_logic(cx, wide, FlagSet::ALL);
+    let result = cx.ir.select(ir::Cc::E, old, found);
+    let result = cx.ir.trunc(dst.ty, result);
+    cx.set(&dst, result);
+}
+
+/// BSF.
+pub(crate) fn bsf(cx: &mut LiftCx) {
+    scan(cx, |cx, src| cx.ir.unary(Opcode::Ctz, src));
+}
+
+/// BSR: 31 less the leading zeros.
+pub(crate) fn bsr(cx: &mut LiftCx) {
+    scan(cx, |cx, src| {
+        let zeros = cx.ir.unary(Opcode::Clz, src);
+        let last = cx.ir.const32(31);
+        cx.ir.xor(zeros, last)
+    });
+}
+
+/// Writes a count with ZF of the result and this CF; the undefined flags are those of `TEST count, count`.
+fn set_count(cx: &mut LiftCx, result: Value, carry: Value) {
+    let dst = cx.operand(0);
+    set_logic(cx, result, FlagSet::ALL);
+    set_carry(cx, carry);
+    let result = cx.ir.trunc(dst.ty, result);
+    cx.set(&dst, result);
+}
+
+/// POPCNT: all flags cleared but ZF.
+pub(crate) fn popcnt(cx: &mut LiftCx) {
+    let src = cx.operand(1);
+    let wide = cx.get_zext(&src);
+    let result = cx.ir.unary(Opcode::Popcnt, wide);
+    let dst = cx.operand(0);
+    // ZF alone may be set: 0x40 if there is no bit.
+    let (none, zf) = (cx.ir.const32(0), cx.ir.const32(0x40));
+    let image = cx.ir.select_nz(wide, none, zf);
+    cx.ir.set_flags(FlagSet::ALL, image);
+    let result = cx.ir.trunc(dst.ty, result);
+    cx.set(&dst, result);
+}
+
+/// LZCNT: the operand's width for zero, which sets CF.
+pub(crate) fn lzcnt(cx: &mut LiftCx) {
+    let src = cx.operand(1);
+    let wide = cx.get_zext(&src);
+    let zeros = cx.ir.unary(Opcode::Clz, wide);
+    let excess = cx.ir.const32(32 - src.ty.bits());
+    let result = cx.ir.sub(zeros, excess);
+    let carry = cx.is_zero(wide);
+    set_count(cx, result, carry);
+}
+
+/// TZCNT: the operand's width for zero, which sets CF.
+pub(crate) fn tzcnt(cx: &mut LiftCx) {
+    let src = cx.operand(1);
+    let wide = cx.get_zext(&src);
+    let carry = cx.is_zero(wide);
+    // A bit just above the operand stops the count at its width.
+    let guarded = if src.ty == Ty::I16 {
+        let guard = cx.ir.const32(1 << 16);
+        cx.ir.or(wide, guard)
+    } else {
+        wide
+    };
+    let result = cx.ir.unary(Opcode::Ctz, guarded);
+    set_count(cx, result, carry);
+}

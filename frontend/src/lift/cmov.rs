@@ -1,0 +1,13 @@
+//! CMOV: CMOVcc. SDM vol. 1, 7.3.1.1. A memory source is read whatever the condition.
+use super::branch::condition;
+use crate::lifter::LiftCx;
+
+/// CMOVcc.
+pub(crate) fn cmovcc(cx: &mut LiftCx) {
+    let src = cx.read(1);
+    let dst = cx.operand(0);
+    let old = cx.get(&dst);
+    let cc = condition(cx);
+    let value = cx.ir.select(cc, src, old);
+    cx.set(&dst, value);
+}

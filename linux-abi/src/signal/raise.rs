@@ -1,0 +1,138 @@
+//! From what an instruction did to the signal it raises: numbers, codes, addresses as x86 Linux gives them
+//! (arch/x86/kernel/traps.c, arch/x86/mm/fault.c).
+use super::info::{SigInfo, SI_KERNEL};
+use super::pending::LastFault;
+use super::{SEGV_ACCERR, SEGV_MAPERR};
+use crate::context::{Process, Thread};
+use crate::mm::watch::Repair;
+use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr, Trap};
+use std::sync::Arc;
+
+/// Error code bits of a page fault: page present, write, user mode, instruction fetch.
+const PF_PRESENT: u32 = 1;
+const PF_WRITE: u32 = 2;
+const PF_USER: u32 = 4;
+const PF_FETCH: u32 = 16;
+
+/// si_code of SIGFPE for integers, of SIGILL for #UD.
+const FPE_INTDIV: i32 = 1;
+const ILL_ILLOPN: i32 = 2;
+
+/// eflags.TF.
+const EFLAGS_TF: u32 = 1 << 8;
+
+/// What the run loop does after a memory fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultOutcome {
+    /// The cause is gone: run on from the same eip.
+    Retry,
+    /// A store hit a page with translated code, which is dropped: execute the one instruction at eip without watching
+    /// what it writes, then run on.
+    Step,
+    /// A signal is raised; `deliver` does the rest.
+    Signal,
+}
+
+impl Process {
+    /// A memory access of the instruction at `state.eip` faulted.
+    pub fn fault(self: &Arc<Self>, thread: &mut Thread, _state: &mut CpuState, fault: Fault) -> FaultOutcome {
+        if fault.access == Access::Write && fault.kind != FaultKind::Bus {
+            match self.mm.repair_write(fault.addr) {
+                Some(Repair::Unwatched) => return FaultOutcome::Step,
+                Some(Repair::Unprotected) => return FaultOutcome::Retry,
+                None => {}
+            }
+        }
+        let kind = match fault.kind {
+            FaultKind::Bus => FaultKind::Bus,
+            // The page flags know; the host's word may be older than another thread's change.
+            _ => match self.mm.check(fault.addr, fault.access) {
+                Some(kind) => kind,
+                None => return FaultOutcome::Retry,
+            },
+        };
+        if kind == FaultKind::Unmapped && self.mm.grow_down(fault.addr) {
+            return FaultOutcome::Retry;
+        }
+        page_fault(thread, Fault { kind, ..fault });
+        FaultOutcome::Signal
+    }
+
+    /// The instruction before or at `state.eip` raised `trap` (not a system call).
+    pub fn raise(self: &Arc<Self>, thread: &mut Thread, state: &mut CpuState, trap: Trap) {
+        let eip = state.eip;
+        let (trapno, err, info) = match trap {
+            Trap::Segment => return self.answer_segment(thread, state),
+            Trap::DivideError => (0, 0, SigInfo::fault(libc::SIGFPE, FPE_INTDIV, eip)),
+            Trap::Breakpoint => (3, 0, SigInfo::new(libc::SIGTRAP, SI_KERNEL)),
+            Trap::Debug => {
+                let stepping = state.eflags_system & EFLAGS_TF != 0;
+                let code = if stepping { libc::TRAP_TRACE } else { libc::TRAP_BRKPT };
+                (1, 0, SigInfo::fault(libc::SIGTRAP, code, eip))
+            }
+            Trap::Overflow => (4, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
+            Trap::BoundRange => (5, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
+            Trap::Undefined | Trap::Unimplemented => (6, 0, SigInfo::fault(libc::SIGILL, ILL_ILLOPN, eip)),
+            Trap::GeneralProtection => (13, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
+            Trap::X87 => (16, 0, SigInfo::fault(libc::SIGFPE, float_code(u32::from(state.fsw & !state.fcw)), eip)),
+            Trap::Simd => {
+                let unmasked = !(state.mxcsr >> 7) & state.mxcsr & 0x3f;
+                (19, 0, SigInfo::fault(libc::SIGFPE, float_code(unmasked), eip))
+            }
+            Trap::Fetch => return self.raise_fetch(thread, eip),
+            Trap::Syscall | Trap::Sysenter | Trap::Yield => return,
+        };
+        thread.signals.last_fault = LastFault { trapno, err, ..thread.signals.last_fault };
+        thread.signals.force(info);
+    }
+
+    /// The instruction at eip loads a selector whose base only the descriptor tables know. It runs again with the answer.
+    fn answer_segment(self: &Arc<Self>, thread: &mut Thread, state: &mut CpuState) {
+        let base = state.segment_request().and_then(|selector| thread.tls.base_of(&self.ldt, selector));
+        match base {
+            Some(base) => state.answer_segment(base),
+            None => self.raise(thread, state, Trap::GeneralProtection),
+        }
+    }
+
+    fn raise_fetch(&self, thread: &mut Thread, eip: u32) {
+        let mut insn = [0; 15];
+        let fault = match self.mm.fetch_code(GuestAddr(eip), &mut insn) {
+            Err(fault) => fault,
+            // The instruction goes on where nothing can be fetched.
+            Ok(n) => {
+                let addr = GuestAddr(eip).plus(n as u32);
+                let kind = self.mm.check(addr, Access::Execute).unwrap_or(FaultKind::Bus);
+                Fault { addr, access: Access::Execute, kind }
+            }
+        };
+        page_fault(thread, fault);
+    }
+}
+
+fn page_fault(thread: &mut Thread, fault: Fault) {
+    let present = if fault.kind == FaultKind::Protected { PF_PRESENT } else { 0 };
+    let access = match fault.access {
+        Access::Read => 0,
+        Access::Write => PF_WRITE,
+        Access::Execute => PF_FETCH,
+    };
+    thread.signals.last_fault = LastFault { trapno: 14, err: PF_USER | present | access, cr2: fault.addr.0 };
+    let (signal, code) = match fault.kind {
+        FaultKind::Unmapped => (libc::SIGSEGV, SEGV_MAPERR),
+        FaultKind::Protected => (libc::SIGSEGV, SEGV_ACCERR),
+        FaultKind::Bus => (libc::SIGBUS, libc::BUS_ADRERR),
+    };
+    thread.signals.force(SigInfo::fault(signal, code, fault.addr.0));
+}
+
+/// SIGFPE's si_code for the unmasked flags IE, DE, ZE, OE, UE, PE (bits 0 to 5).
+fn float_code(unmasked: u32) -> i32 {
+    const FPE_FLTDIV: i32 = 3;
+    const FPE_FLTOVF: i32 = 4;
+    const FPE_FLTUND: i32 = 5;
+    const FPE_FLTRES: i32 = 6;
+    const FPE_FLTINV: i32 = 7;
+    let order = [(0x01, FPE_FLTINV), (0x04, FPE_FLTDIV), (0x08, FPE_FLTOVF), (0x12, FPE_FLTUND), (0x20, FPE_FLTRES)];
+    order.iter().find(|(flags, _)| unmasked & flags != 0).map_or(0, |(_, code)| *code)
+}

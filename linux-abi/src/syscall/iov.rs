@@ -1,0 +1,133 @@
+//! Scatter-gather I/O: readv(2) and its relatives, process_vm_readv(2), vmsplice(2). i386 iovecs are widened; the buffers
+//! stay where they are.
+use super::Args;
+use crate::args;
+use crate::context::{Cx, SysResult};
+use crate::errno::Errno;
+use crate::host::call::ptr;
+use crate::layout::host64::Iovec;
+use crate::layout::uio::Iovec32;
+use ir::guest::GuestAddr;
+
+/// Most segments a call takes (UIO_MAXIOV).
+const MAX_SEGMENTS: u32 = 1024;
+/// As many segments fit without an allocation (UIO_FASTIOV).
+const INLINE: usize = 8;
+
+/// A host iovec array.
+#[derive(Debug)]
+pub struct HostIov {
+    inline: [Iovec; INLINE],
+    heap: Vec<Iovec>,
+    len: usize,
+}
+
+impl HostIov {
+    /// Reads `count` i386 iovecs. `writes` says that the kernel will write into the buffers.
+    pub fn read(cx: &Cx<'_>, addr: GuestAddr, count: u32, writes: bool) -> Result<Self, Errno> {
+        if count > MAX_SEGMENTS {
+            return Err(Errno::EINVAL);
+        }
+        let len = count as usize;
+        let mut iov = Self { inline: [Iovec::default(); INLINE], heap: Vec::new(), len };
+        if len > INLINE {
+            iov.heap = vec![Iovec::default(); len];
+        }
+        for i in 0..len {
+            let one: Iovec32 = cx.read(addr.plus(8 * i as u32))?;
+            let (base, size) = (one.iov_base.get(), one.iov_len.get());
+            if size as i32 >= 0 && writes {
+                cx.will_write(GuestAddr(base), u64::from(size));
+            } else if (size as i32) < 0 {
+                return Err(Errno::EINVAL);
+            }
+            iov.as_mut()[i] = Iovec { iov_base: u64::from(base).into(), iov_len: u64::from(size).into() };
+        }
+        Ok(iov)
+    }
+
+    fn as_mut(&mut self) -> &mut [Iovec] {
+        if self.len > INLINE {
+            &mut self.heap
+        } else {
+            &mut self.inline[..self.len]
+        }
+    }
+
+    /// Pointer to the array, for the host.
+    pub fn pointer(&self) -> u64 {
+        if self.len > INLINE {
+            ptr(self.heap.as_slice())
+        } else {
+            ptr(&self.inline)
+        }
+    }
+
+    /// Number of segments.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no segment.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// readv(2).
+pub fn readv(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true)?;
+    cx.host(a, libc::SYS_readv, args![a.int(0), iov.pointer(), iov.len()])
+}
+
+/// writev(2).
+pub fn writev(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false)?;
+    cx.host(a, libc::SYS_writev, args![a.int(0), iov.pointer(), iov.len()])
+}
+
+/// preadv(2): the offset is 64 bits in arguments 3 and 4.
+pub fn preadv(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true)?;
+    cx.host(a, libc::SYS_preadv, args![a.int(0), iov.pointer(), iov.len(), a.pair(3), 0u32])
+}
+
+/// pwritev(2).
+pub fn pwritev(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false)?;
+    cx.host(a, libc::SYS_pwritev, args![a.int(0), iov.pointer(), iov.len(), a.pair(3), 0u32])
+}
+
+/// preadv2(2): flags follow the offset.
+pub fn preadv2(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true)?;
+    cx.host(a, libc::SYS_preadv2, args![a.int(0), iov.pointer(), iov.len(), a.pair(3), 0u32, a.uint(5)])
+}
+
+/// pwritev2(2).
+pub fn pwritev2(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false)?;
+    cx.host(a, libc::SYS_pwritev2, args![a.int(0), iov.pointer(), iov.len(), a.pair(3), 0u32, a.uint(5)])
+}
+
+/// vmsplice(2).
+pub fn vmsplice(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true)?;
+    cx.host(a, libc::SYS_vmsplice, args![a.int(0), iov.pointer(), iov.len(), a.uint(3)])
+}
+
+/// process_vm_readv(2): 32-bit remote addresses, so only the low 4 GiB of the other process can be named.
+pub fn process_vm_readv(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    process_vm(cx, a, libc::SYS_process_vm_readv, true)
+}
+
+/// process_vm_writev(2).
+pub fn process_vm_writev(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    process_vm(cx, a, libc::SYS_process_vm_writev, false)
+}
+
+fn process_vm(cx: &mut Cx<'_>, a: &Args, nr: i64, local_written: bool) -> SysResult {
+    let local = HostIov::read(cx, a.addr(1), a.uint(2), local_written)?;
+    let remote = HostIov::read(cx, a.addr(3), a.uint(4), false)?;
+    cx.host(a, nr, args![a.int(0), local.pointer(), local.len(), remote.pointer(), remote.len(), a.uint(5)])
+}

@@ -1,0 +1,80 @@
+//! `ferry insns`, `ferry syscalls`, `ferry doctor`: what is supported, told from the tables themselves.
+use anyhow::Result;
+use frontend::table::Support as InsnSupport;
+use linux_abi::host::compat;
+use linux_abi::syscall::{Support, Via, TABLE};
+use serde_json::{json, Value};
+use std::io::{self, Write};
+
+/// Writes to standard output; a reader that has seen enough is no error.
+fn print(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+fn print_json(rows: Vec<Value>) -> Result<()> {
+    print(&format!("{:#}\n", Value::Array(rows)))
+}
+
+/// Every x86 instruction and its support.
+pub fn insns(as_json: bool) -> Result<()> {
+    let rows = frontend::table::rows().map(|(mnemonic, support)| {
+        let (level, note) = match support {
+            InsnSupport::Full(_) => ("full", ""),
+            InsnSupport::Partial(_, note) => ("partial", note),
+            InsnSupport::Missing => ("missing", ""),
+        };
+        (frontend::table::name(mnemonic), level, note)
+    });
+    if as_json {
+        return print_json(
+            rows.map(|(name, support, note)| json!({ "insn": name, "support": support, "note": note })).collect(),
+        );
+    }
+    let lines = rows.map(|(name, level, note)| format!("{name:<20} {level:<8} {note}").trim_end().to_owned() + "\n");
+    print(&lines.collect::<String>())
+}
+
+/// Every i386 system call, its support and how it reaches the host.
+pub fn syscalls(as_json: bool) -> Result<()> {
+    let rows = TABLE.iter().filter(|entry| !entry.name.is_empty()).map(|entry| {
+        let (level, note) = match entry.support {
+            Support::Full => ("full".to_owned(), ""),
+            Support::Partial(note) => ("partial".to_owned(), note),
+            Support::Errno(errno, note) => (format!("errno {}", errno.0), note),
+        };
+        let via = match entry.via {
+            Via::User => "user".to_owned(),
+            Via::Compat(number) => format!("compat {number}"),
+            Via::CompatRepack(number) => format!("repack {number}"),
+        };
+        (entry.nr, entry.name, level, via, note)
+    });
+    if as_json {
+        let object = |(nr, name, support, via, note)| json!({ "nr": nr, "name": name, "support": support, "via": via, "note": note });
+        return print_json(rows.map(object).collect());
+    }
+    let line = |(nr, name, level, via, note)| {
+        format!("{nr:>3} {name:<28} {level:<10} {via:<10} {note}").trim_end().to_owned() + "\n"
+    };
+    print(&rows.map(line).collect::<String>())
+}
+
+/// What this host offers, and which way system calls take.
+pub fn doctor() -> Result<()> {
+    let present = compat::present();
+    let way = if present {
+        "through the kernel where nothing needs re-packing"
+    } else {
+        "translated in user space (a stock kernel)"
+    };
+    let mut text = format!("ferry {}\n", env!("CARGO_PKG_VERSION"));
+    text += &format!("compat entry: {}\nsystem calls: {way}\n", if present { "yes" } else { "no" });
+    #[cfg(target_arch = "aarch64")]
+    {
+        text += &format!("cpu features used: {:?}\n", backend_a64::runtime::features::detect());
+    }
+    print(&text)
+}
