@@ -25,3 +25,9 @@ pub trait CodeWatch: Send + Sync {
     /// `Engine::invalidate` before the changed code runs.
     fn watch(&self, range: crate::guest::GuestRange);
 }
+
+impl<W: CodeWatch + ?Sized> CodeWatch for std::sync::Arc<W> {
+    fn watch(&self, range: crate::guest::GuestRange) {
+        (**self).watch(range);
+    }
+}

@@ -1,11 +1,12 @@
 //! The run loop: translated code until something happens, then the ABI, then on. It connects the engine and the ABI and
 //! decides nothing.
 use crate::vdso;
-use backend_a64::runtime::{self, Engine, ExitHandle};
+use backend_a64::runtime::{self, Engine, ExitHandle, ThreadContext};
 use ir::guest::Exit;
 use ir::{GuestAddr, GuestRange, Trap};
 use linux_abi::signal::FaultOutcome;
 use linux_abi::{Action, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, Thread};
+use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ impl Machine {
     }
 
     /// One exit of translated code, answered.
-    fn answer(&self, process: &Arc<Process>, thread: &mut Thread, context: &mut runtime::ThreadContext, exit: Exit) {
+    fn answer(&self, process: &Arc<Process>, thread: &mut Thread, context: &mut ThreadContext, exit: Exit) {
         match exit {
             Exit::Trap(trap @ (Trap::Syscall | Trap::Sysenter)) => process.syscall(thread, context.state_mut(), trap),
             Exit::Trap(Trap::Undefined) if vdso::answer(context.state_mut(), self.vdso) => {}
@@ -72,21 +73,21 @@ impl Executor for Machine {
         self.engine.set_ordered();
     }
 
-    fn run_thread(&self, request: SpawnRequest) -> i32 {
-        let SpawnRequest { process, mut thread, state } = request;
-        let mut context = self.engine.new_thread().expect("memory for a guest thread");
-        context.load(&state);
-        drop(state);
+    fn run_thread(&self, request: &mut SpawnRequest, keep: &mut Option<Box<dyn Any>>) -> i32 {
+        let SpawnRequest { process, thread, state } = request;
+        let context = self.engine.new_thread().expect("memory for a guest thread");
+        let context = keep.insert(Box::new(context)).downcast_mut::<ThreadContext>().expect("just put there");
+        context.load(state);
         loop {
             // A child made by vfork shares this host thread's storage, so it is set each time round.
             LEAVE.set(Some(context.exit_handle()));
-            let exit = self.engine.run(&mut context, &mut &*process.mm);
-            self.answer(&process, &mut thread, &mut context, exit);
-            process.deliver(&mut thread, context.state_mut());
+            let exit = self.engine.run(context, &mut &*process.mm);
+            self.answer(process, thread, context, exit);
+            process.deliver(thread, context.state_mut());
             match thread.action.take() {
                 None => {}
                 Some(Action::ExitThread(status)) => {
-                    process.end_thread(&mut thread);
+                    process.end_thread(thread);
                     return status;
                 }
                 Some(Action::ExitProcess(status)) => process.exit(status),

@@ -13,7 +13,6 @@ use ir::guest::{CpuState, Gpr, GuestRange};
 use ir::GuestAddr;
 use linux_abi::fs::{Follow, FsContext, Program};
 use linux_abi::mm::{AddressSpace, Prot};
-use linux_abi::signal::host_handler;
 use linux_abi::{host, ExecOptions, Executor, Process, SpawnRequest, Thread, VdsoSymbols};
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
@@ -55,15 +54,12 @@ pub fn run(start: Start) -> Result<Infallible> {
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&EngineOptions::default(), Box::new(translator), watch)?;
     let machine = Arc::new(Machine::new(engine, image.vdso));
-    let mut process = Process::new(mm, Arc::new(fs), machine.clone());
-    process.vdso = Some(image.vdso_symbols());
-    process.exec = Arc::new(exec_options(options)?);
-    process.strace = options.strace;
-    let process = Arc::new(process);
+    let (vdso, exec) = (image.vdso_symbols(), exec_options(options)?);
+    let process = Process::start(mm, fs, machine.clone(), vdso, exec, options.strace);
     let mut thread = Thread::first();
-    host_handler::install_faults();
     thread.enter();
-    let status = machine.run_thread(SpawnRequest { process: Arc::clone(&process), thread, state });
+    let mut request = SpawnRequest { process: Arc::clone(&process), thread, state };
+    let status = machine.run_thread(&mut request, &mut None);
     process.exit_first_thread(status)
 }
 

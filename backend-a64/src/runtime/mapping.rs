@@ -3,7 +3,11 @@
 //! Private, so that a forked child gets its own copy of code, tables and thread state (fork(2), mmap(2)).
 use std::io;
 
-/// One mmap(2) area above the guest's 4 GiB.
+/// Where ferry's memory may begin: a guest access whose address computation leaves the 32-bit space reaches 38 GiB at most
+/// (base, index times eight, displacement), and must find nothing there.
+const LOWEST: u64 = 40 << 30;
+
+/// One mmap(2) area out of the guest's reach.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     base: *mut u8,
@@ -26,7 +30,7 @@ impl Mapping {
             return Err(io::Error::last_os_error());
         }
         let mapping = Self { base: base.cast(), len };
-        assert!(base as u64 >= 1 << 32, "the kernel placed memory of ferry inside the guest's 4 GiB");
+        assert!(base as u64 >= LOWEST, "the kernel placed memory of ferry where guest accesses may go: {base:?}");
         Ok(mapping)
     }
 

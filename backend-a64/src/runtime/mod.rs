@@ -31,6 +31,7 @@ pub mod recover;
 pub mod stats;
 mod step;
 pub mod thread;
+#[allow(clippy::useless_conversion, reason = "dynasm converts register numbers that are u8 already")]
 mod trampoline;
 mod world;
 
@@ -44,4 +45,5 @@ pub use thread::{ExitHandle, ThreadContext};
 pub struct HostPc(pub u64);
 
 #[cfg(test)]
+#[allow(clippy::useless_conversion, reason = "as in trampoline")]
 mod tests;

@@ -68,7 +68,7 @@ impl Engine {
         let resume_pc = self.code.stubs.fault_exit();
         let pc = HostPc(regs.pc);
         let Some(at) = self.code.memory.offset_of(pc) else {
-            return self.recover_outside(regs, state);
+            return self.recover_outside(regs, fault, state);
         };
         if thread.in_shadow_guard(fault.addr) {
             return self.restart_shadow(regs, thread);
@@ -80,7 +80,7 @@ impl Engine {
         let flip = if guest.carry_direct { 1 << 29 } else { 0 };
         store(regs, state, guest.eip, flip);
         // By the address: the instruction itself may have been replaced since (a dead entry point).
-        if fault.addr == state as u64 + u64::from(abi::POLL) {
+        if fault.addr == poll_addr(state) {
             set_exit(state, ExitKind::Poll, 0, 0);
             return Recovered::Poll { resume_pc };
         }
@@ -89,15 +89,22 @@ impl Engine {
         Recovered::Guest { resume_pc }
     }
 
-    /// A pc outside the code area. A return through an unused shadow entry is one of ours: entries are zero at first, so
-    /// a guest return to address 0 finds a match and goes to host address 0.
-    fn recover_outside(&self, regs: &HostRegs, state: *mut CpuState) -> Recovered {
-        if regs.pc != 0 {
-            return Recovered::Foreign;
+    /// A pc outside the code area. The stubs poll where they go on in translated code by themselves, with the target in
+    /// w16. A return through an unused shadow entry is one of ours too: entries are zero at first, so a guest return to
+    /// address 0 finds a match and goes to host address 0.
+    fn recover_outside(&self, regs: &HostRegs, fault: HostFault, state: *mut CpuState) -> Recovered {
+        let resume_pc = self.code.stubs.fault_exit();
+        if self.code.stubs.contains(HostPc(regs.pc)) && fault.addr == poll_addr(state) {
+            store(regs, state, GuestAddr(regs.x[usize::from(abi::SCRATCH0)] as u32), 0);
+            set_exit(state, ExitKind::Poll, 0, 0);
+            return Recovered::Poll { resume_pc };
         }
-        store(regs, state, GuestAddr(0), 0);
-        set_exit(state, ExitKind::Miss, 0, 0);
-        Recovered::Guest { resume_pc: self.code.stubs.fault_exit() }
+        if regs.pc == 0 {
+            store(regs, state, GuestAddr(0), 0);
+            set_exit(state, ExitKind::Miss, 0, 0);
+            return Recovered::Guest { resume_pc };
+        }
+        Recovered::Foreign
     }
 
     /// The shadow stack ran over: it goes on in the middle, at the same instruction.
@@ -107,6 +114,11 @@ impl Engine {
         set_word(state, word::RESUME, regs.pc);
         Recovered::Guest { resume_pc: self.code.stubs.shadow_reset() }
     }
+}
+
+/// The word that polls read.
+fn poll_addr(state: *const CpuState) -> u64 {
+    state as u64 + u64::from(abi::POLL)
 }
 
 /// Copies the pinned registers into the state.

@@ -4,7 +4,7 @@
 //! them and returns from that same call. At a leave all flags are in NZCV with C inverted, the temporaries x0-x15 are free.
 use super::thread::word;
 use super::HostPc;
-use crate::codegen::abi::{host_word, GPR_BASE, LOOKUP_ENTRIES, SHADOW_ENTRY, XMM_BASE};
+use crate::codegen::abi::{host_word, GPR_BASE, LOOKUP_ENTRIES, POLL, SHADOW_ENTRY, XMM_BASE};
 use crate::codegen::Stub;
 use dynasmrt::aarch64::Aarch64Relocation;
 use dynasmrt::{dynasm, DynasmApi, DynasmLabelApi, VecAssembler};
@@ -249,6 +249,7 @@ fn ret_miss(ops: &mut Asm) -> u32 {
         ; sub w1, w1, 1
         ; cbnz w1, <search
         ; sub x29, x29, SHADOW_ENTRY
+        ; ldr wzr, [x28, POLL]
         ; and w0, w16, LOOKUP_ENTRIES - 1
         ; ldr x1, [x27, w0, uxtw 3]
         ; eor w0, w1, w16
@@ -260,12 +261,13 @@ fn ret_miss(ops: &mut Asm) -> u32 {
     at
 }
 
-/// The second table: four ways of a set, then leave.
+/// The second table: four ways of a set, then leave. Polled, because a loop may come round through here alone.
 fn miss(ops: &mut Asm) -> u32 {
     use super::lookup::{HASH, SECOND, SET_BITS};
     let at = start(ops);
     a64!(ops
         ; ->miss:
+        ; ldr wzr, [x28, POLL]
         ; movz w0, HASH & 0xffff
         ; movk w0, HASH >> 16, lsl 16
         ; mul w0, w0, w16

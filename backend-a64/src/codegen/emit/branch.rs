@@ -9,6 +9,7 @@ use super::flags::{self, Carry, Test};
 use super::vector_convert::{self, IntFix};
 use super::vector_nan::{self, NanFix};
 use super::{a64, call, fetch, EmitCx, S0, S1};
+use ir::opcode::Effects;
 use ir::{Cc, FlagSet, GuestAddr, Inst, Target, Terminator, Trap, Ty, Value};
 
 /// Cold code to be emitted after the blocks.
@@ -91,6 +92,23 @@ fn poll(cx: &mut EmitCx, eip: GuestAddr) {
     a64!(cx; ldr wzr, [x28, abi::POLL]);
 }
 
+/// Lets a loop that consists of indirect jumps (a threaded interpreter) be stopped: before a jump that has written nothing
+/// yet, so that it is simply done again. Those that have, far returns and the like, make no loops by themselves.
+fn poll_jump(cx: &mut EmitCx) {
+    let Some((index, last)) = cx.block.insns.iter().enumerate().last() else {
+        return;
+    };
+    let writes = |inst: &Inst| {
+        let effects = inst.op.effects();
+        usize::from(inst.insn) == index
+            && (!inst.flags.is_empty()
+                || [Effects::STORE, Effects::WRITES_STATE, Effects::CALL].iter().any(|e| effects.has(*e)))
+    };
+    if !cx.block.insts.iter().any(writes) {
+        poll(cx, last.addr);
+    }
+}
+
 /// `trap_if`.
 pub(super) fn trap_if(cx: &mut EmitCx, inst: &Inst) {
     let eip = cx.eip();
@@ -118,6 +136,7 @@ pub(super) fn terminator(cx: &mut EmitCx) {
         Terminator::Branch { cc, taken, fallthrough } => branch(cx, cc, taken, fallthrough),
         Terminator::BranchNz { value, taken, fallthrough } => branch_nz(cx, value, taken, fallthrough),
         Terminator::Indirect { pc } => {
+            poll_jump(cx);
             let pc = fetch(cx, pc, 0);
             lookup(cx, pc);
             a64!(cx; br x17);

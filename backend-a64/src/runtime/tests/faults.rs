@@ -151,6 +151,29 @@ fn the_poll_page_stops_a_loop() {
 }
 
 #[test]
+fn loops_through_the_stubs_are_stopped() {
+    let mut rig = rig();
+    // "Returns" round and round, without a call.
+    rig.program.set(0x1000, |asm| {
+        a64!(asm; add w19, w19, 1);
+        asm.ret(EDX);
+    });
+    for round in 1..4 {
+        rig.state().set(Gpr::Edx, 0x1000);
+        let handle = rig.thread.exit_handle();
+        let requester = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(10));
+            handle.request_exit();
+        });
+        assert_eq!(rig.run(0x1000), Exit::Interrupted);
+        requester.join().unwrap();
+        assert_eq!(rig.state().eip, 0x1000);
+        assert!(rig.reg(Gpr::Eax) > round);
+    }
+    assert_eq!(rig.engine.stats().polls, 3);
+}
+
+#[test]
 fn a_request_before_the_run_is_answered_at_once() {
     let mut rig = rig();
     rig.program.set(0x1000, |asm| asm.trap(Trap::Syscall, 0x1002));

@@ -48,7 +48,7 @@ impl RegionAsm {
         a64!(self; movz W(reg), value & 0xffff; movk W(reg), value >> 16, lsl 16);
     }
 
-    fn to_stub(&mut self, stub: Stub, call: bool) {
+    fn branch_to(&mut self, stub: Stub, call: bool) {
         self.out.relocs.push(Reloc { at: self.here(), stub });
         self.ops.push_u32(if call { 0x9400_0000 } else { 0x1400_0000 });
     }
@@ -57,13 +57,13 @@ impl RegionAsm {
     pub(super) fn trap(&mut self, trap: Trap, eip: u32) {
         self.mov(16, eip);
         self.mov(17, trap as u32);
-        self.to_stub(Stub::Trap, false);
+        self.branch_to(Stub::Trap, false);
     }
 
     /// Leaves to the interpreter.
     pub(super) fn single(&mut self, eip: u32) {
         self.mov(16, eip);
-        self.to_stub(Stub::Single, false);
+        self.branch_to(Stub::Single, false);
     }
 
     /// Calls a function of helper shape.
@@ -74,7 +74,7 @@ impl RegionAsm {
             ; movk x16, (at >> 16 & 0xffff) as u32, lsl 16
             ; movk x16, (at >> 32 & 0xffff) as u32, lsl 32
             ; movk x16, (at >> 48) as u32, lsl 48);
-        self.to_stub(Stub::Helper, true);
+        self.branch_to(Stub::Helper, true);
     }
 
     /// A direct branch out.
@@ -128,13 +128,13 @@ impl RegionAsm {
     pub(super) fn finish(mut self) -> CompiledRegion {
         for (label, stub, reg) in std::mem::take(&mut self.misses) {
             a64!(self; =>label; mov w16, W(reg));
-            self.to_stub(stub, false);
+            self.branch_to(stub, false);
         }
         for (at, kind, target, label) in std::mem::take(&mut self.pending) {
             let stub = self.here();
             a64!(self; =>label; adr x17, =>label);
             self.mov(16, target.0);
-            self.to_stub(Stub::Link, false);
+            self.branch_to(Stub::Link, false);
             self.out.links.push(LinkSite { at, kind, target, stub });
         }
         self.out.code = self.ops.finalize().expect("labels are defined");
