@@ -36,7 +36,7 @@ mod run {
     fn both(native: &Native, case: &Case) -> (State, Result<State>) {
         let mut want = native.run(case);
         mask(&case.code, &mut want);
-        let got = emulate(case).map(|mut got| {
+        let got = emulate(case, false).map(|mut got| {
             mask(&case.code, &mut got);
             got
         });
