@@ -1,5 +1,5 @@
 //! X87 rows of the instruction table, by the sections of SDM vol. 1, 8.3.
-use crate::lift::x87::{arith, compare, control, env, fxsave, load_store};
+use crate::lift::x87::{arith, compare, control, env, fxsave, load_store, transcendental};
 
 /// What the environment instructions lack.
 const POINTERS: &str = "FIP, FDP, FOP and their selectors are not tracked: they read as last loaded";
@@ -74,6 +74,15 @@ super::section! {
     Fucomp    => Full(compare::fucomp);
     Fucompp   => Full(compare::fucompp);
     Fxam      => Full(compare::fxam);
+    // Transcendental
+    F2xm1     => Full(transcendental::f2xm1);
+    Fcos      => Full(transcendental::fcos);
+    Fpatan    => Full(transcendental::fpatan);
+    Fptan     => Full(transcendental::fptan);
+    Fsin      => Full(transcendental::fsin);
+    Fsincos   => Full(transcendental::fsincos);
+    Fyl2x     => Full(transcendental::fyl2x);
+    Fyl2xp1   => Full(transcendental::fyl2xp1);
     // Control
     Fdecstp   => Full(control::fdecstp);
     Ffree     => Full(control::ffree);

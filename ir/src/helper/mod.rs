@@ -98,6 +98,14 @@ helpers! {
     X87Prem      "x87_prem"      x87::prem,                        "ST(0) := partial remainder by ST(1), truncated quotient";
     X87Prem1     "x87_prem1"     x87::prem1,                       "ST(0) := partial remainder by ST(1), nearest quotient";
     X87Xtract    "x87_xtract"    x87::xtract,                      "ST(0) := its exponent, push its significand";
+    X87Sin       "x87_sin"       x87::sin,                         "ST(0) := its sine";
+    X87Cos       "x87_cos"       x87::cos,                         "ST(0) := its cosine";
+    X87SinCos    "x87_sincos"    x87::sincos,                      "ST(0) := its sine, push its cosine";
+    X87Ptan      "x87_ptan"      x87::ptan,                        "ST(0) := its tangent, push 1";
+    X87Patan     "x87_patan"     x87::patan,                       "ST(1) := angle of the point (ST(0), ST(1)), pop";
+    X87F2xm1     "x87_f2xm1"     x87::f2xm1,                       "ST(0) := 2^ST(0) - 1";
+    X87Fyl2x     "x87_fyl2x"     x87::fyl2x,                       "ST(1) := ST(1) * log2(ST(0)), pop";
+    X87Fyl2xp1   "x87_fyl2xp1"   x87::fyl2xp1,                     "ST(1) := ST(1) * log2(ST(0) + 1), pop";
     X87FldF32    "x87_fld_f32"   x87::fld_f32,                     "push f32 bits";
     X87FldF64    "x87_fld_f64"   x87::fld_f64,                     "push f64 bits";
     X87FldF80    "x87_fld_f80"   x87::fld_f80,                     "push significand a0, sign and exponent a1";

@@ -10,10 +10,12 @@ use crate::x87::{Env, BUSY, C1, ES, EXCEPTIONS, F80, IE, SF};
 
 mod arith;
 mod control;
+mod transcendental;
 pub(super) mod transfer;
 
 pub(super) use arith::*;
 pub(super) use control::*;
+pub(super) use transcendental::*;
 pub(super) use transfer::*;
 
 /// Physical number of ST(i).

@@ -9,9 +9,9 @@ use linux_abi::mm::{AddressSpace, MmapRequest, Prot};
 use std::sync::{Arc, Mutex};
 
 /// Where the code of the first instruction is; each has its own place, so that nothing needs to be invalidated.
-const CODE: u32 = 0x1000_0000;
+pub(crate) const CODE: u32 = 0x1000_0000;
 /// Bytes for one instruction and the `int 0x80` after it.
-const STRIDE: u32 = 32;
+pub(crate) const STRIDE: u32 = 32;
 const PAGE: u32 = 4096;
 
 struct NoWatch;
@@ -53,7 +53,8 @@ impl RegionSource for Source {
     }
 }
 
-struct Rig {
+/// An engine with room for code and for operands.
+pub(crate) struct Rig {
     mm: Arc<AddressSpace>,
     engine: Engine,
     thread: ThreadContext,
@@ -61,7 +62,8 @@ struct Rig {
 }
 
 impl Rig {
-    fn new(code_len: u32) -> Result<Self> {
+    /// Maps the operands' page and `code_len` bytes at [`CODE`].
+    pub(crate) fn new(code_len: u32) -> Result<Self> {
         let mm = Arc::new(AddressSpace::new());
         let maps = [(CODE, code_len.next_multiple_of(PAGE)), (DATA & !(PAGE - 1), PAGE)];
         for (addr, len) in maps {
@@ -82,7 +84,8 @@ impl Rig {
         }
     }
 
-    fn store(&self, addr: u32, data: &[u8]) -> Result<()> {
+    /// Writes guest memory.
+    pub(crate) fn store(&self, addr: u32, data: &[u8]) -> Result<()> {
         self.mm.store(GuestAddr(addr), data).ok().context("store")
     }
 
@@ -90,12 +93,27 @@ impl Rig {
         for addr in [DATA - 16, DATA] {
             self.store(addr, &before.mem.to_le_bytes())?;
         }
-        copy_state(&before.state(), self.thread.state_mut());
-        self.thread.state_mut().eip = code;
-        let exit = self.engine.run(&mut self.thread, &mut Mem(self.mm.clone()));
+        let exit = self.execute(code, &before.state());
         let mut mem = [0; 16];
-        self.mm.load(GuestAddr(DATA), &mut mem).ok().context("load")?;
+        self.load(DATA, &mut mem)?;
         Ok((exit, Watched::of(self.thread.state(), u128::from_le_bytes(mem))))
+    }
+
+    /// Reads guest memory.
+    pub(crate) fn load(&self, addr: u32, data: &mut [u8]) -> Result<()> {
+        self.mm.load(GuestAddr(addr), data).ok().context("load")
+    }
+
+    /// Runs from `code` with these registers.
+    pub(crate) fn execute(&mut self, code: u32, state: &CpuState) -> Exit {
+        copy_state(state, self.thread.state_mut());
+        self.thread.state_mut().eip = code;
+        self.engine.run(&mut self.thread, &mut Mem(self.mm.clone()))
+    }
+
+    /// The registers now.
+    pub(crate) fn state(&self) -> &CpuState {
+        self.thread.state()
     }
 }
 

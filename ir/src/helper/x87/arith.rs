@@ -31,7 +31,7 @@ fn apply<const OP: u8>(a: F80, b: F80, env: &mut Env) -> F80 {
 
 /// Reports, and writes ST(dst) unless an unmasked exception forbids it; whether it was written.
 #[inline]
-fn finish(s: &mut CpuState, dst: u64, value: F80, env: &Env, defined: u16) -> bool {
+pub(super) fn finish(s: &mut CpuState, dst: u64, value: F80, env: &Env, defined: u16) -> bool {
     report(s, env, defined);
     if env.blocked() {
         return false;
@@ -42,7 +42,7 @@ fn finish(s: &mut CpuState, dst: u64, value: F80, env: &Env, defined: u16) -> bo
 
 /// Stack underflow with destination ST(dst), then pops.
 #[cold]
-fn underflow(s: &mut CpuState, dst: u64, n: u64) -> u64 {
+pub(super) fn underflow(s: &mut CpuState, dst: u64, n: u64) -> u64 {
     if stack_fault(s, 0) {
         write(s, dst, F80::INDEFINITE);
         pops(s, n);
