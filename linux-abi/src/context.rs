@@ -85,7 +85,7 @@ pub trait Executor: Send + Sync {
     /// A second thread or a writable shared mapping appears: from now on translated code keeps x86-TSO order.
     fn become_ordered(&self);
 
-    /// Runs a guest thread on the calling host thread until it ends; the exit status of exit(2).
+    /// Runs a guest thread, which has been entered, on the calling host thread until it ends; the status of exit(2).
     ///
     /// Called on a fresh host thread, or on a fresh stack in a child that shares memory (vfork): there it may never
     /// return, because the child execs. So whatever the thread needs of its own (not on the stack) is to be put into
@@ -142,20 +142,46 @@ pub struct Process {
 }
 
 impl Process {
-    /// The process of a freshly loaded program, with the signal actions ferry was exec'd with.
-    pub fn new(mm: Arc<AddressSpace>, fs: Arc<FsContext>, executor: Arc<dyn Executor>) -> Self {
+    /// The process of a freshly loaded program: takes the host's signals with the actions ferry was exec'd with.
+    pub fn start(
+        mm: Arc<AddressSpace>,
+        fs: FsContext,
+        executor: Arc<dyn Executor>,
+        vdso: VdsoSymbols,
+        exec: ExecOptions,
+        strace: bool,
+    ) -> Arc<Self> {
         mm.attach_engine(Arc::clone(&executor));
         crate::signal::host_handler::set_engine(Arc::clone(&executor));
-        Self {
+        Arc::new(Self {
             mm,
-            fs,
+            fs: Arc::new(fs),
             actions: Arc::new(Actions::inherited()),
             ldt: Arc::default(),
             threads: ThreadList::default(),
             executor,
-            vdso: None,
-            exec: Arc::default(),
-            strace: false,
+            vdso: Some(vdso),
+            exec: Arc::new(exec),
+            strace,
+        })
+    }
+
+    /// A child process that shares this one's memory; its signal actions are its own unless `share_actions`.
+    pub(crate) fn sharing_memory(&self, share_actions: bool) -> Self {
+        let actions = match share_actions {
+            true => Arc::clone(&self.actions),
+            false => Arc::new(Actions::clone(&self.actions)),
+        };
+        Self {
+            mm: Arc::clone(&self.mm),
+            fs: Arc::clone(&self.fs),
+            actions,
+            ldt: Arc::clone(&self.ldt),
+            threads: ThreadList::default(),
+            executor: Arc::clone(&self.executor),
+            vdso: self.vdso,
+            exec: Arc::clone(&self.exec),
+            strace: self.strace,
         }
     }
 }

@@ -14,7 +14,7 @@ struct NoEngine;
 impl Executor for NoEngine {
     fn invalidate(&self, _: GuestRange) {}
     fn become_ordered(&self) {}
-    fn run_thread(&self, _: SpawnRequest) -> i32 {
+    fn run_thread(&self, _: &mut SpawnRequest, _: &mut Option<Box<dyn std::any::Any>>) -> i32 {
         0
     }
     fn request_exit(&self) {}
@@ -41,6 +41,7 @@ impl Guest {
     }
 
     pub fn with_fs(fs: crate::fs::FsContext) -> Self {
+        crate::signal::host_handler::install_faults();
         static NEXT: AtomicU32 = AtomicU32::new(0x2000_0000);
         let base = NEXT.fetch_add(2 * ARENA, Ordering::Relaxed);
         let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE) as u32;
@@ -50,6 +51,7 @@ impl Guest {
             fs: Arc::new(fs),
             actions: Arc::default(),
             ldt: Arc::default(),
+            threads: Default::default(),
             executor: Arc::new(NoEngine),
             vdso: None,
             exec: Arc::default(),

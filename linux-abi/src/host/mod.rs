@@ -39,3 +39,9 @@ pub fn syscall(nr: i64, args: [u64; 6]) -> Result<u64, Errno> {
 pub fn syscall_interruptible(nr: i64, args: [u64; 6]) -> Result<u64, Errno> {
     result(door::interruptible(nr as u64, args))
 }
+
+/// An entry of the auxiliary vector ferry itself was started with; 0 if there is none.
+pub fn auxval(kind: u64) -> u64 {
+    // SAFETY: reads the process's own auxiliary vector.
+    unsafe { libc::getauxval(kind as libc::c_ulong) }
+}

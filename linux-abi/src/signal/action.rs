@@ -157,6 +157,13 @@ impl Actions {
         self.mirror(signal, &table[signal as usize - 1]);
     }
 
+    /// Makes every handler SIG_DFL; what is ignored stays (CLONE_CLEAR_SIGHAND).
+    pub(crate) fn clear_handlers(&self) {
+        for signal in (1..=NSIG).filter(|s| self.get(*s).handled()) {
+            self.reset(signal);
+        }
+    }
+
     /// Lets the next program inherit exactly what the guest has set, also for ferry's own signals.
     pub(crate) fn before_exec(&self) {
         for signal in [libc::SIGSEGV, libc::SIGBUS] {

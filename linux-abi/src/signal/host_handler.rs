@@ -172,7 +172,12 @@ impl Drop for HandlerStack {
 
 /// Sets the calling thread's blocked signals on the host to what the guest blocks; the mask before.
 pub(crate) fn set_host_mask(guest_mask: u64) -> u64 {
-    let (new, mut old) = (host_mask(guest_mask), 0u64);
+    set_exact_mask(host_mask(guest_mask))
+}
+
+/// The same without exception: also for SIGSEGV and SIGBUS, so nothing of the guest's memory may be touched.
+pub(crate) fn set_exact_mask(new: u64) -> u64 {
+    let mut old = 0u64;
     let pointers = [(&raw const new).expose_provenance() as u64, (&raw mut old).expose_provenance() as u64];
     let args = [libc::SIG_SETMASK as u64, pointers[0], pointers[1], 8, 0, 0];
     // Cannot fail: the pointers are ours.

@@ -138,6 +138,27 @@ impl ThreadSignals {
         }
     }
 
+    /// The host's mask is no longer what it was set to: [`Self::sync_host_mask`] sets it again.
+    pub(crate) fn mask_was_changed(&mut self) {
+        // No guest mask has SIGKILL.
+        self.host_mask = u64::MAX;
+    }
+
+    /// The thread runs again on a host thread that a child has borrowed meanwhile (vfork).
+    pub(crate) fn become_current(&mut self) {
+        thread::set_current(&*self.host);
+        self.mask_was_changed();
+    }
+
+    /// In a copied process: the signals of the child, on the host thread and record of the parent's copy.
+    pub(crate) fn become_copy(&mut self, child: Self) {
+        let host = std::mem::take(&mut self.host);
+        let stack = self.stack.take();
+        // The parent's record had no signal in hand, so neither has its copy.
+        *self = Self { host, stack, ..child };
+        self.become_current();
+    }
+
     /// A signal in hand that the mask lets through. One that it does not goes back to the kernel.
     pub(super) fn next_in_hand(&mut self) -> Option<SigInfo64> {
         let held_here = host_handler::NEVER_BLOCKED;
@@ -195,6 +216,15 @@ impl ThreadSignals {
     pub fn take_held(&mut self, set: u64) -> Option<SigInfo> {
         let info = self.host.take(|s| set & super::bit(s) != 0)?;
         Some(SigInfo::from_host(&SigInfo64::new(info)))
+    }
+
+    /// Gives every signal in hand back to the kernel, where it stays pending: an exec'd program inherits it.
+    pub(crate) fn give_back(&mut self) {
+        host_handler::set_exact_mask(u64::MAX);
+        while let Some(info) = self.host.take(|_| true) {
+            SigInfo64::new(info).send_back();
+        }
+        self.mask_was_changed();
     }
 
     /// Whether a signal could be delivered now: a call that must not start in between (fork) is restarted.

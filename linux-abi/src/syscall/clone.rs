@@ -212,7 +212,7 @@ fn child_of(cx: &mut Cx<'_>, request: &Request) -> Result<(Thread, CpuState), Er
 
 /// A copy of the process.
 fn copy(cx: &mut Cx<'_>, request: &Request) -> SysResult {
-    let (thread, state) = child_of(cx, request)?;
+    let (mut thread, state) = child_of(cx, request)?;
     block_signals(cx);
     if cx.thread.signals.in_hand() {
         return Err(Errno::ERESTARTNOINTR);
@@ -231,7 +231,9 @@ fn copy(cx: &mut Cx<'_>, request: &Request) -> SysResult {
     }
     cx.process.threads.clear();
     // The record of signals in hand stays where it is: the handler's pointer to it was copied with everything else.
-    cx.thread.become_copy(thread);
+    cx.thread.signals.become_copy(std::mem::take(&mut thread.signals));
+    let signals = std::mem::take(&mut cx.thread.signals);
+    *cx.thread = Thread { signals, ..thread };
     *cx.state = state;
     prepare_self(cx.process, cx.thread, request);
     Ok(0)
@@ -257,6 +259,7 @@ fn thread(cx: &mut Cx<'_>, request: &Request) -> SysResult {
         // The creator waits for this, so it is there.
         let _ = ready.send(spawn.thread.tid);
         let executor = Arc::clone(&spawn.process.executor);
+        spawn.thread.enter();
         executor.run_thread(&mut spawn, &mut None);
     };
     std::thread::Builder::new().stack_size(HOST_STACK).spawn(body).map_err(|_| Errno::EAGAIN)?;
@@ -296,6 +299,7 @@ fn run_sharer(mut spawn: SpawnRequest, request: Request, started: impl FnOnce(i3
         prepare_self(&spawn.process, &mut spawn.thread, &request);
         started(spawn.thread.tid);
         let executor = Arc::clone(&spawn.process.executor);
+        spawn.thread.enter();
         executor.run_thread(spawn, keep)
     };
     host::clone::vfork(host_flags, Box::new(child))

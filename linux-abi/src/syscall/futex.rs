@@ -59,6 +59,35 @@ pub fn futex_time64(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     call(cx, a, |cx, at| Ok(cx.read::<Timespec64>(at)?.into()))
 }
 
+/// A 64-bit timeout copied for the host; a 32-bit task's upper half of nanoseconds does not count.
+fn timeout64(cx: &Cx<'_>, at: GuestAddr) -> Result<Option<Timespec>, Errno> {
+    cx.read_opt::<Timespec64>(at)?.map(|t| valid(t.into())).transpose()
+}
+
+/// futex_waitv(2): the records are the same for 32 and 64 bits.
+pub fn futex_waitv(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    let timeout = timeout64(cx, a.addr(3))?;
+    let timeout = host::call::opt_ptr(timeout.as_ref());
+    cx.host(a, libc::SYS_futex_waitv, args![a.uint(0), a.uint(1), a.uint(2), timeout, a.int(4)])
+}
+
+/// futex_wake(2).
+pub fn futex_wake(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    cx.host(a, super::nr::FUTEX_WAKE, args![a.uint(0), a.uint(1), a.int(2), a.uint(3)])
+}
+
+/// futex_wait(2).
+pub fn futex_wait(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    let timeout = timeout64(cx, a.addr(4))?;
+    let timeout = host::call::opt_ptr(timeout.as_ref());
+    cx.host(a, super::nr::FUTEX_WAIT, args![a.uint(0), a.uint(1), a.uint(2), a.uint(3), timeout, a.int(5)])
+}
+
+/// futex_requeue(2).
+pub fn futex_requeue(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    cx.host(a, super::nr::FUTEX_REQUEUE, args![a.uint(0), a.uint(1), a.int(2), a.int(3)])
+}
+
 /// set_robust_list(2). With the compat entry the kernel keeps the list itself, so that even SIGKILL is seen.
 pub fn set_robust_list(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     if a.uint(1) as usize != size_of::<RobustListHead>() {

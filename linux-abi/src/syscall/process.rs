@@ -133,11 +133,6 @@ pub fn unshare(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     cx.host(a, libc::SYS_unshare, args![a.uint(0)])
 }
 
-/// membarrier(2): translated code and ferry's own obey the host's barriers.
-pub fn membarrier(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    cx.host(a, libc::SYS_membarrier, args![a.int(0), a.uint(1), a.int(2)])
-}
-
 #[cfg(test)]
 mod tests {
     use super::PRCTLS;

@@ -29,7 +29,11 @@ const SET_LEN: u32 = 8;
 const SYS_PIDFD_SEND_SIGNAL: i64 = 424;
 
 fn check_len(len: u32) -> Result<(), Errno> {
-    if len == SET_LEN { Ok(()) } else { Err(Errno::EINVAL) }
+    if len == SET_LEN {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL)
+    }
 }
 
 /// rt_sigaction(2).

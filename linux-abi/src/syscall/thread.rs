@@ -49,6 +49,11 @@ impl ThreadList {
         self.lock().iter().find(|(other, _)| *other == tid).map(|(_, head)| *head)
     }
 
+    /// Forgets all threads: a copied process has one only, without a robust list.
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
     /// All of them.
     pub(crate) fn all_robust(&self) -> Vec<(i32, GuestAddr)> {
         self.lock().clone()
@@ -76,7 +81,11 @@ impl UserDesc {
 
 fn tls_index(entry: u32) -> Result<usize, Errno> {
     let index = entry.wrapping_sub(GDT_TLS_MIN) as usize;
-    if index < GDT_TLS_ENTRIES { Ok(index) } else { Err(Errno::EINVAL) }
+    if index < GDT_TLS_ENTRIES {
+        Ok(index)
+    } else {
+        Err(Errno::EINVAL)
+    }
 }
 
 /// What the kernel refuses as a TLS segment (tls_desc_okay()): 16-bit, code, not present.
@@ -219,12 +228,10 @@ mod tests {
 
     #[test]
     fn empty_descriptors_and_bad_ones() {
-        let desc = |base: u32, flags: u32| UserDesc {
-            base_addr: base.into(),
-            flags: flags.into(),
-            ..UserDesc::default()
-        };
-        let cases = [(0, 0x28, true, true), (0, 0, true, true), (0x1000, 0x51, false, true), (0x1000, 0x50, false, false)];
+        let desc =
+            |base: u32, flags: u32| UserDesc { base_addr: base.into(), flags: flags.into(), ..UserDesc::default() };
+        let cases =
+            [(0, 0x28, true, true), (0, 0, true, true), (0x1000, 0x51, false, true), (0x1000, 0x50, false, false)];
         for (base, flags, empty, okay) in cases {
             let desc = desc(base, flags);
             assert_eq!((desc.is_empty(), tls_okay(&desc)), (empty, okay), "{base:#x} {flags:#x}");
