@@ -3,6 +3,7 @@
 //! i386 aligns 64-bit members to 4 bytes, so every field is an unaligned little-endian type: the records have exactly the
 //! C layout and no padding but what is written out. Each record's size, and offsets where they are not obvious, are
 //! checked at compile time.
+pub mod aio;
 pub mod dirent;
 pub mod fcntl;
 pub mod host64;

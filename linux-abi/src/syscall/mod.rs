@@ -10,6 +10,7 @@ use crate::strace::{self, Fmt};
 pub mod args;
 pub mod table;
 
+pub mod aio;
 pub mod clone;
 pub mod dir;
 pub mod exec;

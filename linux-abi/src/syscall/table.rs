@@ -8,8 +8,8 @@ use super::Support::{self, Errno, Full, Partial};
 use super::Via::{self, Compat, CompatRepack, User};
 use super::Wait::{self, Block, Eintr, No, NoHand, Restart};
 use super::{
-    clone, dir, exec, fd, file, futex, ids, ioctl, iov, ipc, keys, mem, mount, mq, msg, notify, numa, poll, process,
-    rlimit, sched, sem, shm, signal, socket, stat, statfs, sysinfo, thread, time, timer, wait, xattr,
+    aio, clone, dir, exec, fd, file, futex, ids, ioctl, iov, ipc, keys, mem, mount, mq, msg, notify, numa, poll,
+    process, rlimit, sched, sem, shm, signal, socket, stat, statfs, sysinfo, thread, time, timer, wait, xattr,
 };
 use super::{nr, Entry};
 use crate::errno::Errno as E;
@@ -57,7 +57,7 @@ pub static TABLE: [Entry; 470] = [
     row(23,  "setuid",                   Full,  Do(ids::setuid16),                  User,              No,      &[Int]),
     row(24,  "getuid",                   Full,  Do(ids::getuid16),                  User,              No,      &[]),
     row(25,  "stime",                    Full,  Do(time::stime),                    User,              No,      &[Ptr]),
-    row(26,  "ptrace",                   Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              No,      &[Int, Int, Hex, Hex]),
+    row(26,  "ptrace",                   Errno(E::ENOSYS, "tracers would see the registers of the host"), Nothing,                            User,              No,      &[Int, Int, Hex, Hex]),
     row(27,  "alarm",                    Full,  Do(timer::alarm),                   User,              No,      &[Uint]),
     row(28,  "oldfstat",                 Full,  Do(stat::oldfstat),                 User,              No,      &[Fd, Ptr]),
     row(29,  "pause",                    Full,  Do(signal::pause),                  User,              NoHand,  &[]),
@@ -276,11 +276,11 @@ pub static TABLE: [Entry; 470] = [
     row(242, "sched_getaffinity",        Full,  Do(sched::getaffinity),             Compat(242),       No,      &[Int, Uint, Ptr]),
     row(243, "set_thread_area",          Partial("limits are kept but not enforced"), Do(thread::set_thread_area),        User,              No,      &[UserDesc]),
     row(244, "get_thread_area",          Full,  Do(thread::get_thread_area),        User,              No,      &[UserDesc]),
-    row(245, "io_setup",                 Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              No,      &[Uint, OutWords(1)]),
-    row(246, "io_destroy",               Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              No,      &[Hex]),
-    row(247, "io_getevents",             Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              Eintr,   &[Hex, Int, Int, Ptr, Ts]),
-    row(248, "io_submit",                Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              No,      &[Hex, Int, Ptr]),
-    row(249, "io_cancel",                Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              No,      &[Hex, Ptr, Ptr]),
+    row(245, "io_setup",                 Full,  Do(aio::io_setup),                  CompatRepack(243), No,      &[Uint, OutWords(1)]),
+    row(246, "io_destroy",               Full,  Do(aio::io_destroy),                CompatRepack(244), No,      &[Hex]),
+    row(247, "io_getevents",             Full,  Do(aio::io_getevents),              Compat(245),       Eintr,   &[Hex, Int, Int, Ptr, Ts]),
+    row(248, "io_submit",                Full,  Do(aio::io_submit),                 Compat(246),       No,      &[Hex, Int, Ptr]),
+    row(249, "io_cancel",                Full,  Do(aio::io_cancel),                 Compat(247),       No,      &[Hex, Ptr, Ptr]),
     row(250, "fadvise64",                Full,  Do(file::fadvise64),                User,              No,      &[Fd, Off, Uint, Int]),
     row(251, "",                         Errno(E::ENOSYS, "nobody's number"), Nothing,                            User,              No,      &[]),
     row(252, "exit_group",               Full,  Do(thread::exit_group),             User,              No,      &[Int]),
@@ -416,7 +416,7 @@ pub static TABLE: [Entry; 470] = [
     row(382, "pkey_free",                Errno(E::EINVAL, "no protection keys: CPUID does not announce PKU"), Nothing,                            User,              No,      &[Int]),
     row(383, "statx",                    Full,  Do(stat::statx),                    User,              No,      &[DirFd, Path, Set(&names::AT), Hex, Ptr]),
     row(384, "arch_prctl",               Full,  Do(process::arch_prctl),            User,              No,      &[Hex, Hex]),
-    row(385, "io_pgetevents",            Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              Eintr,   &[Hex, Int, Int, Ptr, Ts, Ptr]),
+    row(385, "io_pgetevents",            Full,  Do(aio::io_pgetevents),             Compat(399),       Eintr,   &[Hex, Int, Int, Ptr, Ts, Ptr]),
     row(386, "rseq",                     Errno(E::ENOSYS, "critical sections would be restarted at host addresses"), Nothing,                            User,              No,      &[Ptr, Uint, Hex, Hex]),
     row(387, "",                         Errno(E::ENOSYS, "nobody's number"), Nothing,                            User,              No,      &[]),
     row(388, "",                         Errno(E::ENOSYS, "nobody's number"), Nothing,                            User,              No,      &[]),
@@ -447,7 +447,7 @@ pub static TABLE: [Entry; 470] = [
     row(413, "pselect6_time64",          Full,  Do(poll::pselect6_time64),          CompatRepack(413), NoHand,  &[Int, FdSet, FdSet, FdSet, Ts64, Ptr]),
     row(414, "ppoll_time64",             Full,  Do(poll::ppoll_time64),             CompatRepack(414), NoHand,  &[Poll(1), Uint, Ts64, SigSet, Uint]),
     row(415, "",                         Errno(E::ENOSYS, "nobody's number"), Nothing,                            User,              No,      &[]),
-    row(416, "io_pgetevents_time64",     Errno(E::ENOSYS, "not implemented yet"), Nothing,                            User,              Eintr,   &[Hex, Int, Int, Ptr, Ts64, Ptr]),
+    row(416, "io_pgetevents_time64",     Full,  Do(aio::io_pgetevents_time64),      Compat(416),       Eintr,   &[Hex, Int, Int, Ptr, Ts64, Ptr]),
     row(417, "recvmmsg_time64",          Full,  Do(socket::recvmmsg_time64),        Compat(417),       Restart, &[Fd, Ptr, Uint, Set(&names::MSG), Ts64]),
     row(418, "mq_timedsend_time64",      Full,  Do(mq::mq_timedsend_time64),        Compat(418),       Restart, &[Fd, In(2), Uint, Uint, Ts64]),
     row(419, "mq_timedreceive_time64",   Full,  Do(mq::mq_timedreceive_time64),     Compat(419),       Restart, &[Fd, Out(2), Uint, Ptr, Ts64]),
