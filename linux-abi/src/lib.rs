@@ -6,6 +6,7 @@
 //!
 //! Invariant of absence: knows nothing of x86 instructions, of IR or of A64 code. It sees [`ir::guest`] only, and reaches
 //! the engine through [`Executor`].
+#![allow(missing_debug_implementations, reason = "the derives of zerocopy make helper types in every record")]
 
 pub mod context;
 pub mod entry;

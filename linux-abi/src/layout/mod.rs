@@ -3,12 +3,16 @@
 //! i386 aligns 64-bit members to 4 bytes, so every field is an unaligned little-endian type: the records have exactly the
 //! C layout and no padding but what is written out. Each record's size, and offsets where they are not obvious, are
 //! checked at compile time.
-#![allow(missing_debug_implementations, reason = "the derive of zerocopy makes helper types")]
+pub mod aio;
 pub mod dirent;
 pub mod fcntl;
 pub mod host64;
 pub mod ioctl;
+pub mod ipc;
+pub mod keys;
 pub mod poll;
+pub mod quota;
+pub mod signal;
 pub mod socket;
 pub mod stat;
 pub mod sysinfo;
@@ -23,7 +27,7 @@ macro_rules! records {
     ($($(#[$m:meta])* $name:ident [$size:literal] { $($(#[$fm:meta])* $field:ident: $ty:ty),* $(,)? })+) => {
         $(
             $(#[$m])*
-            #[derive(Clone, Copy, Debug, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)]
+            #[derive(Clone, Copy, Debug, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable)]
             #[repr(C)]
             pub struct $name { $($(#[$fm])* #[allow(missing_docs, reason = "named as in the C header")] pub $field: $ty),* }
 

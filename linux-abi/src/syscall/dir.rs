@@ -30,11 +30,14 @@ pub fn getdents64(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let mut changed = false;
     let mut at = 0;
     while at < len {
-        let (head, _) = Dirent64::mut_from_prefix(&mut records[at..]).map_err(|_| Errno::EIO)?;
+        let (mut head, _) = Dirent64::read_from_prefix(&records[at..]).map_err(|_| Errno::EIO)?;
         let position = head.d_off.get() as u64;
         let cookie = u64::from(cx.process.fs.dirs.cookie(fd, position));
-        changed |= cookie != position;
-        head.d_off = (cookie as i64).into();
+        if cookie != position {
+            changed = true;
+            head.d_off = (cookie as i64).into();
+            records[at..at + HEADER64].copy_from_slice(head.as_bytes());
+        }
         at += usize::from(head.d_reclen.get());
     }
     if changed {
@@ -45,14 +48,14 @@ pub fn getdents64(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 
 /// One record of the host.
 struct HostEntry<'a> {
-    head: &'a Dirent64,
+    head: Dirent64,
     name: &'a [u8],
 }
 
 /// The first record of a batch.
 fn first(records: &[u8]) -> Result<HostEntry<'_>, Errno> {
-    let (head, rest) = Dirent64::ref_from_prefix(records).map_err(|_| Errno::EIO)?;
-    let rest = &rest[..usize::from(head.d_reclen.get()) - HEADER64];
+    let (head, _) = Dirent64::read_from_prefix(records).map_err(|_| Errno::EIO)?;
+    let rest = &records[HEADER64..usize::from(head.d_reclen.get())];
     let name = &rest[..rest.iter().position(|&b| b == 0).unwrap_or(rest.len())];
     Ok(HostEntry { head, name })
 }

@@ -146,6 +146,13 @@ pub fn getgroups32(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     cx.host(a, libc::SYS_getgroups, args![a.int(0), a.addr(1)])
 }
 
+/// capget(2): the header is updated when its version is not known.
+pub fn capget(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    cx.will_write(a.addr(0), 8);
+    cx.will_write(a.addr(1), 24);
+    cx.host(a, libc::SYS_capget, args![a.addr(0), a.addr(1)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -126,6 +126,12 @@ pub fn process_vm_writev(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     process_vm(cx, a, libc::SYS_process_vm_writev, false)
 }
 
+/// process_madvise(2): the ranges are the other process's.
+pub fn process_madvise(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false)?;
+    cx.host(a, super::nr::PROCESS_MADVISE, args![a.int(0), iov.pointer(), iov.len(), a.int(3), a.uint(4)])
+}
+
 fn process_vm(cx: &mut Cx<'_>, a: &Args, nr: i64, local_written: bool) -> SysResult {
     let local = HostIov::read(cx, a.addr(1), a.uint(2), local_written)?;
     let remote = HostIov::read(cx, a.addr(3), a.uint(4), false)?;

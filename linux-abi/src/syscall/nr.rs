@@ -1,6 +1,12 @@
 //! Host numbers that the libc crate does not name on every target. From 424 on they are the same on all architectures.
 #![allow(missing_docs, reason = "named as in asm-generic/unistd.h")]
 
+/// io_pgetevents(2).
+#[cfg(target_arch = "aarch64")]
+pub const IO_PGETEVENTS: i64 = 292;
+/// io_pgetevents(2).
+#[cfg(not(target_arch = "aarch64"))]
+pub const IO_PGETEVENTS: i64 = 333;
 pub const IO_URING_SETUP: i64 = 425;
 pub const OPEN_TREE: i64 = 428;
 pub const MOVE_MOUNT: i64 = 429;

@@ -284,3 +284,73 @@ fn unknown_numbers_answer_enosys() {
         assert_eq!(super::dispatch(&mut g.cx(), nr, [0; 6]), Err(Errno::ENOSYS), "{nr}");
     }
 }
+
+#[test]
+fn system_v_messages_and_semaphores() {
+    let mut g = Guest::new();
+    let queue = g.call("ipc", [13, 0, 0o1600]).unwrap();
+    let message = g.put(&[7u32, 0x6463_6261]);
+    assert_eq!(g.call("ipc", [11, queue, 4, 0, message]), Ok(0));
+    let stat = g.room(88);
+    assert_eq!(g.call("ipc", [14, queue, 0x102, 0, stat]), Ok(0));
+    let words: [u32; 22] = g.get(stat);
+    assert_eq!((words[16], words[5] & 0o777), (1, 0o600));
+    g.fails("ipc", [14, queue, 2, 0, stat], Errno::EINVAL);
+    let out = g.room(16);
+    let kludge = g.put(&[out, 7]);
+    assert_eq!(g.call("ipc", [12, queue, 12, 0, kludge]), Ok(4));
+    assert_eq!(g.get::<[u32; 3]>(out), [7, 0x6463_6261, 0xeeee_eeee]);
+    g.fails("msgrcv", [queue, out, 12, 0, 0o4000], Errno::ENOMSG);
+    assert_eq!(g.call("ipc", [14, queue, 0, 0, 0]), Ok(0));
+
+    let set = g.call("semget", [0, 2, 0o1600]).unwrap();
+    let three = g.put(&[3u32]);
+    assert_eq!(g.call("ipc", [3, set, 1, 16, three]), Ok(0));
+    assert_eq!(g.call("semctl", [set, 1, 12, 0]), Ok(3));
+    let operation = g.put(&[1u16, -2i16 as u16, 0]);
+    assert_eq!(g.call("ipc", [1, set, 1, 0, operation]), Ok(0));
+    let values = g.room(8);
+    assert_eq!(g.call("semctl", [set, 0, 13, values]), Ok(0));
+    assert_eq!(g.get::<[u16; 4]>(values), [0, 1, 0xeeee, 0xeeee]);
+    let stat = g.room(64);
+    assert_eq!(g.call("semctl", [set, 0, 2, stat]), Ok(0));
+    assert_eq!(g.get::<[u32; 16]>(stat)[13], 2);
+    let soon = g.put(&[0u32, 1_000_000]);
+    let operation = g.put(&[1u16, -2i16 as u16, 0]);
+    g.fails("ipc", [4, set, 1, 0, operation, soon], Errno::EAGAIN);
+    assert_eq!(g.call("semctl", [set, 0, 0, 0]), Ok(0));
+}
+
+#[test]
+fn timers_and_queues() {
+    let mut g = Guest::new();
+    let id = g.room(4);
+    let event = g.put(&[0u32, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(g.call("timer_create", [1, event, id]), Ok(0));
+    let timer: u32 = g.get(id);
+    let value = g.put(&[0u32, 0, 100, 5]);
+    assert_eq!(g.call("timer_settime", [timer, 0, value, 0]), Ok(0));
+    let left = g.room(36);
+    assert_eq!(g.call("timer_gettime64", [timer, left]), Ok(0));
+    let words: [u32; 9] = g.get(left);
+    assert!((98..=100).contains(&words[4]) && words[5] == 0 && words[8] == 0xeeee_eeee);
+    assert_eq!(g.call("timer_delete", [timer]), Ok(0));
+    let fd = g.call("timerfd_create", [1, 0]).unwrap();
+    let value = g.put(&[0u64, 0, 0, 1_000_000]);
+    assert_eq!(g.call("timerfd_settime64", [fd, 0, value, 0]), Ok(0));
+    let count = g.room(8);
+    assert_eq!(g.call("read", [fd, count, 8]), Ok(8));
+    assert_eq!(g.call("alarm", [100]), Ok(0));
+    assert_eq!(g.call("alarm", [0]), Ok(100));
+}
+
+#[test]
+fn cpu_sets_have_32_bit_words() {
+    let mut g = Guest::new();
+    let set = g.room(136);
+    let len = g.call("sched_getaffinity", [0, 128, set]).unwrap();
+    assert!(len % 4 == 0 && len <= 128);
+    assert_eq!(g.get::<[u32; 34]>(set)[32..], [0xeeee_eeee; 2]);
+    assert_eq!(g.call("sched_setaffinity", [0, 4, set]), Ok(0));
+    g.fails("sched_getaffinity", [0, 2, set], Errno::EINVAL);
+}

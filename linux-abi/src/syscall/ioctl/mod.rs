@@ -19,7 +19,7 @@ mod net;
 pub mod table;
 
 /// What a request is for the host.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// The argument is a number, or there is none.
     Value,
