@@ -54,8 +54,11 @@ pub fn run(start: Start) -> Result<Infallible> {
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&EngineOptions::default(), Box::new(translator), watch)?;
     let machine = Arc::new(Machine::new(engine, image.vdso));
-    let (vdso, exec) = (image.vdso_symbols(), exec_options(options)?);
-    let process = Process::start(mm, fs, machine.clone(), vdso, exec, options.strace);
+    let mut process = Process::new(mm, Arc::new(fs), machine.clone());
+    process.vdso = Some(image.vdso_symbols());
+    process.exec = Arc::new(exec_options(options)?);
+    process.strace = options.strace;
+    let process = Arc::new(process);
     let mut thread = Thread::first();
     thread.enter();
     let mut request = SpawnRequest { process: Arc::clone(&process), thread, state };

@@ -7,15 +7,7 @@ use super::Handler::{self, Do, Host, Nothing};
 use super::Support::{self, Errno, Full, Partial};
 use super::Via::{self, Compat, CompatRepack, User};
 use super::Wait::{self, Block, Eintr, No, NoHand, Restart};
-use super::{
-<<<<<<< HEAD
-    clone, dir, exec, fd, file, futex, ids, ioctl, iov, mem, poll, process, rlimit, signal, socket, stat, statfs,
-    sysinfo, thread, time, wait,
-=======
-    aio, clone, dir, exec, fd, file, futex, ids, ioctl, iov, ipc, keys, mem, mount, mq, msg, notify, numa, poll,
-    process, rlimit, sched, sem, shm, signal, socket, stat, statfs, sysinfo, thread, time, timer, wait, xattr,
->>>>>>> abi
-};
+use super::{aio, clone, dir, exec, fd, file, futex, ids, ioctl, iov, ipc, keys, mem, mount, mq, msg, notify, numa, poll, process, rlimit, sched, sem, shm, signal, socket, stat, statfs, sysinfo, thread, time, timer, wait, xattr};
 use super::{nr, Entry};
 use crate::errno::Errno as E;
 use crate::strace::names;
