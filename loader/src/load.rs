@@ -190,9 +190,10 @@ fn map_segment(mm: &AddressSpace, file: &File, segment: &Segment, bias: u32) -> 
         let (fd, offset) = (file.as_raw_fd(), u64::from(segment.offset - lead));
         mm.mmap(MmapRequest { addr: start, len, prot: prot.0, flags: flag::PRIVATE | flag::FIXED, fd, offset })?;
         mapped_to = start + len;
-        // The rest of the last file page is .bss; without the right to write there is none to clear.
+        // The rest of the last file page is zero to its end, as the kernel leaves it: ld.so allocates from there. Without
+        // the right to write there is nothing to clear.
         if segment.mem_len > segment.file_len && segment.rights.write && mapped_to > file_end {
-            mm.store(GuestAddr(file_end), &vec![0; (mapped_to.min(mem_end) - file_end) as usize])?;
+            mm.store(GuestAddr(file_end), &vec![0; (mapped_to - file_end) as usize])?;
         }
     }
     let end = mem_end.next_multiple_of(PAGE_SIZE);

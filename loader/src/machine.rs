@@ -45,7 +45,11 @@ impl Machine {
                 process.raise(thread, context.state_mut(), trap);
             }
             Exit::Fault(fault) => match process.fault(thread, context.state_mut(), fault) {
-                FaultOutcome::Retry | FaultOutcome::Signal => {}
+                FaultOutcome::Retry => {}
+                FaultOutcome::Signal if process.strace => {
+                    eprintln!("--- fault {fault:?} at eip {:#x} ---", context.state().eip)
+                }
+                FaultOutcome::Signal => {}
                 FaultOutcome::Step => {
                     if let Some(exit) = self.engine.step(context, &mut &*process.mm) {
                         self.answer(process, thread, context, exit);

@@ -7,7 +7,10 @@ use super::Handler::{self, Do, Host, Nothing};
 use super::Support::{self, Errno, Full, Partial};
 use super::Via::{self, Compat, CompatRepack, User};
 use super::Wait::{self, Block, Eintr, No, NoHand, Restart};
-use super::{aio, clone, dir, exec, fd, file, futex, ids, ioctl, iov, ipc, keys, mem, mount, mq, msg, notify, numa, poll, process, rlimit, sched, sem, shm, signal, socket, stat, statfs, sysinfo, thread, time, timer, wait, xattr};
+use super::{
+    aio, clone, dir, exec, fd, file, futex, ids, ioctl, iov, ipc, keys, mem, mount, mq, msg, notify, numa, poll,
+    process, rlimit, sched, sem, shm, signal, socket, stat, statfs, sysinfo, thread, time, timer, wait, xattr,
+};
 use super::{nr, Entry};
 use crate::errno::Errno as E;
 use crate::strace::names;
