@@ -7,7 +7,7 @@ echo "== unit tests on this host"
 cargo test --quiet -p ir -p frontend -p backend-a64 -p linux-abi -p loader
 echo "== the backend on AArch64"
 cargo test --quiet -p backend-a64 --target $target
-echo "== recorded instructions, file tests"
+echo "== file tests"
 cargo test --quiet -p tests --test filetests
 echo "== demo programs"
-cargo run --quiet -p tests --bin demo -- --tested
+cargo run --quiet -p tests --bin demo

@@ -10,8 +10,3 @@ fn check(stage: &str) {
 fn lift() {
     check("lift");
 }
-
-#[test]
-fn opt() {
-    check("opt");
-}
