@@ -5,5 +5,6 @@ pub mod demo;
 pub mod filetest;
 pub mod guest;
 pub mod programs;
+pub mod tiny_elf;
 pub mod vectors;
 pub mod x87;
