@@ -34,6 +34,7 @@ pub struct Start {
 /// Starts the program on this thread, which becomes the guest's first.
 pub fn run(start: Start) -> Result<Infallible> {
     let options = &start.options;
+    ir::helper::system::set_entropy(fill_random);
     let rootfs = |dir: &PathBuf| format!("--rootfs {}: not a directory that can be read", dir.display());
     let fs = FsContext::new(options.rootfs.clone())
         .with_context(|| options.rootfs.as_ref().map(rootfs).unwrap_or_default())?;
@@ -136,10 +137,16 @@ fn environment(changes: &[OsString]) -> Vec<CString> {
 
 fn random_bytes() -> [u8; 16] {
     let mut bytes = [0u8; 16];
-    let pointer = bytes.as_mut_ptr().expose_provenance() as u64;
     // An early boot without entropy gives zeros rather than a program that does not start.
-    let _ = host::syscall(libc::SYS_getrandom, [pointer, 16, 0, 0, 0, 0]);
+    fill_random(&mut bytes);
     bytes
+}
+
+/// Random bytes of the host's; whether there were any.
+fn fill_random(bytes: &mut [u8]) -> bool {
+    let pointer = bytes.as_mut_ptr().expose_provenance() as u64;
+    let (len, nonblock) = (bytes.len() as u64, u64::from(libc::GRND_NONBLOCK));
+    host::syscall(libc::SYS_getrandom, [pointer, len, nonblock, 0, 0, 0]).is_ok_and(|got| got as u64 == len)
 }
 
 /// Everything mapped before the program runs.

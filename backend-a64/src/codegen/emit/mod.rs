@@ -11,6 +11,7 @@
 mod atomic;
 mod branch;
 mod call;
+mod crypto;
 mod flags;
 mod int;
 mod mem;
@@ -386,6 +387,7 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Extract | ExtractS => int::extract(cx, inst),
         Insert => int::insert(cx, inst),
         Bswap | Clz | Ctz | Popcnt => int::count(cx, inst),
+        Crc32 => crypto::crc32(cx, inst),
         Load | LoadSx => mem::load(cx, inst),
         Store => mem::store(cx, inst),
         StoreIf => mem::store_if(cx, inst),
