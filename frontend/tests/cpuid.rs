@@ -66,6 +66,7 @@ fn what_is_not_announced_is_not_there() {
         "CET_SS",
         "CLDEMOTE",
         "PREFETCHWT1",
+        "PREFETCHITI",
         "CPUID",
         "UNKNOWN",
         "SEP",

@@ -218,6 +218,8 @@ super::section! {
     Nop         => Full(system::nop);
     Pause       => Full(system::nop);
     Prefetch    => Full(system::nop);
+    Prefetchit0 => Full(system::nop);
+    Prefetchit1 => Full(system::nop);
     Prefetcht1  => Full(system::nop);
     Prefetcht0  => Full(system::nop);
     Prefetcht2  => Full(system::nop);
