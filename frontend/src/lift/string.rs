@@ -83,14 +83,9 @@ fn lods_step(cx: &mut LiftCx, ty: Ty) {
 
 fn cmps_step(cx: &mut LiftCx, ty: Ty) {
     let (left, right) = (source(cx), destination(cx));
-    // Which is read first shows when both would fault.
-    let (a, b) = if has_repeat(cx) {
-        let a = cx.ir.load(ty, left);
-        (a, cx.ir.load(ty, right))
-    } else {
-        let b = cx.ir.load(ty, right);
-        (cx.ir.load(ty, left), b)
-    };
+    // The destination is read first, which shows when both would fault.
+    let b = cx.ir.load(ty, right);
+    let a = cx.ir.load(ty, left);
     cx.ir.binary(Opcode::Sub, a, b, FlagSet::ALL);
     advance(cx, Gpr::Esi, ty);
     advance(cx, Gpr::Edi, ty);
