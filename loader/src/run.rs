@@ -37,6 +37,7 @@ pub struct Start {
 /// Starts the program on this thread, which becomes the guest's first.
 pub fn run(start: Start) -> Result<Infallible> {
     let options = &start.options;
+    ir::helper::system::set_entropy(fill_random);
     require_page_size()?;
     let fs = open_rootfs(options.rootfs.as_deref())?;
     let mm = Arc::new(AddressSpace::new());
@@ -58,7 +59,7 @@ pub fn run(start: Start) -> Result<Infallible> {
     let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&engine_options, Box::new(translator), watch)?;
-    let machine = Arc::new(Machine::new(engine, image.vdso));
+    let machine = Arc::new(Machine::new(engine, image.vdso, options.stats));
     let mut process = Process::new(mm, Arc::new(fs), machine.clone());
     process.vdso = Some(image.vdso_symbols());
     process.exec = Arc::new(exec_options(options)?);
@@ -68,6 +69,7 @@ pub fn run(start: Start) -> Result<Infallible> {
     thread.enter();
     let mut request = SpawnRequest { process: Arc::clone(&process), thread, state };
     let status = machine.run_thread(&mut request, &mut None);
+    machine.report();
     process.exit_first_thread(status)
 }
 
@@ -86,10 +88,16 @@ fn open_rootfs(dir: Option<&Path>) -> Result<FsContext> {
 
 fn random_bytes() -> [u8; 16] {
     let mut bytes = [0u8; 16];
-    let pointer = bytes.as_mut_ptr().expose_provenance() as u64;
     // An early boot without entropy gives zeros rather than a program that does not start.
-    let _ = host::syscall(libc::SYS_getrandom, [pointer, 16, 0, 0, 0, 0]);
+    fill_random(&mut bytes);
     bytes
+}
+
+/// Random bytes of the host's; whether there were any.
+fn fill_random(bytes: &mut [u8]) -> bool {
+    let pointer = bytes.as_mut_ptr().expose_provenance() as u64;
+    let (len, nonblock) = (bytes.len() as u64, u64::from(libc::GRND_NONBLOCK));
+    host::syscall(libc::SYS_getrandom, [pointer, len, nonblock, 0, 0, 0]).is_ok_and(|got| got as u64 == len)
 }
 
 /// Everything mapped before the program runs.

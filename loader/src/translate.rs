@@ -2,7 +2,7 @@
 use crate::cli::DumpStage;
 use frontend::RegionPolicy;
 use ir::guest::GuestRange;
-use ir::{GuestAddr, LiftError, Region, RegionSource};
+use ir::{GuestAddr, Heat, LiftError, Region, RegionSource};
 use linux_abi::mm::AddressSpace;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -71,8 +71,11 @@ impl Translator {
 }
 
 impl RegionSource for Translator {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
-        let mut region = frontend::lift_region(&*self.mm, entry, &self.policy)?;
+    fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        let mut region = match heat {
+            Heat::Cold(known) => frontend::lift_beside(&*self.mm, entry, &RegionPolicy::PATH, known)?,
+            Heat::Hot => frontend::lift_region(&*self.mm, entry, &self.policy)?,
+        };
         self.dump.show(DumpStage::Insn, &region, || self.insns(&region));
         self.dump.show(DumpStage::Ir, &region, || region.to_string());
         ir::opt::optimize(&mut region);
