@@ -173,6 +173,13 @@ mod tests {
     }
 
     #[test]
+    fn what_the_kernel_refuses_is_told_with_its_remedy() {
+        let told = |errno| advise(&std::io::Error::from_raw_os_error(errno), "registering").to_string();
+        assert_eq!(told(libc::EACCES), "registering: Permission denied; run it as root");
+        assert_eq!(told(libc::EINVAL), "registering: Invalid argument");
+    }
+
+    #[test]
     fn magic_and_mask_have_the_same_length() {
         assert_eq!(MAGIC.matches("\\x").count() + 3, 20);
         assert_eq!(MASK.matches("\\x").count(), 20);
