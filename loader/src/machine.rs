@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub struct Machine {
     engine: Engine,
     vdso: GuestAddr,
+    /// Whether to say at the end what the engine did.
+    stats: bool,
 }
 
 thread_local! {
@@ -23,14 +25,17 @@ thread_local! {
 }
 
 impl Machine {
-    /// Runs a guest that has the vDSO at `vdso` with `engine`.
-    pub fn new(engine: Engine, vdso: GuestAddr) -> Self {
-        Self { engine, vdso }
+    /// Runs a guest that has the vDSO at `vdso` with `engine`. `stats`: what the engine did is printed at the end.
+    pub fn new(engine: Engine, vdso: GuestAddr, stats: bool) -> Self {
+        Self { engine, vdso, stats }
     }
 
-    /// What was translated so far.
-    pub fn stats(&self) -> runtime::Stats {
-        self.engine.stats()
+    /// Prints what the engine did, if that is wanted.
+    pub fn report(&self) {
+        if self.stats {
+            let line = |(name, count, meaning)| format!("ferry: {count:>12} {name:<12} {meaning}\n");
+            eprint!("{}", self.engine.stats().rows().into_iter().map(line).collect::<String>());
+        }
     }
 
     /// One exit of translated code, answered.
@@ -109,7 +114,10 @@ impl Executor for Machine {
                     process.end_thread(thread);
                     return status;
                 }
-                Some(Action::ExitProcess(status)) => process.exit(status),
+                Some(Action::ExitProcess(status)) => {
+                    self.report();
+                    process.exit(status)
+                }
             }
         }
     }

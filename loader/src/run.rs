@@ -54,7 +54,7 @@ pub fn run(start: Start) -> Result<Infallible> {
     let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&EngineOptions::default(), Box::new(translator), watch)?;
-    let machine = Arc::new(Machine::new(engine, image.vdso));
+    let machine = Arc::new(Machine::new(engine, image.vdso, options.stats));
     let mut process = Process::new(mm, Arc::new(fs), machine.clone());
     process.vdso = Some(image.vdso_symbols());
     process.exec = Arc::new(exec_options(options)?);
@@ -64,6 +64,7 @@ pub fn run(start: Start) -> Result<Infallible> {
     thread.enter();
     let mut request = SpawnRequest { process: Arc::clone(&process), thread, state };
     let status = machine.run_thread(&mut request, &mut None);
+    machine.report();
     process.exit_first_thread(status)
 }
 

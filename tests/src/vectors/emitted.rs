@@ -42,7 +42,7 @@ impl GuestMem for Mem {
 struct Source(Arc<AddressSpace>);
 
 impl RegionSource for Source {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn region(&self, entry: GuestAddr, _: ir::Heat) -> Result<Region, LiftError> {
         let mut region = frontend::lift_region(&*self.0, entry, &RegionPolicy::default())?;
         ir::opt::optimize(&mut region);
         ir::verify::verify(&region).unwrap_or_else(|e| panic!("{e}\n{region}"));

@@ -76,7 +76,24 @@ pub(super) fn head(cx: &mut EmitCx) {
     if cx.block.entry || cx.block_index == 0 {
         let entry = EntryPoint { guest: cx.block.start, at: cx.asm.here() };
         cx.entries.push(entry);
+        if cx.block_index == 0 || cx.loop_heads[cx.block_index] {
+            count(cx);
+        }
     }
+}
+
+/// Counts a pass through code that is replaced once it is hot. No flag is touched.
+fn count(cx: &mut EmitCx) {
+    let Some(word) = cx.options.counter else { return };
+    let kind = ColdKind::Leave { stub: Stub::Hot, eip: cx.block.start, trap: None, carry: cx.carry };
+    let hot = cold(cx, kind);
+    cx.mov_imm(S1, word);
+    a64!(cx
+        ; ldr w16, [x27, x17]
+        ; add w16, w16, 1
+        ; str w16, [x27, x17]
+    );
+    cx.asm.tbnz(S0, abi::HOT_BIT, hot);
 }
 
 /// Which blocks a block at or after them in emission order branches back to.
