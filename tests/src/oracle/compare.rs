@@ -43,11 +43,11 @@ pub fn compare(groups: &[Group], want: &[u8], got: &[u8]) -> (Vec<Difference>, u
 }
 
 fn case_differences(case: &Case, want: &Outcome, got: &Outcome, mut note: impl FnMut(Option<usize>, Output, Output)) {
-    let insn = first_insn(case);
+    let insns = [first_insn(case)];
     for (i, input) in case.inputs.iter().enumerate() {
         let (mut want, mut got) = (want.outputs[i].clone(), got.outputs[i].clone());
-        masks::apply(&insn, input, &mut want);
-        masks::apply(&insn, input, &mut got);
+        masks::apply(&insns, input, &mut want);
+        masks::apply(&insns, input, &mut got);
         if want != got {
             note(Some(i), want, got);
         }

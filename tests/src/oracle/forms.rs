@@ -21,6 +21,8 @@ pub const NOT_TRIED: &[(&[Mnemonic], &str)] = &[
     (&[Mnemonic::Rdtsc, Mnemonic::Rdtscp, Mnemonic::Rdpid], "read clocks and CPU numbers"),
     (&[Mnemonic::Rdrand, Mnemonic::Rdseed], "read random numbers"),
     (&[Mnemonic::Cpuid, Mnemonic::Xgetbv], "tell ferry's own identity"),
+    (&[Mnemonic::Int1], "ICEBP is a trap, which hypervisors report as a fault"),
+    (&[Mnemonic::Vmcall, Mnemonic::Vmmcall], "call the hypervisor, if there is one"),
     (&[Mnemonic::Xbegin, Mnemonic::Xend, Mnemonic::Xabort, Mnemonic::Xtest], "depend on transactional memory"),
 ];
 
