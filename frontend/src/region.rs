@@ -6,7 +6,6 @@
 mod liveness;
 mod plan;
 
-use crate::decode::Code;
 use crate::lifter::LiftCx;
 use ir::guest::{GuestAddr, GuestMem, GuestRange};
 use ir::{Block, BlockId, LiftError, Region, Target, Terminator};
@@ -84,33 +83,88 @@ impl RegionPolicy {
 /// The region at `entry`.
 ///
 /// # Errors
-/// `LiftError::Fetch` if the first instruction cannot be fetched; anything else that is no instruction is lifted to the
-/// exit the CPU would take.
+/// As [`Lifter::region`].
 pub fn lift_region(mem: &dyn GuestMem, entry: GuestAddr, policy: &RegionPolicy) -> Result<Region, LiftError> {
-    lift_beside(mem, entry, policy, &|_| false)
+    Lifter::default().region(mem, entry, policy, &|_| false)
 }
 
-/// The region at `entry` without what is `known`: blocks that are not to be part of it.
-///
-/// # Errors
-/// As [`lift_region`].
-pub fn lift_beside(
-    mem: &dyn GuestMem,
-    entry: GuestAddr,
-    policy: &RegionPolicy,
-    known: &dyn Fn(GuestAddr) -> bool,
-) -> Result<Region, LiftError> {
-    let mut code = Code::new(mem);
-    let plan = Plan::find(&mut code, mem, entry, policy, known).map_err(LiftError::Fetch)?;
-    let mut region = Region::new(entry);
-    let mut ranges: Vec<GuestRange> = plan.ranges().collect();
-    region.blocks = build(plan, policy);
-    region.folded = policy.folds;
-    if policy.lookahead > 0 {
-        liveness::look_ahead(&mut region, mem, policy.lookahead, &mut ranges);
+/// Lifts one region after the other in the same memory.
+#[derive(Debug, Default)]
+pub struct Lifter {
+    plan: Plan,
+    cx: LiftCx,
+    /// Where blocks of the region start, and which of them are entries.
+    starts: Vec<(GuestAddr, BlockId)>,
+    entries: Vec<BlockId>,
+    /// A region that nobody needs any more.
+    old: Option<Region>,
+}
+
+impl Lifter {
+    /// The region at `entry` without what is `known`: blocks that are not to be part of it.
+    ///
+    /// # Errors
+    /// `LiftError::Fetch` if the first instruction cannot be fetched; anything else that is no instruction is lifted to
+    /// the exit the CPU would take.
+    pub fn region(
+        &mut self,
+        mem: &dyn GuestMem,
+        entry: GuestAddr,
+        policy: &RegionPolicy,
+        known: &dyn Fn(GuestAddr) -> bool,
+    ) -> Result<Region, LiftError> {
+        self.plan.find(mem, entry, policy, known).map_err(LiftError::Fetch)?;
+        let mut region = self.old.take().unwrap_or_else(|| Region::new(entry));
+        self.cx.restart(&mut region, entry, policy.folds);
+        region.ranges.extend(self.plan.ranges());
+        region.blocks = self.build(policy);
+        region.folded = policy.folds;
+        if policy.lookahead > 0 {
+            liveness::look_ahead(&mut region, mem, policy.lookahead);
+        }
+        merge(&mut region.ranges);
+        Ok(region)
     }
-    region.ranges = merge(ranges);
-    Ok(region)
+
+    /// Takes the memory of a region for the next one.
+    pub fn recycle(&mut self, region: Region) {
+        self.old = Some(region);
+    }
+
+    /// Lifts the runs in emission order and resolves the jumps between them.
+    fn build(&mut self, policy: &RegionPolicy) -> Vec<Block> {
+        let Self { plan, cx, starts, entries, .. } = self;
+        starts.clear();
+        entries.clear();
+        entries.push(BlockId(0));
+        for run in plan.runs() {
+            lift_run(cx, plan, run, starts, entries);
+        }
+        let mut blocks = cx.take_blocks();
+        for id in entries {
+            blocks[id.index()].entry = true;
+        }
+        starts.sort_unstable();
+        let find = |addr: GuestAddr| {
+            let at = starts.binary_search_by_key(&addr, |&(start, _)| start).ok()?;
+            Some(starts[at].1)
+        };
+        for block in &mut blocks {
+            resolve(&mut block.term, find);
+        }
+        // A call that is not followed past may still come back to a block that is here for another reason.
+        for index in 0..blocks.len() {
+            if let Terminator::Call { ret_block: Some(id), .. } | Terminator::CallIndirect { ret_block: Some(id), .. } =
+                blocks[index].term
+            {
+                blocks[id.index()].entry = true;
+            }
+        }
+        if policy.loops_are_entries {
+            mark_loops(&mut blocks, find);
+        }
+        blocks
+    }
 }
 
 /// A region of exactly the one instruction at `entry` (a REP string instruction with its loop).
@@ -119,40 +173,6 @@ pub fn lift_beside(
 /// As [`lift_region`].
 pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
     lift_region(mem, entry, &RegionPolicy::SINGLE)
-}
-
-/// Lifts the runs in emission order and resolves the jumps between them.
-fn build(plan: Plan, policy: &RegionPolicy) -> Vec<Block> {
-    let mut cx = LiftCx::new(plan.blocks(), policy.folds);
-    let mut starts: Vec<(GuestAddr, BlockId)> = Vec::with_capacity(plan.blocks());
-    let mut entries: Vec<BlockId> = vec![BlockId(0)];
-    for run in plan.runs() {
-        lift_run(&mut cx, &plan, run, &mut starts, &mut entries);
-    }
-    let mut blocks = cx.into_blocks();
-    for id in entries {
-        blocks[id.index()].entry = true;
-    }
-    starts.sort_unstable();
-    let find = |addr: GuestAddr| {
-        let at = starts.binary_search_by_key(&addr, |&(start, _)| start).ok()?;
-        Some(starts[at].1)
-    };
-    for block in &mut blocks {
-        resolve(&mut block.term, find);
-    }
-    // A call that is not followed past may still come back to a block that is here for another reason.
-    for index in 0..blocks.len() {
-        if let Terminator::Call { ret_block: Some(id), .. } | Terminator::CallIndirect { ret_block: Some(id), .. } =
-            blocks[index].term
-        {
-            blocks[id.index()].entry = true;
-        }
-    }
-    if policy.loops_are_entries {
-        mark_loops(&mut blocks, find);
-    }
-    blocks
 }
 
 /// Makes entries of the blocks that a block at or after them goes back to. Blocks in the midst of an instruction, which
@@ -176,7 +196,7 @@ fn lift_run(
     entries: &mut Vec<BlockId>,
 ) {
     let steps = plan.steps(run);
-    for (at, step) in steps.iter().enumerate() {
+    for step in steps {
         let addr = GuestAddr(step.insn.ip32());
         if step.leader {
             if !cx.ended() {
@@ -186,8 +206,7 @@ fn lift_run(
             if step.entry {
                 entries.push(cx.block_id());
             }
-            let insns = steps[at + 1..].iter().take_while(|step| !step.leader).count() + 1;
-            cx.begin_block(addr, insns);
+            cx.begin_block(addr);
         }
         // After an instruction that turned out to leave for good, nothing is reached up to the next leader.
         if !cx.ended() {
@@ -223,19 +242,16 @@ fn resolve(term: &mut Terminator, find: impl Fn(GuestAddr) -> Option<BlockId>) {
     }
 }
 
-/// Sorted and disjoint, adjacent ones joined.
-fn merge(mut ranges: Vec<GuestRange>) -> Vec<GuestRange> {
+/// Sorts them and joins those that overlap or touch.
+fn merge(ranges: &mut Vec<GuestRange>) {
     ranges.sort_unstable_by_key(|r| r.start);
-    let mut merged: Vec<GuestRange> = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if u64::from(range.start.0) <= last.end() => {
-                last.len = last.len.max(range.end() - u64::from(last.start.0));
-            }
-            _ => merged.push(range),
+    ranges.dedup_by(|range, last| {
+        let touches = u64::from(range.start.0) <= last.end();
+        if touches {
+            last.len = last.len.max(range.end() - u64::from(last.start.0));
         }
-    }
-    merged
+        touches
+    });
 }
 
 #[cfg(test)]

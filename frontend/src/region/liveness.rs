@@ -5,19 +5,17 @@ use iced_x86::FlowControl;
 use ir::guest::{FlagSet, GuestAddr, GuestMem, GuestRange};
 use ir::{Region, Target};
 
-/// Fills `region.exit_live`. What was looked at is added to `ranges`: if it changes, the region is stale.
-pub(super) fn look_ahead(region: &mut Region, mem: &dyn GuestMem, depth: usize, ranges: &mut Vec<GuestRange>) {
+/// Fills `region.exit_live`. What was looked at is added to its ranges: if it changes, the region is stale.
+pub(super) fn look_ahead(region: &mut Region, mem: &dyn GuestMem, depth: usize) {
     let mut code = Code::small(mem);
     let targets = region.blocks.iter().flat_map(|block| block.term.targets());
     for target in targets {
         let Target::Guest(addr) = target else { continue };
-        if region.exit_live.contains_key(&addr) {
-            continue;
-        }
+        let Err(at) = region.exit_live.binary_search_by_key(&addr, |(exit, _)| *exit) else { continue };
         let (live, end) = live_at(&mut code, addr, depth);
-        region.exit_live.insert(addr, live);
+        region.exit_live.insert(at, (addr, live));
         if live != FlagSet::ALL {
-            ranges.push(GuestRange::new(addr, u64::from(end.0.wrapping_sub(addr.0))));
+            region.ranges.push(GuestRange::new(addr, u64::from(end.0.wrapping_sub(addr.0))));
         }
     }
 }

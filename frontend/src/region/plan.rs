@@ -7,7 +7,7 @@ use iced_x86::{FlowControl, Instruction, Mnemonic};
 use ir::guest::{Fault, GuestAddr, GuestMem, GuestRange};
 
 /// A decoded instruction and what the region does with it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub insn: Instruction,
     pub lift: LiftFn,
@@ -39,6 +39,7 @@ pub(super) struct Run {
 }
 
 /// What is known of a region before it is lifted.
+#[derive(Debug, Default)]
 pub(super) struct Plan {
     entry: GuestAddr,
     steps: Vec<Step>,
@@ -51,14 +52,11 @@ pub(super) struct Plan {
 
 /// What finding a region works with.
 struct FindCx<'a, 'm> {
-    code: &'a mut Code<'m>,
+    code: Code<'m>,
     thunks: Code<'m>,
     policy: &'a RegionPolicy,
     known: &'a dyn Fn(GuestAddr) -> bool,
 }
-
-/// Room for the instructions of most regions.
-const TYPICAL_INSNS: usize = 48;
 
 /// What follows an instruction.
 enum Flow {
@@ -72,36 +70,34 @@ enum Flow {
 
 impl Plan {
     /// Finds the region at `entry`; the fault if its first instruction cannot be fetched.
-    pub(super) fn find<'m>(
-        code: &mut Code<'m>,
-        mem: &'m dyn GuestMem,
+    pub(super) fn find(
+        &mut self,
+        mem: &dyn GuestMem,
         entry: GuestAddr,
         policy: &RegionPolicy,
         known: &dyn Fn(GuestAddr) -> bool,
-    ) -> Result<Self, Fault> {
-        let steps = Vec::with_capacity(policy.max_insns.min(TYPICAL_INSNS));
-        let mut plan = Self { entry, steps, runs: Vec::new(), blocks: 0, pending: Vec::new(), beside: Vec::new() };
-        let mut cx = FindCx { code, thunks: Code::small(mem), policy, known };
-        if let Some(fault) = plan.add_run(&mut cx, entry) {
+    ) -> Result<(), Fault> {
+        self.steps.clear();
+        self.runs.clear();
+        self.pending.clear();
+        self.beside.clear();
+        (self.entry, self.blocks) = (entry, 0);
+        let mut cx = FindCx { code: Code::new(mem), thunks: Code::small(mem), policy, known };
+        if let Some(fault) = self.add_run(&mut cx, entry) {
             return Err(fault);
         }
         let mut next = 0;
-        while let Some(&target) = plan.pending.get(next) {
+        while let Some(&target) = self.pending.get(next) {
             next += 1;
-            plan.add_target(&mut cx, target);
+            self.add_target(&mut cx, target);
         }
-        plan.runs.sort_unstable_by_key(|run| run.start.0.wrapping_sub(entry.0));
-        Ok(plan)
+        self.runs.sort_unstable_by_key(|run| run.start.0.wrapping_sub(entry.0));
+        Ok(())
     }
 
     /// The runs in the order of emission: the entry's, then by address, wrapping around.
     pub(super) fn runs(&self) -> &[Run] {
         &self.runs
-    }
-
-    /// Number of blocks, not counting those inside one instruction.
-    pub(super) fn blocks(&self) -> usize {
-        self.blocks
     }
 
     /// A run's instructions.

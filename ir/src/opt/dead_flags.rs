@@ -61,7 +61,7 @@ pub(super) fn live_behind(flows: &[Flow], index: usize) -> FlagSet {
 }
 
 /// Flags that the block's own branch reads.
-pub(super) fn branch_reads(block: &Block) -> FlagSet {
+pub fn branch_reads(block: &Block) -> FlagSet {
     match block.term {
         Terminator::Branch { cc, .. } => cc.reads(),
         _ => FlagSet::NONE,
