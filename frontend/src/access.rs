@@ -1,5 +1,5 @@
 //! What an instruction wants of memory, asked after it has faulted.
-use crate::decode::{Code, Decoded};
+use crate::decode::{Code, Decoded, Window};
 use iced_x86::{InstructionInfoFactory, OpAccess};
 use ir::guest::{GuestAddr, GuestMem};
 
@@ -7,7 +7,7 @@ use ir::guest::{GuestAddr, GuestMem};
 /// the fault of its load is that of a write. False where there is no instruction.
 pub fn reads_to_write(mem: &dyn GuestMem, addr: GuestAddr) -> bool {
     let mut answer = false;
-    Code::small(mem).walk(addr, |_, decoded| {
+    Code::new(mem, &mut Window::small()).walk(addr, |_, decoded| {
         if let Decoded::Insn(insn) = decoded {
             let mut factory = InstructionInfoFactory::new();
             let used = factory.info(&insn).used_memory();

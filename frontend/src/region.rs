@@ -6,10 +6,11 @@
 mod liveness;
 mod plan;
 
+use crate::decode::{Code, Window};
 use crate::lifter::LiftCx;
 use ir::guest::{GuestAddr, GuestMem, GuestRange};
 use ir::{Block, BlockId, LiftError, Region, Target, Terminator};
-use plan::{Plan, Run, Stop};
+use plan::{FindCx, Plan, Run, Stop};
 
 /// How far a region reaches. Every instruction translated but never executed is wasted start-up time; every jump out
 /// of a region costs state at its edge.
@@ -89,7 +90,7 @@ pub fn lift_region(mem: &dyn GuestMem, entry: GuestAddr, policy: &RegionPolicy) 
 }
 
 /// Lifts one region after the other in the same memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lifter {
     plan: Plan,
     cx: LiftCx,
@@ -98,6 +99,23 @@ pub struct Lifter {
     entries: Vec<BlockId>,
     /// A region that nobody needs any more.
     old: Option<Region>,
+    window: Window,
+    /// What was fetched elsewhere.
+    aside: Window,
+}
+
+impl Default for Lifter {
+    fn default() -> Self {
+        Self {
+            plan: Plan::default(),
+            cx: LiftCx::default(),
+            starts: Vec::new(),
+            entries: Vec::new(),
+            old: None,
+            window: Window::default(),
+            aside: Window::small(),
+        }
+    }
 }
 
 impl Lifter {
@@ -113,14 +131,16 @@ impl Lifter {
         policy: &RegionPolicy,
         known: &dyn Fn(GuestAddr) -> bool,
     ) -> Result<Region, LiftError> {
-        self.plan.find(mem, entry, policy, known).map_err(LiftError::Fetch)?;
+        let code = &mut Code::new(mem, &mut self.window);
+        let aside = &mut Code::new(mem, &mut self.aside);
+        self.plan.find(FindCx { code, aside, policy, known }, entry).map_err(LiftError::Fetch)?;
         let mut region = self.old.take().unwrap_or_else(|| Region::new(entry));
         self.cx.restart(&mut region, entry, policy.folds);
         region.ranges.extend(self.plan.ranges());
-        region.blocks = self.build(policy);
+        region.blocks = build(&self.plan, &mut self.cx, &mut self.starts, &mut self.entries, policy);
         region.folded = policy.folds;
         if policy.lookahead > 0 {
-            liveness::look_ahead(&mut region, mem, policy.lookahead);
+            liveness::look_ahead(&mut region, code, aside, policy.lookahead);
         }
         merge(&mut region.ranges);
         Ok(region)
@@ -130,41 +150,46 @@ impl Lifter {
     pub fn recycle(&mut self, region: Region) {
         self.old = Some(region);
     }
+}
 
-    /// Lifts the runs in emission order and resolves the jumps between them.
-    fn build(&mut self, policy: &RegionPolicy) -> Vec<Block> {
-        let Self { plan, cx, starts, entries, .. } = self;
-        starts.clear();
-        entries.clear();
-        entries.push(BlockId(0));
-        for run in plan.runs() {
-            lift_run(cx, plan, run, starts, entries);
-        }
-        let mut blocks = cx.take_blocks();
-        for id in entries {
+/// Lifts the runs in emission order and resolves the jumps between them.
+fn build(
+    plan: &Plan,
+    cx: &mut LiftCx,
+    starts: &mut Vec<(GuestAddr, BlockId)>,
+    entries: &mut Vec<BlockId>,
+    policy: &RegionPolicy,
+) -> Vec<Block> {
+    starts.clear();
+    entries.clear();
+    entries.push(BlockId(0));
+    for run in plan.runs() {
+        lift_run(cx, plan, run, starts, entries);
+    }
+    let mut blocks = cx.take_blocks();
+    for id in entries {
+        blocks[id.index()].entry = true;
+    }
+    starts.sort_unstable();
+    let find = |addr: GuestAddr| {
+        let at = starts.binary_search_by_key(&addr, |&(start, _)| start).ok()?;
+        Some(starts[at].1)
+    };
+    for block in &mut blocks {
+        resolve(&mut block.term, find);
+    }
+    // A call that is not followed past may still come back to a block that is here for another reason.
+    for index in 0..blocks.len() {
+        if let Terminator::Call { ret_block: Some(id), .. } | Terminator::CallIndirect { ret_block: Some(id), .. } =
+            blocks[index].term
+        {
             blocks[id.index()].entry = true;
         }
-        starts.sort_unstable();
-        let find = |addr: GuestAddr| {
-            let at = starts.binary_search_by_key(&addr, |&(start, _)| start).ok()?;
-            Some(starts[at].1)
-        };
-        for block in &mut blocks {
-            resolve(&mut block.term, find);
-        }
-        // A call that is not followed past may still come back to a block that is here for another reason.
-        for index in 0..blocks.len() {
-            if let Terminator::Call { ret_block: Some(id), .. } | Terminator::CallIndirect { ret_block: Some(id), .. } =
-                blocks[index].term
-            {
-                blocks[id.index()].entry = true;
-            }
-        }
-        if policy.loops_are_entries {
-            mark_loops(&mut blocks, find);
-        }
-        blocks
     }
+    if policy.loops_are_entries {
+        mark_loops(&mut blocks, find);
+    }
+    blocks
 }
 
 /// A region of exactly the one instruction at `entry` (a REP string instruction with its loop).

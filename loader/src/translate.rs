@@ -29,7 +29,7 @@ pub struct Translator {
     policy: RegionPolicy,
     dump: DumpOptions,
     /// As many as threads have translated at the same time.
-    desks: Mutex<Vec<Desk>>,
+    desks: Mutex<Vec<Box<Desk>>>,
 }
 
 /// The memory that one translation after the other uses.
@@ -45,7 +45,7 @@ impl Translator {
         Self { mm, policy, dump, desks: Mutex::default() }
     }
 
-    fn desks(&self) -> MutexGuard<'_, Vec<Desk>> {
+    fn desks(&self) -> MutexGuard<'_, Vec<Box<Desk>>> {
         self.desks.lock().expect("no panic under this lock")
     }
 

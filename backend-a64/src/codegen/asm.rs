@@ -105,6 +105,7 @@ impl Asm {
     }
 
     /// Appends one instruction word.
+    #[inline]
     pub fn word(&mut self, word: u32) {
         self.code.extend_from_slice(&word.to_le_bytes());
     }
@@ -193,14 +194,21 @@ fn field_bits(field: Field, delta: i64) -> u32 {
 }
 
 impl Extend<u8> for Asm {
+    /// Takes whole words: `dynasm!` comes here with constant ones, which the compiler then stores as such.
+    #[inline(always)]
     fn extend<T: IntoIterator<Item = u8>>(&mut self, iter: T) {
-        self.code.extend(iter);
+        let mut bytes = iter.into_iter();
+        while let Some(first) = bytes.next() {
+            let mut next = || bytes.next().expect("A64 instructions are whole words");
+            self.word(u32::from_le_bytes([first, next(), next(), next()]));
+        }
     }
 }
 
 impl<'a> Extend<&'a u8> for Asm {
+    #[inline(always)]
     fn extend<T: IntoIterator<Item = &'a u8>>(&mut self, iter: T) {
-        self.code.extend(iter);
+        self.extend(iter.into_iter().copied());
     }
 }
 

@@ -74,7 +74,7 @@ pub struct Engine {
     watch: Box<dyn CodeWatch>,
     compile: Compile,
     /// As many as threads have compiled at the same time.
-    desks: Mutex<Vec<Desk>>,
+    desks: Mutex<Vec<Box<Desk>>>,
     ordered: AtomicBool,
     /// Number of counters in use.
     counted: AtomicU32,

@@ -4,7 +4,7 @@ use crate::decode::{Code, Decoded};
 use crate::lift::{call_ret, system};
 use crate::table::{self, LiftFn};
 use iced_x86::{FlowControl, Instruction, Mnemonic};
-use ir::guest::{Fault, GuestAddr, GuestMem, GuestRange};
+use ir::guest::{Fault, GuestAddr, GuestRange};
 
 /// A decoded instruction and what the region does with it.
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +51,13 @@ pub(super) struct Plan {
 }
 
 /// What finding a region works with.
-struct FindCx<'a, 'm> {
-    code: Code<'m>,
-    thunks: Code<'m>,
-    policy: &'a RegionPolicy,
-    known: &'a dyn Fn(GuestAddr) -> bool,
+pub(super) struct FindCx<'a, 'm> {
+    /// Reads the region.
+    pub code: &'a mut Code<'m>,
+    /// Reads what is elsewhere.
+    pub aside: &'a mut Code<'m>,
+    pub policy: &'a RegionPolicy,
+    pub known: &'a dyn Fn(GuestAddr) -> bool,
 }
 
 /// What follows an instruction.
@@ -70,19 +72,12 @@ enum Flow {
 
 impl Plan {
     /// Finds the region at `entry`; the fault if its first instruction cannot be fetched.
-    pub(super) fn find(
-        &mut self,
-        mem: &dyn GuestMem,
-        entry: GuestAddr,
-        policy: &RegionPolicy,
-        known: &dyn Fn(GuestAddr) -> bool,
-    ) -> Result<(), Fault> {
+    pub(super) fn find(&mut self, mut cx: FindCx, entry: GuestAddr) -> Result<(), Fault> {
         self.steps.clear();
         self.runs.clear();
         self.pending.clear();
         self.beside.clear();
         (self.entry, self.blocks) = (entry, 0);
-        let mut cx = FindCx { code: Code::new(mem), thunks: Code::small(mem), policy, known };
         if let Some(fault) = self.add_run(&mut cx, entry) {
             return Err(fault);
         }
@@ -156,7 +151,7 @@ impl Plan {
 
     /// Decodes a run; the fault if not even one instruction can be fetched (then there is no run).
     fn add_run(&mut self, cx: &mut FindCx, start: GuestAddr) -> Option<Fault> {
-        let FindCx { code, thunks, policy, known } = cx;
+        let FindCx { code, aside, policy, known } = cx;
         let first = self.steps.len();
         let mut stop = Stop::Never;
         let mut leader = Flow::Leader { entry: false };
@@ -191,7 +186,7 @@ impl Plan {
             self.blocks += usize::from(is_leader);
             let (lift, flow) = match lift {
                 Some(lift) => (lift, Flow::Stop),
-                None => self.follow(&insn, thunks, policy),
+                None => self.follow(&insn, aside, policy),
             };
             self.steps.push(Step { insn, lift, leader: is_leader, entry });
             leader = flow;
@@ -206,7 +201,7 @@ impl Plan {
     }
 
     /// The lift function of an instruction and what comes after it; notes its jump target.
-    fn follow(&mut self, insn: &Instruction, thunks: &mut Code, policy: &RegionPolicy) -> (LiftFn, Flow) {
+    fn follow(&mut self, insn: &Instruction, aside: &mut Code, policy: &RegionPolicy) -> (LiftFn, Flow) {
         let Some(lift) = table::support(insn.mnemonic()).lift() else {
             return (system::unimplemented, Flow::Stop);
         };
@@ -227,7 +222,7 @@ impl Plan {
                 self.note_target(insn);
                 Flow::Stop
             }
-            FlowControl::Call | FlowControl::IndirectCall => return self.follow_call(insn, lift, thunks, policy),
+            FlowControl::Call | FlowControl::IndirectCall => return self.follow_call(insn, lift, aside, policy),
             // After a system call the run loop comes back to the next instruction.
             FlowControl::Interrupt if insn.mnemonic() == Mnemonic::Int => Flow::Leader { entry: true },
             FlowControl::Interrupt if insn.mnemonic() == Mnemonic::Into => Flow::Leader { entry: false },
@@ -246,7 +241,7 @@ impl Plan {
         &mut self,
         insn: &Instruction,
         lift: LiftFn,
-        thunks: &mut Code,
+        aside: &mut Code,
         policy: &RegionPolicy,
     ) -> (LiftFn, Flow) {
         if insn.is_call_near() {
@@ -254,7 +249,7 @@ impl Plan {
             if target.0 == insn.next_ip32() {
                 return (lift, Flow::Leader { entry: false });
             }
-            if let Some(lift) = pc_thunk(thunks, target) {
+            if let Some(lift) = pc_thunk(aside, target) {
                 self.beside.push(GuestRange::new(target, 4));
                 return (lift, Flow::On);
             }

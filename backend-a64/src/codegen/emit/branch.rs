@@ -189,7 +189,7 @@ pub(super) fn ret_miss(cx: &mut EmitCx, pc: u8) -> Label {
 }
 
 fn leave(cx: &mut EmitCx, stub: Stub, eip: GuestAddr, trap: Option<Trap>) {
-    cx.mov_imm(S0, eip.0);
+    cx.mov_addr(S0, eip);
     if let Some(trap) = trap {
         cx.mov_imm(S1, trap as u32);
     }
@@ -334,7 +334,7 @@ fn link_stub(cx: &mut EmitCx, pending: &PendingLink) -> LinkSite {
     cx.asm.bind(stub);
     let here = cx.asm.here();
     cx.asm.adr_back(S1, at);
-    cx.mov_imm(S0, target.0);
+    cx.mov_addr(S0, target);
     to_stub(cx, Stub::Link);
     LinkSite { at, kind, target, stub: here }
 }

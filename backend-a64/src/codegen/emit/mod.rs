@@ -192,6 +192,12 @@ impl<'a> EmitCx<'a> {
         }
     }
 
+    /// Puts a guest address into a register: in two instructions, as where this is used code is seldom run but often made.
+    pub(crate) fn mov_addr(&mut self, reg: u8, addr: GuestAddr) {
+        self.asm.word(0x5280_0000 | (addr.0 & 0xffff) << 5 | u32::from(reg));
+        self.asm.word(0x72a0_0000 | addr.0 >> 16 << 5 | u32::from(reg));
+    }
+
     /// Puts a 64-bit constant into a register.
     pub(crate) fn mov_imm64(&mut self, reg: u8, value: u64) {
         self.mov_imm(reg, value as u32);
@@ -310,10 +316,10 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
 fn operands(cx: &mut EmitCx, inst: &Inst) {
     let operands = cx.alloc.slots[cx.value].operands;
     (cx.regs, cx.imms) = ([ZR; 4], [None; 4]);
-    for i in operands.imms {
+    for i in operands.imms() {
         cx.imms[i] = cx.block.as_const(inst.args[i]);
     }
-    for i in operands.regs {
+    for i in operands.regs() {
         cx.regs[i] = fetch(cx, inst.args[i], i);
     }
 }
