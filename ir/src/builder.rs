@@ -54,9 +54,7 @@ const USUAL_INSNS: usize = 12;
 impl Builder {
     /// A builder for a block that starts at `start`.
     pub fn new(start: GuestAddr) -> Self {
-        let term = Terminator::Exit { trap: Trap::Yield, eip: start };
-        let block = Block { start, entry: false, insns: Vec::new(), insts: Vec::new(), term };
-        Self { block, state: StateCache::default(), folds: false }
+        Self { block: Block::new(start), state: StateCache::default(), folds: false }
     }
 
     /// A builder that folds what it is given. A value it returns stands for the result asked for, not for an instruction.
@@ -64,13 +62,13 @@ impl Builder {
         Self { folds: true, ..Self::new(start) }
     }
 
-    /// The same with room for so many guest instructions and what they usually become: most of what a growing block
-    /// costs is growing.
-    pub fn with_capacity(start: GuestAddr, insns: usize) -> Self {
-        let mut builder = Self::new(start);
-        builder.block.insns.reserve_exact(insns);
-        builder.block.insts.reserve_exact(4 * insns + 8);
-        builder
+    /// Begins another block after [`Self::take`], in the memory of `old`.
+    pub fn restart(&mut self, start: GuestAddr, mut old: Block, folds: bool) {
+        old.insns.clear();
+        old.insts.clear();
+        self.block = Block { insns: old.insns, insts: old.insts, ..Block::new(start) };
+        self.state = StateCache::default();
+        self.folds = folds;
     }
 
     /// Begins a guest instruction; what is built next belongs to it.
@@ -89,8 +87,13 @@ impl Builder {
 
     /// Ends the block.
     pub fn finish(mut self, term: Terminator) -> Block {
-        self.block.term = if self.folds { fold::fold_terminator(&self, term) } else { term };
-        self.block
+        self.take(term)
+    }
+
+    /// Ends the block; [`Self::restart`] begins another one.
+    pub fn take(&mut self, term: Terminator) -> Block {
+        self.block.term = if self.folds { fold::fold_terminator(self, term) } else { term };
+        std::mem::replace(&mut self.block, Block::new(GuestAddr(0)))
     }
 
     /// The type of a value built here.

@@ -79,7 +79,7 @@ impl Parser {
             }
             "live" => {
                 let (addr, flags) = rest.split_once(' ').ok_or("`live` wants an address and flags")?;
-                self.region.exit_live.insert(guest_addr(addr)?, flag_set(flags)?);
+                self.region.set_live_at(guest_addr(addr)?, flag_set(flags)?);
             }
             _ => self.open_block(line)?,
         }

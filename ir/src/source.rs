@@ -37,6 +37,11 @@ pub trait RegionSource: Send + Sync {
     /// The region that starts at `entry`, ready for code generation.
     fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError>;
 
+    /// Takes back a region that is not needed any more, for its memory.
+    fn recycle(&self, region: Region) {
+        drop(region);
+    }
+
     /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes.
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError>;
 }

@@ -81,7 +81,7 @@ pub struct PcEntry {
 }
 
 /// One region's code.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CompiledRegion {
     /// A64 instructions, little-endian; a multiple of four bytes.
     pub code: Vec<u8>,

@@ -1,6 +1,6 @@
 //! Code generation: allocate registers, emit A64. Pure: a region of IR in, bytes and what to know about them out.
 //!
-//! `flag_liveness` and `regalloc` compute what `emit` only reads; `allocation` is the data between them.
+//! `ir::opt::dead_flags` and `regalloc` compute what `emit` only reads; `allocation` is the data between them.
 #![forbid(unsafe_code)]
 
 pub mod abi;
@@ -8,7 +8,6 @@ pub mod allocation;
 mod asm;
 pub mod compiled;
 mod emit;
-mod flag_liveness;
 mod imm;
 mod listing;
 mod lower;
@@ -22,6 +21,8 @@ mod tests;
 
 use allocation::Allocation;
 use emit::EmitCx;
+use ir::opt::dead_flags::{branch_reads, dead_flags};
+use ir::opt::OptCx;
 use ir::Region;
 use regalloc::Registers;
 
@@ -74,37 +75,48 @@ impl Options {
     }
 }
 
+/// The memory that compiling one region after the other uses.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    liveness: OptCx,
+    alloc: Allocation,
+    buffers: emit::Buffers,
+}
+
 /// Compiles a verified region.
 pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
+    let mut out = CompiledRegion::default();
+    compile_in(region, options, &mut Workspace::default(), &mut out);
+    out
+}
+
+/// As [`compile`], in memory that is there already; `out` is overwritten.
+pub fn compile_in(region: &Region, options: &Options, work: &mut Workspace, out: &mut CompiledRegion) {
     let region = &*lower::lower(region, &options.features);
-    let live_out = flag_liveness::live_out(region);
-    let mut cx = EmitCx::new(region, options);
-    let mut alloc = Allocation::default();
+    dead_flags(region, &mut work.liveness);
+    let mut cx = EmitCx::new(region, options, std::mem::take(&mut work.buffers), out);
+    let mut alloc = std::mem::take(&mut work.alloc);
     for (index, block) in region.blocks.iter().enumerate() {
-        let live = live_out[index] | flag_liveness::branch_reads(block);
-        regalloc::allocate(block, live, options.registers(), &mut alloc);
-        alloc = emit::block(&mut cx, index, alloc, live_out[index]);
+        let behind = work.liveness.live_behind(index);
+        regalloc::allocate(block, behind | branch_reads(block), options.registers(), &mut alloc);
+        alloc = emit::block(&mut cx, index, alloc, behind);
     }
-    let emitted = emit::finish(cx);
-    CompiledRegion {
-        code: emitted.code,
-        entries: emitted.entries,
-        links: emitted.links,
-        relocs: emitted.relocs,
-        pc_map: emitted.pc_map,
-        ranges: region.ranges.clone(),
-        insns: region.insn_count() as u32,
-    }
+    work.alloc = alloc;
+    work.buffers = emit::finish(cx, out);
+    out.ranges.clear();
+    out.ranges.extend_from_slice(&region.ranges);
+    out.insns = region.insn_count() as u32;
 }
 
 /// The allocation of every block of a region, in text.
 pub fn allocation_text(region: &Region, options: &Options) -> String {
     let region = &*lower::lower(region, &options.features);
-    let live_out = flag_liveness::live_out(region);
+    let mut liveness = OptCx::default();
+    dead_flags(region, &mut liveness);
     let mut text = String::new();
     let mut alloc = Allocation::default();
-    for (block, live) in region.blocks.iter().zip(live_out) {
-        let live = live | flag_liveness::branch_reads(block);
+    for (index, block) in region.blocks.iter().enumerate() {
+        let live = liveness.live_behind(index) | branch_reads(block);
         regalloc::allocate(block, live, options.registers(), &mut alloc);
         text.push_str(&format!("block {}\n{}", block.start, alloc.display(block)));
     }

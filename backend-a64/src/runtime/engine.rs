@@ -6,7 +6,7 @@ use super::invalidations::Ticket;
 use super::stats::{Counters, Stats};
 use super::thread::{current, ThreadContext};
 use super::world::World;
-use crate::codegen::{CompiledRegion, HostFeatures, Options};
+use crate::codegen::{compile_in, CompiledRegion, HostFeatures, Options, Workspace};
 use ir::guest::{Fault, GuestAddr, GuestRange};
 use ir::{CodeWatch, Heat, LiftError, Region, RegionSource};
 use std::io;
@@ -64,8 +64,15 @@ pub(crate) struct Request {
     pub(crate) counter: Option<u32>,
 }
 
-/// Code generation as the engine calls it.
-pub(crate) type Compile = Box<dyn Fn(&Region, Request) -> CompiledRegion + Send + Sync>;
+/// The memory that one translation after the other uses.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    work: Workspace,
+    pub(crate) compiled: CompiledRegion,
+}
+
+/// Code generation as the engine calls it; the result is left on the desk.
+pub(crate) type Compile = Box<dyn Fn(&Region, Request, &mut Desk) + Send + Sync>;
 
 /// Translated code of one guest process. All methods may be called from any thread.
 pub struct Engine {
@@ -78,6 +85,8 @@ pub struct Engine {
     cache: Mutex<CodeCache>,
     watch: Box<dyn CodeWatch>,
     compile: Compile,
+    /// As many as threads have compiled at the same time.
+    desks: Mutex<Vec<Box<Desk>>>,
     ordered: AtomicBool,
     /// Number of counters in use.
     counted: AtomicU32,
@@ -97,13 +106,12 @@ impl Engine {
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
         let (features, observer) = (options.features, options.observer.clone());
-        let compile = Box::new(move |region: &Region, Request { ordered, counter }| {
+        let compile = Box::new(move |region: &Region, Request { ordered, counter }: Request, desk: &mut Desk| {
             let options = Options { ordered, counter, features, ..Default::default() };
-            let compiled = crate::codegen::compile(region, &options);
+            compile_in(region, &options, &mut desk.work, &mut desk.compiled);
             if let Some(Observer(observe)) = &observer {
-                observe(region, &options, &compiled);
+                observe(region, &options, &desk.compiled);
             }
-            compiled
         });
         Self::with_compiler(options, source, watch, compile)
     }
@@ -124,6 +132,7 @@ impl Engine {
             cache: Mutex::new(CodeCache::new()),
             watch,
             compile,
+            desks: Mutex::default(),
             ordered: AtomicBool::new(false),
             counted: AtomicU32::new(0),
         })
@@ -161,6 +170,14 @@ impl Engine {
 
     /// The code for `guest`: any if a counter is given for cold code, else hot code.
     fn find_or_make(&self, guest: GuestAddr, counter: Option<u32>) -> Result<CacheOffset, Fault> {
+        let desks = || self.desks.lock().expect("no panic under this lock");
+        let mut desk = desks().pop().unwrap_or_default();
+        let found = self.find_or_make_at(&mut desk, guest, counter);
+        desks().push(desk);
+        found
+    }
+
+    fn find_or_make_at(&self, desk: &mut Desk, guest: GuestAddr, counter: Option<u32>) -> Result<CacheOffset, Fault> {
         loop {
             let ticket = {
                 let cache = self.lock();
@@ -170,8 +187,8 @@ impl Engine {
                 cache.invalidations.ticket()
             };
             let request = Request { ordered: self.ordered.load(Ordering::SeqCst), counter };
-            let compiled = self.make(guest, request)?;
-            match self.install(guest, &compiled, ticket, request) {
+            self.make(desk, guest, request)?;
+            match self.install(guest, &desk.compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
                 Some(Err(Full)) => self.flush(),
                 None => {}
@@ -180,7 +197,7 @@ impl Engine {
     }
 
     /// Lifts and compiles; no lock is held.
-    fn make(&self, guest: GuestAddr, request: Request) -> Result<CompiledRegion, Fault> {
+    fn make(&self, desk: &mut Desk, guest: GuestAddr, request: Request) -> Result<(), Fault> {
         let known = |addr| self.lock().find(addr, false).is_some();
         let heat = if request.counter.is_some() { Heat::Cold(&known) } else { Heat::Hot };
         let lift = || self.source.region(guest, heat).map_err(|LiftError::Fetch(fault)| fault);
@@ -200,9 +217,10 @@ impl Engine {
             }
             region = again;
         }
-        let compiled = (self.compile)(&region, request);
-        self.count(&compiled, heat.is_hot());
-        Ok(compiled)
+        (self.compile)(&region, request, desk);
+        self.source.recycle(region);
+        self.count(&desk.compiled, heat.is_hot());
+        Ok(())
     }
 
     fn count(&self, compiled: &CompiledRegion, hot: bool) {

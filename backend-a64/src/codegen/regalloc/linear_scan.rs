@@ -59,7 +59,10 @@ pub fn scan(block: &Block, alloc: &mut Allocation, registers: Registers) -> Resu
     let value = block.term.value().map(|v| (v.index(), scan.alloc.slots[v.index()]));
     match value {
         Some((v, slot))
-            if slot.when == When::FirstUse && slot.loc == Loc::None && slot.uses > 0 && registers == Registers::All =>
+            if slot.when == When::FirstUse
+                && slot.loc == Loc::None
+                && slot.is_used()
+                && registers == Registers::All =>
         {
             scan.assign(v, block.insts.len())
         }
@@ -73,7 +76,7 @@ impl Scan<'_> {
         if slot.when != When::Here {
             return Ok(());
         }
-        let wanted = slot.loc == Loc::None && slot.uses > 0;
+        let wanted = slot.loc == Loc::None && slot.is_used();
         let inst = &self.block.insts[i];
         self.operands(i, i)?;
         match inst.op {
@@ -102,14 +105,14 @@ impl Scan<'_> {
     fn operands(&mut self, user: usize, i: usize) -> Result<(), OutOfRegisters> {
         let (args, operands) = (&self.block.insts[user].args, self.alloc.slots[user].operands);
         if self.registers == Registers::All {
-            for arg in operands.consts.map(|place| args[place].index()) {
+            for arg in operands.consts().map(|place| args[place].index()) {
                 let slot = &self.alloc.slots[arg];
                 if slot.when == When::FirstUse && slot.loc == Loc::None && usize::from(slot.first) == i {
                     self.assign(arg, i)?;
                 }
             }
         }
-        for arg in operands.regs.map(|place| args[place]) {
+        for arg in operands.regs().map(|place| args[place]) {
             let root = &self.alloc.slots[usize::from(self.alloc.slots[arg.index()].root)];
             if usize::from(root.last) == i {
                 self.free(root.loc, arg, i);
