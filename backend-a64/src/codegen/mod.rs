@@ -2,6 +2,13 @@
 //!
 //! `ir::opt::dead_flags` and `regalloc` compute what `emit` only reads; `allocation` is the data between them.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::useless_conversion,
+    clippy::identity_op,
+    clippy::eq_op,
+    clippy::absurd_extreme_comparisons,
+    reason = "dynasm computes with what it is given, also where that is nothing"
+)]
 
 pub mod abi;
 pub mod allocation;

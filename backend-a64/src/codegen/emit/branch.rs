@@ -118,7 +118,7 @@ fn poll(cx: &mut EmitCx, eip: GuestAddr) {
 /// Lets a loop that consists of indirect jumps (a threaded interpreter) be stopped: before a jump that has written nothing
 /// yet, so that it is simply done again. Those that have, far returns and the like, make no loops by themselves.
 fn poll_jump(cx: &mut EmitCx) {
-    let Some((index, last)) = cx.block.insns.iter().enumerate().last() else {
+    let Some((index, last)) = cx.block.insns.iter().enumerate().next_back() else {
         return;
     };
     let writes = |inst: &Inst| {
