@@ -49,8 +49,8 @@ pub struct Options {
     pub ordered: bool,
     /// What the host can do.
     pub features: HostFeatures,
-    /// Distance from the lookup table of the word in which entries and loops are counted; none for code that stays.
-    pub counter: Option<u32>,
+    /// Number of the counter of entries and loops; none for code that stays.
+    pub counter: Option<u16>,
     /// Allocate with few registers: for tests of spilling.
     pub few_registers: bool,
 }
