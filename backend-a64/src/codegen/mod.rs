@@ -68,7 +68,6 @@ impl Options {
 #[derive(Debug, Default)]
 pub struct Workspace {
     liveness: OptCx,
-    alloc: Allocation,
     buffers: emit::Buffers,
 }
 
@@ -83,13 +82,11 @@ pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
 pub fn compile_in(region: &Region, options: &Options, work: &mut Workspace, out: &mut CompiledRegion) {
     dead_flags(region, &mut work.liveness);
     let mut cx = EmitCx::new(region, options, std::mem::take(&mut work.buffers), out);
-    let mut alloc = std::mem::take(&mut work.alloc);
     for (index, block) in region.blocks.iter().enumerate() {
         let behind = work.liveness.live_behind(index);
-        regalloc::allocate(block, behind | branch_reads(block), options.registers(), &mut alloc);
-        alloc = emit::block(&mut cx, index, alloc, behind);
+        regalloc::allocate(block, behind | branch_reads(block), options.registers(), &mut cx.alloc);
+        emit::block(&mut cx, index, behind);
     }
-    work.alloc = alloc;
     work.buffers = emit::finish(cx, out);
     out.ranges.clear();
     out.ranges.extend_from_slice(&region.ranges);
