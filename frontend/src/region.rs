@@ -54,7 +54,8 @@ impl Default for RegionPolicy {
 }
 
 impl RegionPolicy {
-    /// The path that is about to run and what will surely follow it: for code that may run once.
+    /// The path that is about to run and what will surely follow it: for code that may run once. To look for dead flags
+    /// would cost more than keeping them.
     pub const PATH: Self = Self {
         max_insns: 64,
         max_blocks: 16,
@@ -63,7 +64,7 @@ impl RegionPolicy {
         past_branches: false,
         both_ways: false,
         loops_are_entries: true,
-        lookahead: 4,
+        lookahead: 0,
         folds: true,
     };
 

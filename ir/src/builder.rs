@@ -6,7 +6,7 @@ use crate::fold::{self, StateCache};
 use crate::guest::state::offset;
 use crate::guest::{Cc, FlagSet, Gpr, GuestAddr, Mm, Seg, Trap, Xmm};
 use crate::helper::Helper;
-use crate::inst::{Inst, Value};
+use crate::inst::{Inst, Value, MAX_ARGS};
 use crate::opcode::Opcode;
 use crate::region::{Block, InsnMark};
 use crate::terminator::Terminator;
@@ -35,6 +35,12 @@ impl Addr {
     pub fn plus(self, bytes: i32) -> Self {
         Self { disp: self.disp.wrapping_add(bytes), ..self }
     }
+}
+
+/// Arguments in their places, the other places empty.
+#[inline(always)]
+fn places(args: &[Value]) -> [Value; MAX_ARGS] {
+    std::array::from_fn(|place| args.get(place).copied().unwrap_or(Value::NONE))
 }
 
 /// Builds one block, instruction by instruction.
@@ -118,17 +124,15 @@ impl Builder {
         value
     }
 
+    #[inline]
     fn op(&mut self, op: Opcode, ty: Ty, args: &[Value], flags: FlagSet) -> Value {
-        let mut inst = Inst::new(op, ty);
-        inst.args[..args.len()].copy_from_slice(args);
-        inst.flags = flags;
+        let inst = Inst { flags, args: places(args), ..Inst::new(op, ty) };
         self.push(inst)
     }
 
+    #[inline]
     fn op_imm(&mut self, op: Opcode, ty: Ty, args: &[Value], imm: i64) -> Value {
-        let mut inst = Inst::new(op, ty);
-        inst.args[..args.len()].copy_from_slice(args);
-        inst.imm = imm;
+        let inst = Inst { imm, args: places(args), ..Inst::new(op, ty) };
         self.push(inst)
     }
 

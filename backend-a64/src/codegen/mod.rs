@@ -67,8 +67,8 @@ pub struct Options {
     pub ordered: bool,
     /// What the host can do.
     pub features: HostFeatures,
-    /// Distance from the lookup table of the word in which entries and loops are counted; none for code that stays.
-    pub counter: Option<u32>,
+    /// Number of the counter of entries and loops; none for code that stays.
+    pub counter: Option<u16>,
     /// Allocate with few registers: for tests of spilling.
     pub few_registers: bool,
 }
@@ -86,7 +86,6 @@ impl Options {
 #[derive(Debug, Default)]
 pub struct Workspace {
     liveness: OptCx,
-    alloc: Allocation,
     buffers: emit::Buffers,
 }
 
@@ -102,13 +101,11 @@ pub fn compile_in(region: &Region, options: &Options, work: &mut Workspace, out:
     let region = &*lower::lower(region, &options.features);
     dead_flags(region, &mut work.liveness);
     let mut cx = EmitCx::new(region, options, std::mem::take(&mut work.buffers), out);
-    let mut alloc = std::mem::take(&mut work.alloc);
     for (index, block) in region.blocks.iter().enumerate() {
         let behind = work.liveness.live_behind(index);
-        regalloc::allocate(block, behind | branch_reads(block), options.registers(), &mut alloc);
-        alloc = emit::block(&mut cx, index, alloc, behind);
+        regalloc::allocate(block, behind | branch_reads(block), options.registers(), &mut cx.alloc);
+        emit::block(&mut cx, index, behind);
     }
-    work.alloc = alloc;
     work.buffers = emit::finish(cx, out);
     out.ranges.clear();
     out.ranges.extend_from_slice(&region.ranges);

@@ -61,7 +61,7 @@ pub(crate) struct Request {
     /// Memory accesses must keep x86-TSO order.
     pub(crate) ordered: bool,
     /// Where passes through the code are counted; none for code that stays.
-    pub(crate) counter: Option<u32>,
+    pub(crate) counter: Option<u16>,
 }
 
 /// The memory that one translation after the other uses.
@@ -163,13 +163,13 @@ impl Engine {
         self.find_or_make(guest, None).map(|_| ())
     }
 
-    /// A word of its own for counting, as its distance from the lookup table, while there are any.
-    fn next_counter(&self) -> Option<u32> {
-        self.code.memory.counter(self.counted.load(Ordering::Relaxed))
+    /// A counter for one region, while there are any.
+    fn next_counter(&self) -> Option<u16> {
+        u16::try_from(self.counted.load(Ordering::Relaxed)).ok()
     }
 
     /// The code for `guest`: any if a counter is given for cold code, else hot code.
-    fn find_or_make(&self, guest: GuestAddr, counter: Option<u32>) -> Result<CacheOffset, Fault> {
+    fn find_or_make(&self, guest: GuestAddr, counter: Option<u16>) -> Result<CacheOffset, Fault> {
         let desks = || self.desks.lock().expect("no panic under this lock");
         let mut desk = desks().pop().unwrap_or_default();
         let found = self.find_or_make_at(&mut desk, guest, counter);
@@ -177,7 +177,7 @@ impl Engine {
         found
     }
 
-    fn find_or_make_at(&self, desk: &mut Desk, guest: GuestAddr, counter: Option<u32>) -> Result<CacheOffset, Fault> {
+    fn find_or_make_at(&self, desk: &mut Desk, guest: GuestAddr, counter: Option<u16>) -> Result<CacheOffset, Fault> {
         loop {
             let ticket = {
                 let cache = self.lock();

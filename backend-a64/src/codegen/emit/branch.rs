@@ -82,18 +82,12 @@ pub(super) fn head(cx: &mut EmitCx) {
     }
 }
 
-/// Counts a pass through code that is replaced once it is hot. No flag is touched.
+/// Counts a pass through code that is replaced once it is hot. The stub finds out where it is by the pc map.
 fn count(cx: &mut EmitCx) {
-    let Some(word) = cx.options.counter else { return };
-    let kind = ColdKind::Leave { stub: Stub::Hot, eip: cx.block.start, trap: None, carry: cx.carry };
-    let hot = cold(cx, kind);
-    cx.mov_imm(S1, word);
-    a64!(cx
-        ; ldr w16, [x27, x17]
-        ; add w16, w16, 1
-        ; str w16, [x27, x17]
-    );
-    cx.asm.tbnz(S0, abi::HOT_BIT, hot);
+    let Some(counter) = cx.options.counter else { return };
+    cx.mark_pc(cx.block.start);
+    a64!(cx; movz w17, u32::from(counter));
+    call_stub(cx, Stub::Count);
 }
 
 /// Finds which blocks a block at or after them in emission order branches back to.

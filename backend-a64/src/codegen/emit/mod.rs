@@ -85,6 +85,7 @@ pub(crate) struct EmitCx<'a> {
 /// Memory that emission uses again for every region.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
+    alloc: Allocation,
     asm: Asm,
     blocks: Vec<Label>,
     loop_heads: Vec<bool>,
@@ -100,7 +101,7 @@ fn emptied<T>(old: &mut Vec<T>) -> Vec<T> {
 }
 
 impl<'a> EmitCx<'a> {
-    /// A context for a region; block and allocation are replaced as it goes. The code goes to the memory of `old`.
+    /// A context for a region; block and allocation change as it goes. The code goes to the memory of `old`.
     pub(crate) fn new(
         region: &'a Region,
         options: &'a Options,
@@ -117,7 +118,7 @@ impl<'a> EmitCx<'a> {
             region,
             options,
             block: &region.blocks[0],
-            alloc: Allocation::default(),
+            alloc: buffers.alloc,
             value: 0,
             pos: 0,
             carry: Carry::Inverted,
@@ -258,19 +259,17 @@ impl<'a> EmitCx<'a> {
     }
 }
 
-/// Emits one block: its instructions, then its terminator. Gives the allocation back for its buffers.
-pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: FlagSet) -> Allocation {
+/// Emits one block, which `cx.alloc` is the allocation of: its instructions, then its terminator.
+pub(crate) fn block(cx: &mut EmitCx, index: usize, live_out: FlagSet) {
     cx.block = &cx.region.blocks[index];
     cx.block_index = index;
-    cx.alloc = alloc;
     cx.live_out = live_out;
     cx.held = writeback::Held::default();
     cx.stepped = usize::MAX;
     cx.mm_written = 0;
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
-        let slot = cx.alloc.slots[pos];
-        if slot.when != When::Here {
+        if cx.alloc.slots[pos].when != When::Here {
             continue;
         }
         cx.pos = pos;
@@ -282,7 +281,6 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
     }
     cx.pos = cx.block.insts.len();
     branch::terminator(cx);
-    std::mem::take(&mut cx.alloc)
 }
 
 /// Emits the cold code, resolves all branches and hands everything over.
@@ -291,7 +289,14 @@ pub(crate) fn finish(mut cx: EmitCx, out: &mut CompiledRegion) -> Buffers {
     branch::cold_code(&mut cx, &mut out.links);
     out.code = cx.asm.finish();
     (out.entries, out.relocs, out.pc_map) = (cx.entries, cx.relocs, cx.pc_map);
-    Buffers { asm: cx.asm, blocks: cx.blocks, loop_heads: cx.loop_heads, cold: cx.cold, links: cx.links }
+    Buffers {
+        alloc: cx.alloc,
+        asm: cx.asm,
+        blocks: cx.blocks,
+        loop_heads: cx.loop_heads,
+        cold: cx.cold,
+        links: cx.links,
+    }
 }
 
 /// Emits the instruction that defines `value` at the current position.

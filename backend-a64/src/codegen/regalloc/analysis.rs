@@ -145,9 +145,8 @@ impl Analysis<'_> {
     fn note_use(&mut self, value: Value, at: u16) {
         let root = usize::from(self.slots[value.index()].root);
         let slot = &mut self.slots[root];
-        if slot.last == NO_USE || slot.last < at {
-            slot.last = at;
-        }
+        // `NO_USE` is the greatest number, so it is the first position as it stands, and one less than the last.
+        slot.last = slot.last.wrapping_add(1).max(at + 1) - 1;
         slot.first = slot.first.min(at);
     }
 
@@ -155,16 +154,17 @@ impl Analysis<'_> {
     fn step(&mut self, i: usize, live: FlagSet) -> FlagSet {
         let inst = &self.insts[i];
         let op = inst.op;
-        self.slots[i].live = live;
-        if self.slots[i].when == When::Never {
+        let slot = &mut self.slots[i];
+        slot.live = live;
+        if slot.when == When::Never {
             return live;
         }
-        if !self.slots[i].is_used() && inst.flags.is_empty() && op.effects().removable() && !is_set(op) {
-            self.slots[i].when = When::Never;
+        if !slot.is_used() && inst.flags.is_empty() && op.effects().removable() && !is_set(op) {
+            slot.when = When::Never;
             return live;
         }
         match op {
-            Opcode::Const => self.slots[i].when = When::FirstUse,
+            Opcode::Const => slot.when = When::FirstUse,
             Opcode::GetGpr | Opcode::GetXmm => self.get(i),
             Opcode::SetGpr | Opcode::SetXmm => self.set(i),
             _ => {

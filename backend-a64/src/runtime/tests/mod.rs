@@ -1,6 +1,7 @@
 //! Tests of the runtime on hand-written regions: what links, looks up, leaves, faults and is dropped.
 mod faults;
 mod flow;
+mod heat;
 mod invalidation;
 mod random;
 mod region_asm;
