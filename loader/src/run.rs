@@ -16,7 +16,7 @@ use linux_abi::mm::{AddressSpace, Prot};
 use linux_abi::{host, ExecOptions, Executor, Process, SpawnRequest, Thread, VdsoSymbols};
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,8 +47,9 @@ pub fn run(start: Start) -> Result<Infallible> {
         execfn: c_string(&program.guest_path),
         random: random_bytes(),
     };
-    let (state, described) = initial_state(&mm, &image, &args, &program)?;
+    let (state, described) = initial_state(&mm, &image, &args, program)?;
     fs.set_program(described);
+    host::startup::set_thread_name(&c_string(start.path.file_name().unwrap_or_default()));
 
     let dump = DumpOptions { stages: options.dump.clone(), at: options.dump_at.map(GuestAddr) };
     let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
@@ -124,8 +125,8 @@ fn c_string(text: impl AsRef<OsStr>) -> CString {
 /// ferry's environment with `--env` applied: a later setting replaces an earlier one.
 fn environment(changes: &[OsString]) -> Vec<CString> {
     let name = |entry: &[u8]| entry.split(|&b| b == b'=').next().unwrap_or_default().to_vec();
-    let mut env: Vec<Vec<u8>> =
-        std::env::vars_os().map(|(key, value)| [key.into_vec(), value.into_vec()].join(&b'=')).collect();
+    // As it is: the standard library would leave out what has no `=`.
+    let mut env: Vec<Vec<u8>> = host::startup::environment().into_iter().map(CString::into_bytes).collect();
     for change in changes {
         let change = change.as_bytes();
         env.retain(|entry| name(entry) != name(change));
@@ -196,8 +197,8 @@ impl Image {
     }
 }
 
-/// Registers at the entry point, and what /proc/self tells about the program.
-fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: &Found) -> Result<(CpuState, Program)> {
+/// Registers at the entry point, and what /proc/self tells about the program. Its file is closed: the guest must not find it.
+fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: Found) -> Result<(CpuState, Program)> {
     if stack::size(args) > 16 << 20 {
         return Err(LoadError::TooLong.into());
     }

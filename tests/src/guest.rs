@@ -26,8 +26,11 @@ pub fn rootfs() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The release binary.
+/// The release binary, or another that the environment names in FERRY.
 pub fn ferry() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("FERRY") {
+        return Ok(std::fs::canonicalize(path)?);
+    }
     let path = root().join("target/aarch64-unknown-linux-musl/release/ferry");
     ensure!(path.exists(), "{} is missing: run `make build`", path.display());
     Ok(path)
