@@ -24,6 +24,7 @@ test: build
 
 record: build
 	@$(CARGO) run --quiet --package tests --bin demo -- --record
+	@$(CARGO) run --quiet --package tests --bin guest -- --record
 
 bench: build
 	@tools/bench.sh

@@ -188,15 +188,15 @@ pub fn execveat(cx: &mut Cx<'_>, a: &Args) -> SysResult {
         true if flags & libc::AT_EMPTY_PATH != 0 => of_descriptor(cx, dirfd)?,
         true => return Err(Errno::ENOENT),
         false => {
+            let relative = dirfd != libc::AT_FDCWD && !path.as_bytes().starts_with(b"/");
+            let below = if relative { Some(below(cx, dirfd, &path)?) } else { None };
             let nofollow = flags & libc::AT_SYMLINK_NOFOLLOW != 0;
             let follow = if nofollow { Follow::No } else { Follow::Yes };
             let mut program = Program::resolve(cx, dirfd, path, follow)?;
             if nofollow && is_link(&program.host) {
                 return Err(Errno::ELOOP);
             }
-            if dirfd != libc::AT_FDCWD && !program.path.as_bytes().starts_with(b"/") {
-                program.path = below(cx, dirfd, &program.path)?;
-            }
+            program.path = below.unwrap_or(program.path);
             program
         }
     };
@@ -217,7 +217,7 @@ fn link_of(cx: &Cx<'_>, fd: i32) -> Result<Vec<u8>, Errno> {
 
 /// The guest's name for `path` below an open directory: ferry, started again, has no such descriptor to start from.
 fn below(cx: &Cx<'_>, dirfd: i32, path: &CStr) -> Result<CString, Errno> {
-    let mut name = link_of(cx, dirfd)?;
+    let mut name = link_of(cx, dirfd).map_err(|_| Errno::EBADF)?;
     name.push(b'/');
     name.extend_from_slice(path.to_bytes());
     CString::new(name).map_err(|_| Errno::ENOENT)
