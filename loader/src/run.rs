@@ -98,7 +98,7 @@ fn random_bytes() -> [u8; 16] {
 fn fill_random(bytes: &mut [u8]) -> bool {
     let pointer = bytes.as_mut_ptr().expose_provenance() as u64;
     let (len, nonblock) = (bytes.len() as u64, u64::from(libc::GRND_NONBLOCK));
-    host::syscall(libc::SYS_getrandom, [pointer, len, nonblock, 0, 0, 0]).is_ok_and(|got| got as u64 == len)
+    host::syscall(libc::SYS_getrandom, [pointer, len, nonblock, 0, 0, 0]).is_ok_and(|got| got == len)
 }
 
 /// Everything mapped before the program runs.

@@ -4,6 +4,7 @@ use frontend::table::{support, Support};
 use iced_x86::{Instruction, Mnemonic, RflagsBits};
 
 /// A part of an outcome that is left out.
+#[allow(missing_debug_implementations, reason = "it holds nothing but functions")]
 pub struct Mask {
     /// Whether it applies to this instruction on this input, with what the CPU and ferry left.
     applies: fn(&Subject) -> bool,
