@@ -1,7 +1,7 @@
 //! What ferry inherited: the auxiliary vector, and the disposition of SIGPIPE, which the Rust runtime changes before `main`.
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::os::fd::FromRawFd;
-use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
