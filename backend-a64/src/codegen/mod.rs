@@ -10,6 +10,7 @@ pub mod compiled;
 mod emit;
 mod imm;
 mod listing;
+mod lower;
 mod regalloc;
 
 pub use compiled::{CodeOffset, CompiledRegion, EntryPoint, LinkKind, LinkSite, PcEntry, Reloc, Stub};
@@ -40,6 +41,16 @@ pub struct HostFeatures {
     pub afp: bool,
     /// FEAT_FRINTTS: FRINT32Z and the like.
     pub frintts: bool,
+    /// FEAT_AES: AESE and the like.
+    pub aes: bool,
+    /// FEAT_PMULL: 64-bit polynomial products.
+    pub pmull: bool,
+    /// FEAT_SHA1.
+    pub sha1: bool,
+    /// FEAT_SHA256.
+    pub sha256: bool,
+    /// FEAT_CRC32.
+    pub crc32: bool,
 }
 
 /// What code is generated for.
@@ -80,6 +91,7 @@ pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
 
 /// As [`compile`], in memory that is there already; `out` is overwritten.
 pub fn compile_in(region: &Region, options: &Options, work: &mut Workspace, out: &mut CompiledRegion) {
+    let region = &*lower::lower(region, &options.features);
     dead_flags(region, &mut work.liveness);
     let mut cx = EmitCx::new(region, options, std::mem::take(&mut work.buffers), out);
     for (index, block) in region.blocks.iter().enumerate() {
@@ -95,6 +107,7 @@ pub fn compile_in(region: &Region, options: &Options, work: &mut Workspace, out:
 
 /// The allocation of every block of a region, in text.
 pub fn allocation_text(region: &Region, options: &Options) -> String {
+    let region = &*lower::lower(region, &options.features);
     let mut liveness = OptCx::default();
     dead_flags(region, &mut liveness);
     let mut text = String::new();
