@@ -169,7 +169,7 @@ fn count(ops: &mut Asm) -> u32 {
         ; ldr w16, [x17]
         ; add w16, w16, 1
         ; str w16, [x17]
-        ; tbnz w16, std::env::var("FERRY_HOT").map_or(HOT_BIT, |v| v.parse().unwrap()), >hot
+        ; tbnz w16, HOT_BIT, >hot
         ; ret
         ; hot:
         ; str x30, [x28, host_word(word::ARG0)]
