@@ -137,7 +137,7 @@ fn form(bytes: &[u8]) -> Option<Form> {
         OpKind::NearBranch32 => code.extend([0xb3, 0x5a]),
         _ => {}
     }
-    (!system_call).then_some(Form { code, insn })
+    (!system_call && !somewhere_else(&insn)).then_some(Form { code, insn })
 }
 
 fn kind(insn: &Instruction) -> Kind {
@@ -151,6 +151,16 @@ fn kind(insn: &Instruction) -> Kind {
         return Kind::SameRegister;
     }
     Kind::Registers
+}
+
+/// Whether the encoding names an address that belongs to the stack or the vDSO of some hosts, or an address in the middle
+/// of a bit string whose 16-bit wrap is not emulated.
+fn somewhere_else(insn: &Instruction) -> bool {
+    let absolute = insn.memory_base() == Register::None && insn.memory_index() == Register::None;
+    let occupied = absolute && (0xf000_0000..0xffff_f000).contains(&insn.memory_displacement32());
+    let kinds = insn.op0_kind() == OpKind::Memory && insn.op1_kind() == OpKind::Register;
+    let bits = matches!(insn.mnemonic(), Mnemonic::Bt | Mnemonic::Btc | Mnemonic::Btr | Mnemonic::Bts);
+    occupied || kinds && bits && (insn.memory_base().is_gpr16() || insn.memory_index().is_gpr16())
 }
 
 /// Whether an address is in a window with room behind it.
