@@ -39,26 +39,24 @@ fn of_insn(insn: &Instruction, state: &CpuState, fault: Fault) -> Report {
             return Report::Trap(if stack { Trap::StackFault } else { Trap::GeneralProtection });
         }
     }
-    let writes = |operand: &&UsedMemory| {
-        use OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
-        matches!(operand.access(), Write | CondWrite | ReadWrite | ReadCondWrite)
-            && (operands.len() == 1 || fault.addr.0.wrapping_sub(linear(operand, state)) < size(operand, insn))
+    let hit = |operand: &&UsedMemory| {
+        operands.len() == 1 || fault.addr.0.wrapping_sub(linear(operand, state)) < size(operand, insn)
     };
-    match operands.iter().find(writes) {
-        Some(_) => Report::Page(Fault { access: Access::Write, ..fault }),
-        None => Report::Page(fault),
-    }
+    // Where several operands are hit, one that is only read comes first.
+    let write = operands.iter().any(|operand| hit(&operand)) && operands.iter().filter(hit).all(writes);
+    Report::Page(Fault { access: if write { Access::Write } else { fault.access }, ..fault })
 }
 
 /// Whether the instruction writes through CS: #GP whatever the address, since code segments cannot be written (SDM vol. 3,
 /// 5.5).
 pub(crate) fn writes_code_segment(insn: &Instruction) -> bool {
-    use OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
-    let writes = |operand: &UsedMemory| {
-        operand.segment() == Register::CS
-            && matches!(operand.access(), Write | CondWrite | ReadWrite | ReadCondWrite)
-    };
+    let writes = |operand: &UsedMemory| operand.segment() == Register::CS && writes(operand);
     insn.segment_prefix() == Register::CS && InstructionInfoFactory::new().info(insn).used_memory().iter().any(writes)
+}
+
+fn writes(operand: &UsedMemory) -> bool {
+    use OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
+    matches!(operand.access(), Write | CondWrite | ReadWrite | ReadCondWrite)
 }
 
 /// Offset of an operand in its segment.

@@ -23,6 +23,7 @@ pub const NOT_TRIED: &[(&[Mnemonic], &str)] = &[
     (&[Mnemonic::Cpuid, Mnemonic::Xgetbv], "tell ferry's own identity"),
     (&[Mnemonic::Int1], "ICEBP is a trap, which hypervisors report as a fault"),
     (&[Mnemonic::Vmcall, Mnemonic::Vmmcall], "call the hypervisor, if there is one"),
+    (&[Mnemonic::Xsetbv], "#UD or #GP as the kernel has set CR4.OSXSAVE"),
     (&[Mnemonic::Xbegin, Mnemonic::Xend, Mnemonic::Xabort, Mnemonic::Xtest], "depend on transactional memory"),
 ];
 
@@ -212,7 +213,7 @@ fn extra(insn: &Instruction, prefix: usize, kind: Kind) -> usize {
     let wanted = match bytes {
         [0xf0] | [0x66, 0xf0] | [0xf2, 0xf0] => kind == Kind::Memory && insn.has_lock_prefix(),
         [0x67] | [0x67, 0xf3] => addresses || insn.mnemonic() == Mnemonic::Lea,
-        [0x2e] | [0x65] => addresses && hash(format!("{:?}", insn.code()).as_bytes()) % 4 == u64::from(bytes[0] & 1),
+        [0x2e] | [0x65] => addresses && insn.mnemonic() != Mnemonic::Str && hash(format!("{:?}", insn.code()).as_bytes()) % 4 == u64::from(bytes[0] & 1),
         [0xf2] | [0xf3] | [0x66, 0xf2] | [0x66, 0xf3] => string,
         _ => hash(format!("{prefix}{:?}", insn.code()).as_bytes()) % 16 == 0,
     };

@@ -139,8 +139,23 @@ pub const MASKS: &[Mask] = &[
             use Mnemonic::{Sgdt, Sidt, Sldt, Smsw, Str};
             s.faults && matches!(s.insn.mnemonic(), Sgdt | Sidt | Sldt | Smsw | Str)
         },
-        clear: |_, out| (out.code, out.addr, out.err, out.memory) = (0, 0, 0, [0; 2]),
+        clear: |_, out| (out.trapno, out.code, out.addr, out.err, out.memory) = (0, 0, 0, 0, [0; 2]),
         why: "the kernel emulates these for user code (UMIP) and reports faults in its own way",
+    },
+    Mask {
+        applies: |s| s.name_starts("fxsave") || s.name_starts("xsave"),
+        clear: |_, out| out.memory = [0; 2],
+        why: "FOP, FIP, FDP and MXCSR_MASK in the image in memory, as above",
+    },
+    Mask {
+        applies: |s| s.faults && s.insn.mnemonic() == Mnemonic::Retf && s.insn.op_count() > 0,
+        clear: |_, out| (out.trapno, out.code) = (0, 0),
+        why: "RETF n with a selector of another ring: this CPU looks at the outer stack before it looks at the selector",
+    },
+    Mask {
+        applies: |s| s.faults && s.name_starts("cmps") && s.insn.is_string_instruction(),
+        clear: |_, out| out.addr = 0,
+        why: "CMPS where both operands fault: which one is reported depends on the CPU's path, as with 16-bit addresses",
     },
     Mask {
         applies: |s| s.partial("unmasked exceptions") && s.mxcsr() & 0x1f80 != 0x1f80,

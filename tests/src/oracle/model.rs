@@ -179,6 +179,10 @@ fn run_input(case: &Case, input: &Input, mem: &mut Memory, optimize: bool) -> Op
         if outcome == interp::Outcome::Trap(Trap::Syscall) && state.eip == exit + LEAVE.len() as u32 {
             break;
         }
+        // Single steps are the engine's.
+        if state.eflags() & 0x100 != 0 {
+            return None;
+        }
         match event(outcome, &mut state, mem) {
             Event::None => {}
             Event::Unknown => return None,
