@@ -4,6 +4,7 @@
 //! `set_*` and before flags (ir::opcode says why). For a read-modify-write of memory that means: compute without flags,
 //! store, then the flag-writing operation on the same arguments; see `lift/binary.rs`. SDM vol. 1, 3.7 (operand
 //! addressing).
+use crate::region::Floats;
 use crate::table::LiftFn;
 use iced_x86::{Instruction, MemorySize, OpKind, Register};
 use ir::builder::Addr;
@@ -70,21 +71,28 @@ pub struct LiftCx {
     blocks: Vec<Block>,
     ended: bool,
     folds: bool,
+    floats: Floats,
 }
 
 impl LiftCx {
     /// A context with no block begun, for about so many; `begin_block` comes next. `folds`: whether instructions are
     /// folded as they are built.
-    pub fn new(blocks: usize, folds: bool) -> Self {
+    pub fn new(blocks: usize, folds: bool, floats: Floats) -> Self {
         let (ir, blocks) = (Builder::new(GuestAddr(0)), Vec::with_capacity(blocks));
-        Self { ir, insn: Instruction::default(), blocks, ended: true, folds }
+        Self { ir, insn: Instruction::default(), blocks, ended: true, folds, floats }
     }
 
     /// Begins a block of about `insns` instructions that starts at `start`; the block before it has ended.
     pub fn begin_block(&mut self, start: GuestAddr, insns: usize) {
         debug_assert!(self.ended);
-        self.ir = if self.folds { Builder::folding(start) } else { Builder::with_capacity(start, insns) };
+        let builder = if self.folds { Builder::folding(start) } else { Builder::with_capacity(start, insns) };
+        self.ir = builder.with_exact_floats(self.floats == Floats::Exact);
         self.ended = false;
+    }
+
+    /// How SSE arithmetic is done.
+    pub fn floats(&self) -> Floats {
+        self.floats
     }
 
     /// The blocks built; the last one has ended.

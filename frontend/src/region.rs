@@ -35,6 +35,19 @@ pub struct RegionPolicy {
     pub lookahead: usize,
     /// Whether instructions are folded as they are built; `ir::opt::optimize` does it otherwise.
     pub folds: bool,
+    /// How SSE arithmetic is done.
+    pub floats: Floats,
+}
+
+/// How SSE arithmetic is done (see `ir::RegionSource::exact_floats`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Floats {
+    /// By the host's floating-point unit. What loads MXCSR with a value it cannot follow leaves with `Trap::Mxcsr`.
+    Host,
+    /// By helpers.
+    Exact,
+    /// By the interpreter, which is exact.
+    Interpreted,
 }
 
 impl Default for RegionPolicy {
@@ -49,6 +62,7 @@ impl Default for RegionPolicy {
             loops_are_entries: false,
             lookahead: 4,
             folds: true,
+            floats: Floats::Host,
         }
     }
 }
@@ -65,6 +79,7 @@ impl RegionPolicy {
         loops_are_entries: true,
         lookahead: 4,
         folds: true,
+        floats: Floats::Host,
     };
 
     /// Exactly one instruction, nothing assumed about what follows.
@@ -78,6 +93,7 @@ impl RegionPolicy {
         loops_are_entries: false,
         lookahead: 0,
         folds: false,
+        floats: Floats::Interpreted,
     };
 }
 
@@ -123,7 +139,7 @@ pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftE
 
 /// Lifts the runs in emission order and resolves the jumps between them.
 fn build(plan: Plan, policy: &RegionPolicy) -> Vec<Block> {
-    let mut cx = LiftCx::new(plan.blocks(), policy.folds);
+    let mut cx = LiftCx::new(plan.blocks(), policy.folds, policy.floats);
     let mut starts: Vec<(GuestAddr, BlockId)> = Vec::with_capacity(plan.blocks());
     let mut entries: Vec<BlockId> = vec![BlockId(0)];
     for run in plan.runs() {

@@ -5,9 +5,9 @@
 use crate::fold::{self, StateCache};
 use crate::guest::state::offset;
 use crate::guest::{Cc, FlagSet, Gpr, GuestAddr, Mm, Seg, Trap, Xmm};
-use crate::helper::Helper;
+use crate::helper::{sse, Helper};
 use crate::inst::{Inst, Value};
-use crate::opcode::Opcode;
+use crate::opcode::{Effects, Opcode};
 use crate::region::{Block, InsnMark};
 use crate::terminator::Terminator;
 use crate::types::{Lane, Ty};
@@ -44,6 +44,8 @@ pub struct Builder {
     /// What is known of the guest state at this point; only a folding builder keeps it up to date.
     pub(crate) state: StateCache,
     folds: bool,
+    /// SSE arithmetic goes through a helper that is exact under every MXCSR.
+    exact: bool,
 }
 
 /// Room for the instructions of a usual block, so that it need not grow step by step.
@@ -56,12 +58,18 @@ impl Builder {
     pub fn new(start: GuestAddr) -> Self {
         let term = Terminator::Exit { trap: Trap::Yield, eip: start };
         let block = Block { start, entry: false, insns: Vec::new(), insts: Vec::new(), term };
-        Self { block, state: StateCache::default(), folds: false }
+        Self { block, state: StateCache::default(), folds: false, exact: false }
     }
 
     /// A builder that folds what it is given. A value it returns stands for the result asked for, not for an instruction.
     pub fn folding(start: GuestAddr) -> Self {
         Self { folds: true, ..Self::new(start) }
+    }
+
+    /// The same builder, but SSE arithmetic becomes calls of [`Helper::Simd`], which raise #XM.
+    #[must_use]
+    pub fn with_exact_floats(self, exact: bool) -> Self {
+        Self { exact, ..self }
     }
 
     /// The same with room for so many guest instructions and what they usually become: most of what a growing block
@@ -382,7 +390,26 @@ impl Builder {
         inst.args[..args.len()].copy_from_slice(args);
         inst.lane = lane;
         inst.imm = imm;
-        self.push(inst)
+        self.push_vector(inst)
+    }
+
+    fn push_vector(&mut self, inst: Inst) -> Value {
+        if !self.exact || !inst.op.effects().has(Effects::FP) {
+            return self.push(inst);
+        }
+        let code = self.const32(sse::code(&inst));
+        let done = self.helper(Helper::Simd, Ty::I64, &[inst.args[0], inst.args[1], code]);
+        let unmasked = self.extract(done, 32, 1);
+        self.trap_if(unmasked, Trap::Simd);
+        match inst.op {
+            Opcode::FComi => {
+                let image = self.trunc(Ty::I32, done);
+                self.set_flags(inst.flags, image);
+                image
+            }
+            Opcode::FToInt => self.trunc(inst.ty, done),
+            _ => self.get_state(Ty::V128, offset::SCRATCH),
+        }
     }
 
     /// A constant vector: `half` in both halves.
@@ -402,7 +429,7 @@ impl Builder {
         inst.lane = lane;
         inst.imm = imm;
         inst.flags = FlagSet::ALL;
-        self.push(inst);
+        self.push_vector(inst);
     }
 
     /// Loads one lane's width into lane 0 of a zeroed vector.

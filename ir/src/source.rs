@@ -37,6 +37,10 @@ pub trait RegionSource: Send + Sync {
     /// The region that starts at `entry`, ready for code generation.
     fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError>;
 
+    /// From now on regions have SSE arithmetic that is exact under every MXCSR and raises #XM, at some cost; without, it
+    /// is what the host's unit does, for the values of MXCSR that it can follow. Sources without SSE have nothing to do.
+    fn exact_floats(&self) {}
+
     /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes.
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError>;
 }

@@ -1,8 +1,9 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
-use frontend::RegionPolicy;
+use frontend::{Floats, RegionPolicy};
 use ir::{GuestAddr, Heat, LiftError, Region, RegionSource};
 use linux_abi::mm::AddressSpace;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 /// Which stages to show, and where.
@@ -27,12 +28,13 @@ pub struct Translator {
     mm: Arc<AddressSpace>,
     policy: RegionPolicy,
     dump: DumpOptions,
+    exact_floats: AtomicBool,
 }
 
 impl Translator {
     /// A translator of the code in `mm`.
     pub fn new(mm: Arc<AddressSpace>, policy: RegionPolicy, dump: DumpOptions) -> Self {
-        Self { mm, policy, dump }
+        Self { mm, policy, dump, exact_floats: AtomicBool::new(false) }
     }
 
     fn show_insns(&self, region: &Region) {
@@ -47,9 +49,13 @@ impl Translator {
 
 impl RegionSource for Translator {
     fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        let floats = if self.exact_floats.load(Ordering::SeqCst) { Floats::Exact } else { Floats::Host };
         let mut region = match heat {
-            Heat::Cold(known) => frontend::lift_beside(&*self.mm, entry, &RegionPolicy::PATH, known)?,
-            Heat::Hot => frontend::lift_region(&*self.mm, entry, &self.policy)?,
+            Heat::Cold(known) => {
+                let policy = RegionPolicy { floats, ..RegionPolicy::PATH };
+                frontend::lift_beside(&*self.mm, entry, &policy, known)?
+            }
+            Heat::Hot => frontend::lift_region(&*self.mm, entry, &RegionPolicy { floats, ..self.policy })?,
         };
         if self.dump.wants(DumpStage::Insn, entry) {
             self.show_insns(&region);
@@ -62,6 +68,10 @@ impl RegionSource for Translator {
             eprintln!("; optimised\n{region}");
         }
         Ok(region)
+    }
+
+    fn exact_floats(&self) {
+        self.exact_floats.store(true, Ordering::SeqCst);
     }
 
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {

@@ -12,9 +12,10 @@ fn check(name: &str) {
     }
     #[cfg(target_arch = "aarch64")]
     {
-        for baseline in [false, true] {
-            let wrong = tests::vectors::emitted::run(name, baseline).expect("replaying vectors");
-            report(name, if baseline { "in code for ARMv8.0" } else { "in emitted code" }, &wrong);
+        use tests::vectors::emitted::{run, For};
+        for target in [For::Host, For::Baseline, For::Exact] {
+            let wrong = run(name, target).expect("replaying vectors");
+            report(name, &format!("in code for {target:?}"), &wrong);
         }
     }
 }

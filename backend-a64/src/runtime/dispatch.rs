@@ -44,6 +44,9 @@ impl Engine {
     /// Enters translated code at the thread's eip; `None` if all code was dropped meanwhile. `linked`: control comes from
     /// a direct branch, which needs no lookup entry.
     fn enter(&self, thread: &mut ThreadContext, linked: bool) -> Result<Option<ExitKind>, Fault> {
+        if self.lacks_exact(thread.state().mxcsr) {
+            self.set_exact();
+        }
         let generation = self.generation.load(Ordering::SeqCst);
         let pc = self.find(GuestAddr(thread.state().eip), linked)?;
         let memory = &*thread.memory;
@@ -115,6 +118,10 @@ impl Engine {
     fn after_trap(&self, trap: Trap, thread: &mut ThreadContext, mem: &dyn GuestMem) -> Option<Exit> {
         match trap {
             Trap::Yield => None,
+            Trap::Mxcsr => {
+                self.set_exact();
+                None
+            }
             Trap::Fetch => self.fetch_fault(GuestAddr(thread.state().eip), mem),
             _ => Some(Exit::Trap(trap)),
         }

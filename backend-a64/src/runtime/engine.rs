@@ -48,6 +48,8 @@ pub enum EngineError {
 pub(crate) struct Request {
     /// Memory accesses must keep x86-TSO order.
     pub(crate) ordered: bool,
+    /// SSE arithmetic is exact; code generation sees it in the region.
+    pub(crate) exact: bool,
     /// Where passes through the code are counted; none for code that stays.
     pub(crate) counter: Option<u32>,
 }
@@ -67,6 +69,7 @@ pub struct Engine {
     watch: Box<dyn CodeWatch>,
     compile: Compile,
     ordered: AtomicBool,
+    exact: AtomicBool,
     /// Number of counters in use.
     counted: AtomicU32,
 }
@@ -85,7 +88,7 @@ impl Engine {
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
         let features = options.features;
-        let compile = Box::new(move |region: &Region, Request { ordered, counter }| {
+        let compile = Box::new(move |region: &Region, Request { ordered, counter, .. }| {
             let options = crate::codegen::Options { ordered, counter, features, ..Default::default() };
             crate::codegen::compile(region, &options)
         });
@@ -109,6 +112,7 @@ impl Engine {
             watch,
             compile,
             ordered: AtomicBool::new(false),
+            exact: AtomicBool::new(false),
             counted: AtomicU32::new(0),
         })
     }
@@ -153,7 +157,8 @@ impl Engine {
                 }
                 cache.invalidations.ticket()
             };
-            let request = Request { ordered: self.ordered.load(Ordering::SeqCst), counter };
+            let [ordered, exact] = [&self.ordered, &self.exact].map(|mode| mode.load(Ordering::SeqCst));
+            let request = Request { ordered, exact, counter };
             let compiled = self.make(guest, request)?;
             match self.install(guest, &compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
@@ -213,8 +218,10 @@ impl Engine {
         if let Some(at) = cache.find(guest, hot) {
             return Some(Ok(at));
         }
-        let ordered = self.ordered.load(Ordering::SeqCst);
-        if ordered != request.ordered || cache.invalidations.any_since(ticket, &compiled.ranges) {
+        let [ordered, exact] = [&self.ordered, &self.exact].map(|mode| mode.load(Ordering::SeqCst));
+        if (ordered, exact) != (request.ordered, request.exact)
+            || cache.invalidations.any_since(ticket, &compiled.ranges)
+        {
             return None;
         }
         let installed = cache.install(&self.code, compiled, hot);
@@ -250,6 +257,20 @@ impl Engine {
         if !self.ordered.swap(true, Ordering::SeqCst) {
             self.flush();
         }
+    }
+
+    /// From now on SSE arithmetic is exact under every MXCSR; what exists is dropped. The caller is outside translated code.
+    #[cold]
+    pub(super) fn set_exact(&self) {
+        self.source.exact_floats();
+        if !self.exact.swap(true, Ordering::SeqCst) {
+            self.flush();
+        }
+    }
+
+    /// Whether code that can run under this MXCSR has yet to be asked for.
+    pub(super) fn lacks_exact(&self, mxcsr: u32) -> bool {
+        super::fp::needs_exact(mxcsr) && !self.exact.load(Ordering::SeqCst)
     }
 
     /// Drops all code. The caller is outside translated code; other threads are held outside meanwhile.

@@ -38,15 +38,18 @@ pub enum Trap {
     /// A segment register is loaded with a selector whose base only the ABI knows: answer
     /// `CpuState::segment_request` and go on at eip, or raise #GP there.
     Segment,
+    /// MXCSR is loaded with a value that the host's floating-point unit cannot follow: the engine makes arithmetic exact
+    /// by other means, and the instruction runs again.
+    Mxcsr,
 }
 
 impl Trap {
     /// All traps, in numeric order.
     #[rustfmt::skip]
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Syscall, Self::Sysenter, Self::DivideError, Self::Breakpoint, Self::Debug, Self::Overflow,
         Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::X87, Self::Simd,
-        Self::Fetch, Self::Yield, Self::Segment,
+        Self::Fetch, Self::Yield, Self::Segment, Self::Mxcsr,
     ];
 
     /// The name used in the text form.
@@ -67,6 +70,7 @@ impl Trap {
             Self::Fetch => "fetch",
             Self::Yield => "yield",
             Self::Segment => "segment",
+            Self::Mxcsr => "mxcsr",
         }
     }
 }
