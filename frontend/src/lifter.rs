@@ -4,12 +4,11 @@
 //! `set_*` and before flags (ir::opcode says why). For a read-modify-write of memory that means: compute without flags,
 //! store, then the flag-writing operation on the same arguments; see `lift/binary.rs`. SDM vol. 1, 3.7 (operand
 //! addressing).
-use crate::region::Floats;
 use crate::table::LiftFn;
 use iced_x86::{Instruction, MemorySize, OpKind, Register};
 use ir::builder::Addr;
 use ir::guest::{Gpr, GuestAddr, Seg, Trap, Xmm};
-use ir::{Block, BlockId, Builder, Target, Terminator, Ty, Value};
+use ir::{Block, BlockId, Builder, Floats, Target, Terminator, Ty, Value};
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +85,7 @@ impl LiftCx {
     pub fn begin_block(&mut self, start: GuestAddr, insns: usize) {
         debug_assert!(self.ended);
         let builder = if self.folds { Builder::folding(start) } else { Builder::with_capacity(start, insns) };
-        self.ir = builder.with_exact_floats(self.floats == Floats::Exact);
+        self.ir = builder.with_floats(self.floats);
         self.ended = false;
     }
 

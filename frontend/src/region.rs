@@ -9,7 +9,7 @@ mod plan;
 use crate::decode::Code;
 use crate::lifter::LiftCx;
 use ir::guest::{GuestAddr, GuestMem, GuestRange};
-use ir::{Block, BlockId, LiftError, Region, Target, Terminator};
+use ir::{Block, BlockId, Floats, LiftError, Region, Target, Terminator};
 use plan::{Plan, Run, Stop};
 
 /// How far a region reaches. Every instruction translated but never executed is wasted start-up time; every jump out
@@ -37,17 +37,6 @@ pub struct RegionPolicy {
     pub folds: bool,
     /// How SSE arithmetic is done.
     pub floats: Floats,
-}
-
-/// How SSE arithmetic is done (see `ir::RegionSource::exact_floats`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Floats {
-    /// By the host's floating-point unit. What loads MXCSR with a value it cannot follow leaves with `Trap::Mxcsr`.
-    Host,
-    /// By helpers.
-    Exact,
-    /// By the interpreter, which is exact.
-    Interpreted,
 }
 
 impl Default for RegionPolicy {

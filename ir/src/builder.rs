@@ -9,6 +9,7 @@ use crate::helper::{sse, Helper};
 use crate::inst::{Inst, Value};
 use crate::opcode::{Effects, Opcode};
 use crate::region::{Block, InsnMark};
+use crate::source::Floats;
 use crate::terminator::Terminator;
 use crate::types::{Lane, Ty};
 
@@ -44,8 +45,7 @@ pub struct Builder {
     /// What is known of the guest state at this point; only a folding builder keeps it up to date.
     pub(crate) state: StateCache,
     folds: bool,
-    /// SSE arithmetic goes through a helper that is exact under every MXCSR.
-    exact: bool,
+    floats: Floats,
 }
 
 /// Room for the instructions of a usual block, so that it need not grow step by step.
@@ -58,7 +58,7 @@ impl Builder {
     pub fn new(start: GuestAddr) -> Self {
         let term = Terminator::Exit { trap: Trap::Yield, eip: start };
         let block = Block { start, entry: false, insns: Vec::new(), insts: Vec::new(), term };
-        Self { block, state: StateCache::default(), folds: false, exact: false }
+        Self { block, state: StateCache::default(), folds: false, floats: Floats::Host }
     }
 
     /// A builder that folds what it is given. A value it returns stands for the result asked for, not for an instruction.
@@ -66,10 +66,10 @@ impl Builder {
         Self { folds: true, ..Self::new(start) }
     }
 
-    /// The same builder, but SSE arithmetic becomes calls of [`Helper::Simd`], which raise #XM.
+    /// The same builder with SSE arithmetic done in this way.
     #[must_use]
-    pub fn with_exact_floats(self, exact: bool) -> Self {
-        Self { exact, ..self }
+    pub fn with_floats(self, floats: Floats) -> Self {
+        Self { floats, ..self }
     }
 
     /// The same with room for so many guest instructions and what they usually become: most of what a growing block
@@ -394,10 +394,43 @@ impl Builder {
     }
 
     fn push_vector(&mut self, inst: Inst) -> Value {
-        if !self.exact || !inst.op.effects().has(Effects::FP) {
-            return self.push(inst);
+        match self.floats {
+            _ if !inst.op.effects().has(Effects::FP) => {}
+            Floats::Exact => return self.exact_float(&inst),
+            Floats::Checked => self.check_denormals(&inst),
+            Floats::Flushing | Floats::Host | Floats::Interpreted => {}
         }
-        let code = self.const32(sse::code(&inst));
+        let result = self.push(inst);
+        let flushes = matches!(self.floats, Floats::Flushing | Floats::Checked);
+        if flushes && matches!(inst.op, Opcode::FMin | Opcode::FMax) {
+            let mut flush = Inst::new(Opcode::VDaz, Ty::V128);
+            (flush.args[0], flush.lane) = (result, inst.lane);
+            return self.push(flush);
+        }
+        result
+    }
+
+    /// Leaves to the interpreter if an operand is denormal and DE has to be raised.
+    fn check_denormals(&mut self, inst: &Inst) {
+        use Opcode::*;
+        let args = match inst.op {
+            FAdd | FSub | FMul | FDiv | FMin | FMax | FAddSub | FAddPair | FSubPair | FCmp | FComi => {
+                [inst.args[0], inst.args[1]]
+            }
+            FSqrt | FWiden | FNarrow => [inst.args[1]; 2],
+            // Conversions from and to integers have no denormal operands.
+            _ => return,
+        };
+        let mut check = Inst::new(VDenormal, Ty::V128);
+        check.args[..2].copy_from_slice(&args);
+        check.lane = inst.lane;
+        let found = self.push(check);
+        self.trap_if(found, Trap::Interpret);
+    }
+
+    /// Calls [`Helper::Simd`], and raises #XM if it says so.
+    fn exact_float(&mut self, inst: &Inst) -> Value {
+        let code = self.const32(sse::code(inst));
         let done = self.helper(Helper::Simd, Ty::I64, &[inst.args[0], inst.args[1], code]);
         let unmasked = self.extract(done, 32, 1);
         self.trap_if(unmasked, Trap::Simd);

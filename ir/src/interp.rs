@@ -66,6 +66,11 @@ enum Stop {
     Trap(Trap),
 }
 
+/// Denormal operands are zeros.
+const MXCSR_DAZ: u32 = 1 << 6;
+/// Where denormal operands are of no interest: DE is set, or they are zeros.
+const MXCSR_DE_DAZ: u32 = 1 << 1 | MXCSR_DAZ;
+
 struct Machine<'a> {
     state: &'a mut CpuState,
     mem: &'a mut dyn GuestMem,
@@ -145,6 +150,12 @@ impl Machine<'_> {
                 return Ok(low | !low << 64);
             }
             SetMm => self.state.st[inst.imm as usize & 7] = St::new(0xffff, args[0] as u64),
+            VDenormal => {
+                let found = vector::has_denormals(inst.lane, [args[0], args[1]]);
+                return Ok(u128::from(found && self.state.mxcsr & MXCSR_DE_DAZ == 0));
+            }
+            VDaz if self.state.mxcsr & MXCSR_DAZ == 0 => return Ok(args[0]),
+            VDaz => return Ok(vector::flush_denormals(inst.lane, args[0])),
             GetMxcsr => return Ok(u128::from(self.state.mxcsr)),
             SetMxcsr => self.state.mxcsr = args[0] as u32,
             _ => return self.compute(block, inst, args),

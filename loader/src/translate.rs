@@ -1,9 +1,9 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
-use frontend::{Floats, RegionPolicy};
-use ir::{GuestAddr, Heat, LiftError, Region, RegionSource};
+use frontend::RegionPolicy;
+use ir::{Floats, GuestAddr, Heat, LiftError, Region, RegionSource};
 use linux_abi::mm::AddressSpace;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Arc;
 
 /// Which stages to show, and where.
@@ -28,13 +28,14 @@ pub struct Translator {
     mm: Arc<AddressSpace>,
     policy: RegionPolicy,
     dump: DumpOptions,
-    exact_floats: AtomicBool,
+    /// Index into `Floats::LEVELS`.
+    floats: AtomicU8,
 }
 
 impl Translator {
     /// A translator of the code in `mm`.
     pub fn new(mm: Arc<AddressSpace>, policy: RegionPolicy, dump: DumpOptions) -> Self {
-        Self { mm, policy, dump, exact_floats: AtomicBool::new(false) }
+        Self { mm, policy, dump, floats: AtomicU8::new(0) }
     }
 
     fn show_insns(&self, region: &Region) {
@@ -49,7 +50,7 @@ impl Translator {
 
 impl RegionSource for Translator {
     fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
-        let floats = if self.exact_floats.load(Ordering::SeqCst) { Floats::Exact } else { Floats::Host };
+        let floats = Floats::LEVELS[usize::from(self.floats.load(Ordering::SeqCst))];
         let mut region = match heat {
             Heat::Cold(known) => {
                 let policy = RegionPolicy { floats, ..RegionPolicy::PATH };
@@ -70,8 +71,8 @@ impl RegionSource for Translator {
         Ok(region)
     }
 
-    fn exact_floats(&self) {
-        self.exact_floats.store(true, Ordering::SeqCst);
+    fn set_floats(&self, floats: Floats) {
+        self.floats.fetch_max(floats as u8, Ordering::SeqCst);
     }
 
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {

@@ -81,11 +81,11 @@ static const uint64_t doubles[][4] = {
     { 0x0010000000000000, 0x0010000000000001, 0x3fe0000000000000, 0x3fe0000000000000 },
     { 0x0010000000000000, 0x0010000000000000, 0x3fefffffffffffff, 0x0010000000000000 },
     { 0x41e0000000000000, 0xc1e0000000200000, 0x41dfffffffe00000, 0xc1e0000000100000 },
-    { 0x3ff8000000000000, 0x0000000000000001, 0x36a0000000000000, 0x380fffffffffffff },
+    { 0x3ff8000000000000, 0x0000000000000001, 0x36a0000000000000, 0x3800000000000000 },
     { 0, 0, 0x3800000000000001, 0x47efffffffffffff },
 };
 static const uint32_t controls[] = {
-    0x1f80, 0x0000, 0x1f00, 0x1e80, 0x1d80, 0x1b80, 0x1780, 0x0f80, 0x1fc0, 0x9f80, 0x9fc0, 0x9780, 0x97c0, 0x7f80, 0x3bbf, 0x0040,
+    0x1f80, 0x7fbf, 0x3f80, 0x5f80, 0x0000, 0x1f00, 0x1e80, 0x1d80, 0x1b80, 0x1780, 0x0f80, 0x1fc0, 0x9f80, 0x9fc0, 0x9780, 0x97c0, 0x3bbf, 0x0040,
     0xdf80, 0x1e00, 0x0780,
 };
 
@@ -115,8 +115,9 @@ int main(int argc, char **argv)
 {
     struct sigaction sa = { .sa_sigaction = on_fpe, .sa_flags = SA_SIGINFO };
     sigaction(SIGFPE, &sa, NULL);
-    for (const struct op *op = ops; op < ops + sizeof ops / sizeof *ops; op++)
-        for (unsigned c = 0; c < sizeof controls / sizeof *controls; c++) {
+    /* Controls outside: what a translator does for one that asks for more must not hide what it does before. */
+    for (unsigned c = 0; c < sizeof controls / sizeof *controls; c++)
+        for (const struct op *op = ops; op < ops + sizeof ops / sizeof *ops; op++) {
             uint64_t h = 0xcbf29ce484222325;
             for (unsigned i = 0; i < sizeof singles / sizeof *singles; i++) h = one(op, controls[c], singles[i], argc > 1, h);
             for (unsigned i = 0; i < sizeof doubles / sizeof *doubles; i++) h = one(op, controls[c], doubles[i], argc > 1, h);

@@ -8,9 +8,9 @@ use super::thread::{current, ThreadContext};
 use super::world::World;
 use crate::codegen::{CompiledRegion, HostFeatures};
 use ir::guest::{Fault, GuestAddr, GuestRange};
-use ir::{CodeWatch, Heat, LiftError, Region, RegionSource};
+use ir::{CodeWatch, Floats, Heat, LiftError, Region, RegionSource};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What can be chosen about an engine.
@@ -48,8 +48,8 @@ pub enum EngineError {
 pub(crate) struct Request {
     /// Memory accesses must keep x86-TSO order.
     pub(crate) ordered: bool,
-    /// SSE arithmetic is exact; code generation sees it in the region.
-    pub(crate) exact: bool,
+    /// How SSE arithmetic is done; code generation sees it in the region.
+    pub(crate) floats: u8,
     /// Where passes through the code are counted; none for code that stays.
     pub(crate) counter: Option<u32>,
 }
@@ -69,7 +69,8 @@ pub struct Engine {
     watch: Box<dyn CodeWatch>,
     compile: Compile,
     ordered: AtomicBool,
-    exact: AtomicBool,
+    /// Index into `Floats::LEVELS`.
+    floats: AtomicU8,
     /// Number of counters in use.
     counted: AtomicU32,
 }
@@ -112,7 +113,7 @@ impl Engine {
             watch,
             compile,
             ordered: AtomicBool::new(false),
-            exact: AtomicBool::new(false),
+            floats: AtomicU8::new(0),
             counted: AtomicU32::new(0),
         })
     }
@@ -157,8 +158,8 @@ impl Engine {
                 }
                 cache.invalidations.ticket()
             };
-            let [ordered, exact] = [&self.ordered, &self.exact].map(|mode| mode.load(Ordering::SeqCst));
-            let request = Request { ordered, exact, counter };
+            let (ordered, floats) = self.modes();
+            let request = Request { ordered, floats, counter };
             let compiled = self.make(guest, request)?;
             match self.install(guest, &compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
@@ -218,9 +219,7 @@ impl Engine {
         if let Some(at) = cache.find(guest, hot) {
             return Some(Ok(at));
         }
-        let [ordered, exact] = [&self.ordered, &self.exact].map(|mode| mode.load(Ordering::SeqCst));
-        if (ordered, exact) != (request.ordered, request.exact)
-            || cache.invalidations.any_since(ticket, &compiled.ranges)
+        if self.modes() != (request.ordered, request.floats) || cache.invalidations.any_since(ticket, &compiled.ranges)
         {
             return None;
         }
@@ -259,18 +258,40 @@ impl Engine {
         }
     }
 
-    /// From now on SSE arithmetic is exact under every MXCSR; what exists is dropped. The caller is outside translated code.
+    /// What code is made for now.
+    fn modes(&self) -> (bool, u8) {
+        (self.ordered.load(Ordering::SeqCst), self.floats.load(Ordering::SeqCst))
+    }
+
+    /// From now on SSE arithmetic is done in this way at least; code that does it in another is dropped. The caller is
+    /// outside translated code.
     #[cold]
-    pub(super) fn set_exact(&self) {
-        self.source.exact_floats();
-        if !self.exact.swap(true, Ordering::SeqCst) {
+    fn set_floats(&self, level: u8) {
+        if self.floats.load(Ordering::SeqCst) >= level {
+            return;
+        }
+        self.source.set_floats(Floats::LEVELS[usize::from(level)]);
+        if self.floats.fetch_max(level, Ordering::SeqCst) < level {
             self.flush();
         }
     }
 
-    /// Whether code that can run under this MXCSR has yet to be asked for.
-    pub(super) fn lacks_exact(&self, mxcsr: u32) -> bool {
-        super::fp::needs_exact(mxcsr) && !self.exact.load(Ordering::SeqCst)
+    /// A thread has left because code as it is now cannot do what MXCSR is about to say.
+    pub(super) fn next_floats(&self, from: u8) {
+        let last = Floats::LEVELS.len() as u8 - 1;
+        self.set_floats((from + 1).min(last));
+    }
+
+    /// Index into `Floats::LEVELS` of how SSE arithmetic is done.
+    pub(super) fn floats(&self) -> u8 {
+        self.floats.load(Ordering::SeqCst)
+    }
+
+    /// Sees to it that code can run under this MXCSR.
+    pub(super) fn suit_floats(&self, mxcsr: u32) {
+        if super::fp::needs_exact(mxcsr) {
+            self.set_floats(Floats::LEVELS.len() as u8 - 1);
+        }
     }
 
     /// Drops all code. The caller is outside translated code; other threads are held outside meanwhile.

@@ -41,15 +41,17 @@ pub enum Trap {
     /// MXCSR is loaded with a value that the host's floating-point unit cannot follow: the engine makes arithmetic exact
     /// by other means, and the instruction runs again.
     Mxcsr,
+    /// The instruction at eip is to be interpreted.
+    Interpret,
 }
 
 impl Trap {
     /// All traps, in numeric order.
     #[rustfmt::skip]
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Syscall, Self::Sysenter, Self::DivideError, Self::Breakpoint, Self::Debug, Self::Overflow,
         Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::X87, Self::Simd,
-        Self::Fetch, Self::Yield, Self::Segment, Self::Mxcsr,
+        Self::Fetch, Self::Yield, Self::Segment, Self::Mxcsr, Self::Interpret,
     ];
 
     /// The name used in the text form.
@@ -71,6 +73,7 @@ impl Trap {
             Self::Yield => "yield",
             Self::Segment => "segment",
             Self::Mxcsr => "mxcsr",
+            Self::Interpret => "interpret",
         }
     }
 }

@@ -4,8 +4,8 @@ use crate::vectors::emitted::{Rig, CODE, STRIDE};
 use crate::vectors::DATA;
 use anyhow::{bail, Result};
 use backend_a64::runtime::EngineOptions;
-use frontend::Floats;
 use ir::guest::{Exit, Trap};
+use ir::Floats;
 use std::collections::HashMap;
 
 /// Most different instructions.

@@ -1,8 +1,7 @@
 //! MXCSR, fences, cache control. SDM vol. 1, 10.2.3, 10.4.6; vol. 2, each by name.
 use crate::lifter::LiftCx;
-use crate::region::Floats;
 use ir::guest::{FlagSet, Trap};
-use ir::{Opcode, Value};
+use ir::{Floats, Opcode, Value};
 
 /// Bits of MXCSR that do not exist: writing them is #GP.
 const MXCSR_RESERVED: u32 = 0xffff_0000;
@@ -13,13 +12,14 @@ const MASKS: u32 = 0x1f80;
 const DAZ: u32 = 1 << 6;
 const FTZ_ABOVE_DAZ: u8 = 9;
 
-/// Before MXCSR is set: #GP for bits that do not exist, and a way out if the host's unit cannot do as this value says: it
-/// has no exceptions to unmask, and flushes operands and results together.
+/// Before MXCSR is set: #GP for bits that do not exist, and a way out if arithmetic as it is done cannot do as this value
+/// says. The host's unit has no exceptions to unmask, and flushes operands and results together. A program that sets
+/// MXCSR at all is taken to look at its flags too, DE among them, unless operands are flushed.
 pub(crate) fn check(cx: &mut LiftCx, value: Value) {
     let mask = cx.ir.const32(MXCSR_RESERVED);
     let reserved = cx.ir.and(value, mask);
     cx.ir.trap_if(reserved, Trap::GeneralProtection);
-    if cx.floats() != Floats::Host {
+    if cx.floats() > Floats::Checked {
         return;
     }
     let inverse = cx.ir.not(value);
@@ -30,8 +30,16 @@ pub(crate) fn check(cx: &mut LiftCx, value: Value) {
     let differ = cx.ir.xor(ftz, value);
     let daz = cx.ir.const32(DAZ);
     let differ = cx.ir.and(differ, daz);
-    let either = cx.ir.or(unmasked, differ);
-    cx.ir.trap_if(either, Trap::Mxcsr);
+    let beyond = match cx.floats() {
+        Floats::Host => cx.ir.const32(1),
+        Floats::Flushing => {
+            let denormals = cx.ir.and(inverse, daz);
+            let beyond = cx.ir.or(unmasked, differ);
+            cx.ir.or(beyond, denormals)
+        }
+        _ => cx.ir.or(unmasked, differ),
+    };
+    cx.ir.trap_if(beyond, Trap::Mxcsr);
 }
 
 /// LDMXCSR.

@@ -158,7 +158,7 @@ impl Format {
         v & !self.sign() == 0
     }
 
-    fn is_denormal(self, v: u64) -> bool {
+    pub(super) fn is_denormal(self, v: u64) -> bool {
         v & self.infinity() == 0 && !self.is_zero(v)
     }
 

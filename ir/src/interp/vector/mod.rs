@@ -11,6 +11,7 @@ mod tests;
 
 use super::float;
 use crate::inst::Inst;
+use crate::types::Lane;
 
 /// The result of a vector opcode; `None` if `inst` is no such opcode. Adds the exceptions raised to `mxcsr`.
 pub fn eval(inst: &Inst, args: [u128; 3], mxcsr: &mut u32) -> Option<u128> {
@@ -73,6 +74,16 @@ pub fn execute(inst: &Inst, args: [u128; 3], mxcsr: &mut u32) -> Result<Option<u
         return Err(Unmasked);
     }
     Ok(value)
+}
+
+/// Whether a lane that takes part is a denormal number in any of the operands.
+pub fn has_denormals(lane: Lane, operands: [u128; 2]) -> bool {
+    operands.into_iter().any(|v| fp::has_denormals(lane, v))
+}
+
+/// Denormal numbers among the lanes that take part become zeros.
+pub fn flush_denormals(lane: Lane, v: u128) -> u128 {
+    fp::flush_denormals(lane, v)
 }
 
 /// A lane as a signed number.
