@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn an_unmasked_exception_is_told_and_flagged() {
-        let mut state = CpuState { mxcsr: 0x1d80, ..CpuState::default() };
+        let mut state = CpuState::default();
+        state.mxcsr = 0x1d80;
         let divide = Inst { lane: Lane::F32, ..Inst::new(Opcode::FDiv, Ty::V128) };
         state.scratch[..2].copy_from_slice(&[0x3f80_0000, 0]);
         assert_eq!(execute(&mut state, 0, 0, u64::from(code(&divide)), 0), UNMASKED);
