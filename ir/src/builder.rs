@@ -6,7 +6,7 @@ use crate::fold::{self, StateCache};
 use crate::guest::state::offset;
 use crate::guest::{Cc, FlagSet, Gpr, GuestAddr, Mm, Seg, Trap, Xmm};
 use crate::helper::{sse, Helper};
-use crate::inst::{Inst, Value};
+use crate::inst::{Inst, Value, MAX_ARGS};
 use crate::opcode::{Effects, Opcode};
 use crate::region::{Block, InsnMark};
 use crate::source::Floats;
@@ -38,6 +38,12 @@ impl Addr {
     }
 }
 
+/// Arguments in their places, the other places empty.
+#[inline(always)]
+fn places(args: &[Value]) -> [Value; MAX_ARGS] {
+    std::array::from_fn(|place| args.get(place).copied().unwrap_or(Value::NONE))
+}
+
 /// Builds one block, instruction by instruction.
 #[derive(Debug)]
 pub struct Builder {
@@ -56,9 +62,7 @@ const USUAL_INSNS: usize = 12;
 impl Builder {
     /// A builder for a block that starts at `start`.
     pub fn new(start: GuestAddr) -> Self {
-        let term = Terminator::Exit { trap: Trap::Yield, eip: start };
-        let block = Block { start, entry: false, insns: Vec::new(), insts: Vec::new(), term };
-        Self { block, state: StateCache::default(), folds: false, floats: Floats::Host }
+        Self { block: Block::new(start), state: StateCache::default(), folds: false, floats: Floats::Host }
     }
 
     /// A builder that folds what it is given. A value it returns stands for the result asked for, not for an instruction.
@@ -66,19 +70,13 @@ impl Builder {
         Self { folds: true, ..Self::new(start) }
     }
 
-    /// The same builder with SSE arithmetic done in this way.
-    #[must_use]
-    pub fn with_floats(self, floats: Floats) -> Self {
-        Self { floats, ..self }
-    }
-
-    /// The same with room for so many guest instructions and what they usually become: most of what a growing block
-    /// costs is growing.
-    pub fn with_capacity(start: GuestAddr, insns: usize) -> Self {
-        let mut builder = Self::new(start);
-        builder.block.insns.reserve_exact(insns);
-        builder.block.insts.reserve_exact(4 * insns + 8);
-        builder
+    /// Begins another block after [`Self::take`], in the memory of `old`.
+    pub fn restart(&mut self, start: GuestAddr, mut old: Block, folds: bool, floats: Floats) {
+        old.insns.clear();
+        old.insts.clear();
+        self.block = Block { insns: old.insns, insts: old.insts, ..Block::new(start) };
+        self.state = StateCache::default();
+        (self.folds, self.floats) = (folds, floats);
     }
 
     /// Begins a guest instruction; what is built next belongs to it.
@@ -97,8 +95,13 @@ impl Builder {
 
     /// Ends the block.
     pub fn finish(mut self, term: Terminator) -> Block {
-        self.block.term = if self.folds { fold::fold_terminator(&self, term) } else { term };
-        self.block
+        self.take(term)
+    }
+
+    /// Ends the block; [`Self::restart`] begins another one.
+    pub fn take(&mut self, term: Terminator) -> Block {
+        self.block.term = if self.folds { fold::fold_terminator(self, term) } else { term };
+        std::mem::replace(&mut self.block, Block::new(GuestAddr(0)))
     }
 
     /// The type of a value built here.
@@ -123,17 +126,15 @@ impl Builder {
         value
     }
 
+    #[inline]
     fn op(&mut self, op: Opcode, ty: Ty, args: &[Value], flags: FlagSet) -> Value {
-        let mut inst = Inst::new(op, ty);
-        inst.args[..args.len()].copy_from_slice(args);
-        inst.flags = flags;
+        let inst = Inst { flags, args: places(args), ..Inst::new(op, ty) };
         self.push(inst)
     }
 
+    #[inline]
     fn op_imm(&mut self, op: Opcode, ty: Ty, args: &[Value], imm: i64) -> Value {
-        let mut inst = Inst::new(op, ty);
-        inst.args[..args.len()].copy_from_slice(args);
-        inst.imm = imm;
+        let inst = Inst { imm, args: places(args), ..Inst::new(op, ty) };
         self.push(inst)
     }
 

@@ -62,6 +62,11 @@ pub trait RegionSource: Send + Sync {
     /// How regions do SSE arithmetic from now on. Sources without SSE have nothing to do.
     fn set_floats(&self, _: Floats) {}
 
+    /// Takes back a region that is not needed any more, for its memory.
+    fn recycle(&self, region: Region) {
+        drop(region);
+    }
+
     /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes.
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError>;
 }

@@ -50,8 +50,9 @@ pub fn run(start: Start) -> Result<Infallible> {
         execfn: c_string(&program.guest_path),
         random: random_bytes(),
     };
-    let (state, described) = initial_state(&mm, &image, &args, &program)?;
+    let (state, described) = initial_state(&mm, &image, &args, program)?;
     fs.set_program(described);
+    host::startup::set_thread_name(&c_string(start.path.file_name().unwrap_or_default()));
 
     let at = options.dump_at.as_ref().map(|at| image.find(at, &program)).transpose()?;
     let dump = DumpOptions { stages: options.dump.clone(), at };
@@ -170,8 +171,8 @@ impl Image {
     }
 }
 
-/// Registers at the entry point, and what /proc/self tells about the program.
-fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: &Found) -> Result<(CpuState, Program)> {
+/// Registers at the entry point, and what /proc/self tells about the program. Its file is closed: the guest must not find it.
+fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: Found) -> Result<(CpuState, Program)> {
     if stack::size(args) > 16 << 20 {
         return Err(LoadError::TooLong.into());
     }

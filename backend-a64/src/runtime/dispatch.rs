@@ -106,12 +106,22 @@ impl Engine {
         counter.add(1);
         match kind {
             ExitKind::Link | ExitKind::Miss => None,
-            ExitKind::Hot => self.replace(GuestAddr(thread.state().eip)).err().map(Exit::Fault),
+            ExitKind::Hot => self.after_hot(thread).err().map(Exit::Fault),
             ExitKind::Single | ExitKind::Wrap => self.step(thread, mem),
             ExitKind::Fault => Some(Exit::Fault(stored_fault(&thread.memory))),
             ExitKind::Poll => thread.memory.rearm_exit().then_some(Exit::Interrupted),
             ExitKind::Trap => self.after_trap(trap_number(&thread.memory), floats, thread, mem),
         }
+    }
+
+    /// Counted code has become hot: other code takes its place.
+    #[cold]
+    fn after_hot(&self, thread: &mut ThreadContext) -> Result<(), Fault> {
+        let counted = HostPc(thread.memory.word(word::ARG0).load(Ordering::Relaxed) - 4);
+        let at = self.code.memory.offset_of(counted).expect("translated code counts");
+        let guest = self.code.maps.find(at).expect("counted code has a map").eip;
+        thread.state_mut().eip = guest.0;
+        self.replace(guest)
     }
 
     fn after_trap(&self, trap: Trap, floats: u8, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> Option<Exit> {

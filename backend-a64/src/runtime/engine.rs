@@ -6,7 +6,7 @@ use super::invalidations::Ticket;
 use super::stats::{Counters, Stats};
 use super::thread::{current, ThreadContext};
 use super::world::World;
-use crate::codegen::{CompiledRegion, HostFeatures, Options};
+use crate::codegen::{compile_in, CompiledRegion, HostFeatures, Options, Workspace};
 use ir::guest::{Fault, GuestAddr, GuestRange};
 use ir::{CodeWatch, Floats, Heat, LiftError, Region, RegionSource};
 use std::io;
@@ -63,11 +63,18 @@ pub(crate) struct Request {
     /// How SSE arithmetic is done; code generation sees it in the region.
     pub(crate) floats: u8,
     /// Where passes through the code are counted; none for code that stays.
-    pub(crate) counter: Option<u32>,
+    pub(crate) counter: Option<u16>,
 }
 
-/// Code generation as the engine calls it.
-pub(crate) type Compile = Box<dyn Fn(&Region, Request) -> CompiledRegion + Send + Sync>;
+/// The memory that one translation after the other uses.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    work: Workspace,
+    pub(crate) compiled: CompiledRegion,
+}
+
+/// Code generation as the engine calls it; the result is left on the desk.
+pub(crate) type Compile = Box<dyn Fn(&Region, Request, &mut Desk) + Send + Sync>;
 
 /// Translated code of one guest process. All methods may be called from any thread.
 pub struct Engine {
@@ -80,6 +87,8 @@ pub struct Engine {
     cache: Mutex<CodeCache>,
     watch: Box<dyn CodeWatch>,
     compile: Compile,
+    /// As many as threads have compiled at the same time.
+    desks: Mutex<Vec<Box<Desk>>>,
     ordered: AtomicBool,
     /// Index into `Floats::LEVELS`.
     floats: AtomicU8,
@@ -101,13 +110,12 @@ impl Engine {
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
         let (features, observer) = (options.features, options.observer.clone());
-        let compile = Box::new(move |region: &Region, Request { ordered, counter, .. }| {
+        let compile = Box::new(move |region: &Region, Request { ordered, counter, .. }: Request, desk: &mut Desk| {
             let options = Options { ordered, counter, features, ..Default::default() };
-            let compiled = crate::codegen::compile(region, &options);
+            compile_in(region, &options, &mut desk.work, &mut desk.compiled);
             if let Some(Observer(observe)) = &observer {
-                observe(region, &options, &compiled);
+                observe(region, &options, &desk.compiled);
             }
-            compiled
         });
         Self::with_compiler(options, source, watch, compile)
     }
@@ -128,6 +136,7 @@ impl Engine {
             cache: Mutex::new(CodeCache::new()),
             watch,
             compile,
+            desks: Mutex::default(),
             ordered: AtomicBool::new(false),
             floats: AtomicU8::new(0),
             counted: AtomicU32::new(0),
@@ -159,13 +168,21 @@ impl Engine {
         self.find_or_make(guest, None).map(|_| ())
     }
 
-    /// A word of its own for counting, as its distance from the lookup table, while there are any.
-    fn next_counter(&self) -> Option<u32> {
-        self.code.memory.counter(self.counted.load(Ordering::Relaxed))
+    /// A counter for one region, while there are any.
+    fn next_counter(&self) -> Option<u16> {
+        u16::try_from(self.counted.load(Ordering::Relaxed)).ok()
     }
 
     /// The code for `guest`: any if a counter is given for cold code, else hot code.
-    fn find_or_make(&self, guest: GuestAddr, counter: Option<u32>) -> Result<CacheOffset, Fault> {
+    fn find_or_make(&self, guest: GuestAddr, counter: Option<u16>) -> Result<CacheOffset, Fault> {
+        let desks = || self.desks.lock().expect("no panic under this lock");
+        let mut desk = desks().pop().unwrap_or_default();
+        let found = self.find_or_make_at(&mut desk, guest, counter);
+        desks().push(desk);
+        found
+    }
+
+    fn find_or_make_at(&self, desk: &mut Desk, guest: GuestAddr, counter: Option<u16>) -> Result<CacheOffset, Fault> {
         loop {
             let ticket = {
                 let cache = self.lock();
@@ -176,8 +193,8 @@ impl Engine {
             };
             let (ordered, floats) = self.modes();
             let request = Request { ordered, floats, counter };
-            let compiled = self.make(guest, request)?;
-            match self.install(guest, &compiled, ticket, request) {
+            self.make(desk, guest, request)?;
+            match self.install(guest, &desk.compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
                 Some(Err(Full)) => self.flush(),
                 None => {}
@@ -186,7 +203,7 @@ impl Engine {
     }
 
     /// Lifts and compiles; no lock is held.
-    fn make(&self, guest: GuestAddr, request: Request) -> Result<CompiledRegion, Fault> {
+    fn make(&self, desk: &mut Desk, guest: GuestAddr, request: Request) -> Result<(), Fault> {
         let known = |addr| self.lock().find(addr, false).is_some();
         let heat = if request.counter.is_some() { Heat::Cold(&known) } else { Heat::Hot };
         let lift = || self.source.region(guest, heat).map_err(|LiftError::Fetch(fault)| fault);
@@ -206,9 +223,10 @@ impl Engine {
             }
             region = again;
         }
-        let compiled = (self.compile)(&region, request);
-        self.count(&compiled, heat.is_hot());
-        Ok(compiled)
+        (self.compile)(&region, request, desk);
+        self.source.recycle(region);
+        self.count(&desk.compiled, heat.is_hot());
+        Ok(())
     }
 
     fn count(&self, compiled: &CompiledRegion, hot: bool) {
