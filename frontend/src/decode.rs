@@ -10,7 +10,7 @@ use ir::guest::{Fault, GuestAddr, GuestMem};
 pub const MAX_INSN_LEN: usize = 15;
 
 /// Bytes fetched at a time: most regions fit one window, and a larger one would cost more than it saves.
-const WINDOW: usize = 512;
+const WINDOW: usize = 256;
 /// The same for a look at a few instructions.
 const SMALL_WINDOW: usize = 64;
 

@@ -8,7 +8,7 @@ use crate::table::LiftFn;
 use iced_x86::{Instruction, MemorySize, OpKind, Register};
 use ir::builder::Addr;
 use ir::guest::{Gpr, GuestAddr, Seg, Trap, Xmm};
-use ir::{Block, BlockId, Builder, Region, Target, Terminator, Ty, Value};
+use ir::{Block, BlockId, Builder, Floats, Region, Target, Terminator, Ty, Value};
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,32 +72,46 @@ pub struct LiftCx {
     spare: Vec<Block>,
     ended: bool,
     folds: bool,
+    floats: Floats,
 }
 
 impl Default for LiftCx {
     /// With no block begun; [`Self::restart`] comes next.
     fn default() -> Self {
         let ir = Builder::new(GuestAddr(0));
-        Self { ir, insn: Instruction::default(), blocks: Vec::new(), spare: Vec::new(), ended: true, folds: true }
+        Self {
+            ir,
+            insn: Instruction::default(),
+            blocks: Vec::new(),
+            spare: Vec::new(),
+            ended: true,
+            folds: true,
+            floats: Floats::Host,
+        }
     }
 }
 
 impl LiftCx {
     /// Begins a region in the memory of an old one; `begin_block` comes next. `folds`: whether instructions are folded as
-    /// they are built.
-    pub fn restart(&mut self, region: &mut Region, entry: GuestAddr, folds: bool) {
+    /// they are built; `floats`: how SSE arithmetic is done.
+    pub fn restart(&mut self, region: &mut Region, entry: GuestAddr, folds: bool, floats: Floats) {
         debug_assert!(self.ended);
         region.restart(entry, &mut self.spare);
         std::mem::swap(&mut self.blocks, &mut region.blocks);
-        self.folds = folds;
+        (self.folds, self.floats) = (folds, floats);
     }
 
     /// Begins a block that starts at `start`; the block before it has ended.
     pub fn begin_block(&mut self, start: GuestAddr) {
         debug_assert!(self.ended);
         let memory = self.spare.pop().unwrap_or_else(|| Block::new(start));
-        self.ir.restart(start, memory, self.folds);
+        self.ir.restart(start, memory, self.folds, self.floats);
         self.ended = false;
+    }
+
+    /// How SSE arithmetic is done.
+    pub fn floats(&self) -> Floats {
+        self.floats
     }
 
     /// The blocks built; the last one has ended.

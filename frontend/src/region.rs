@@ -9,7 +9,7 @@ mod plan;
 use crate::decode::{Code, Window};
 use crate::lifter::LiftCx;
 use ir::guest::{GuestAddr, GuestMem, GuestRange};
-use ir::{Block, BlockId, LiftError, Region, Target, Terminator};
+use ir::{Block, BlockId, Floats, LiftError, Region, Target, Terminator};
 use plan::{FindCx, Plan, Run, Stop};
 
 /// How far a region reaches. Every instruction translated but never executed is wasted start-up time; every jump out
@@ -35,6 +35,8 @@ pub struct RegionPolicy {
     pub lookahead: usize,
     /// Whether instructions are folded as they are built; `ir::opt::optimize` does it otherwise.
     pub folds: bool,
+    /// How SSE arithmetic is done.
+    pub floats: Floats,
 }
 
 impl Default for RegionPolicy {
@@ -49,6 +51,7 @@ impl Default for RegionPolicy {
             loops_are_entries: false,
             lookahead: 4,
             folds: true,
+            floats: Floats::Host,
         }
     }
 }
@@ -66,6 +69,7 @@ impl RegionPolicy {
         loops_are_entries: true,
         lookahead: 0,
         folds: true,
+        floats: Floats::Host,
     };
 
     /// Exactly one instruction, nothing assumed about what follows.
@@ -79,6 +83,7 @@ impl RegionPolicy {
         loops_are_entries: false,
         lookahead: 0,
         folds: false,
+        floats: Floats::Interpreted,
     };
 }
 
@@ -136,7 +141,7 @@ impl Lifter {
         let aside = &mut Code::new(mem, &mut self.aside);
         self.plan.find(FindCx { code, aside, policy, known }, entry).map_err(LiftError::Fetch)?;
         let mut region = self.old.take().unwrap_or_else(|| Region::new(entry));
-        self.cx.restart(&mut region, entry, policy.folds);
+        self.cx.restart(&mut region, entry, policy.folds, policy.floats);
         region.ranges.extend(self.plan.ranges());
         region.blocks = build(&self.plan, &mut self.cx, &mut self.starts, &mut self.entries, policy);
         region.folded = policy.folds;

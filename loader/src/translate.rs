@@ -3,9 +3,10 @@ use crate::cli::DumpStage;
 use frontend::{Lifter, RegionPolicy};
 use ir::guest::GuestRange;
 use ir::opt::OptCx;
-use ir::{GuestAddr, Heat, LiftError, Region, RegionSource};
+use ir::{Floats, GuestAddr, Heat, LiftError, Region, RegionSource};
 use linux_abi::mm::AddressSpace;
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Which stages to show, and where.
@@ -51,6 +52,8 @@ pub struct Translator {
     mm: Arc<AddressSpace>,
     policy: RegionPolicy,
     dump: DumpOptions,
+    /// Index into `Floats::LEVELS`.
+    floats: AtomicU8,
     /// As many as threads have translated at the same time.
     desks: Mutex<Vec<Box<Desk>>>,
 }
@@ -65,7 +68,7 @@ struct Desk {
 impl Translator {
     /// A translator of the code in `mm`.
     pub fn new(mm: Arc<AddressSpace>, policy: RegionPolicy, dump: DumpOptions) -> Self {
-        Self { mm, policy, dump, desks: Mutex::default() }
+        Self { mm, policy, dump, floats: AtomicU8::new(0), desks: Mutex::default() }
     }
 
     fn desks(&self) -> MutexGuard<'_, Vec<Box<Desk>>> {
@@ -73,9 +76,16 @@ impl Translator {
     }
 
     fn translate(&self, desk: &mut Desk, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        let floats = Floats::LEVELS[usize::from(self.floats.load(Ordering::SeqCst))];
         let mut region = match heat {
-            Heat::Cold(known) => desk.lifter.region(&*self.mm, entry, &RegionPolicy::PATH, known)?,
-            Heat::Hot => desk.lifter.region(&*self.mm, entry, &self.policy, &|_| false)?,
+            Heat::Cold(known) => {
+                let policy = RegionPolicy { floats, ..RegionPolicy::PATH };
+                desk.lifter.region(&*self.mm, entry, &policy, known)?
+            }
+            Heat::Hot => {
+                let policy = RegionPolicy { floats, ..self.policy };
+                desk.lifter.region(&*self.mm, entry, &policy, &|_| false)?
+            }
         };
         self.dump.show(DumpStage::Insn, &region, || self.insns(&region));
         self.dump.show(DumpStage::Ir, &region, || region.to_string());
@@ -108,6 +118,10 @@ impl RegionSource for Translator {
         if let Some(desk) = self.desks().last_mut() {
             desk.lifter.recycle(region);
         }
+    }
+
+    fn set_floats(&self, floats: Floats) {
+        self.floats.fetch_max(floats as u8, Ordering::SeqCst);
     }
 
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {

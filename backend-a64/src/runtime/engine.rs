@@ -8,9 +8,9 @@ use super::thread::{current, ThreadContext};
 use super::world::World;
 use crate::codegen::{compile_in, CompiledRegion, HostFeatures, Options, Workspace};
 use ir::guest::{Fault, GuestAddr, GuestRange};
-use ir::{CodeWatch, Heat, LiftError, Region, RegionSource};
+use ir::{CodeWatch, Floats, Heat, LiftError, Region, RegionSource};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What hears of every compilation, to show it: the region, how it was compiled, and what came of it.
@@ -62,6 +62,8 @@ pub enum EngineError {
 pub(crate) struct Request {
     /// Memory accesses must keep x86-TSO order.
     pub(crate) ordered: bool,
+    /// How SSE arithmetic is done; code generation sees it in the region.
+    pub(crate) floats: u8,
     /// Where passes through the code are counted; none for code that stays.
     pub(crate) counter: Option<u16>,
 }
@@ -90,6 +92,8 @@ pub struct Engine {
     /// As many as threads have compiled at the same time.
     desks: Mutex<Vec<Box<Desk>>>,
     ordered: AtomicBool,
+    /// Index into `Floats::LEVELS`.
+    floats: AtomicU8,
     /// Number of counters in use.
     counted: AtomicU32,
 }
@@ -108,7 +112,7 @@ impl Engine {
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
         let (features, observer) = (options.features, options.observer.clone());
-        let compile = Box::new(move |region: &Region, Request { ordered, counter }: Request, desk: &mut Desk| {
+        let compile = Box::new(move |region: &Region, Request { ordered, counter, .. }: Request, desk: &mut Desk| {
             let options = Options { ordered, counter, features, ..Default::default() };
             compile_in(region, &options, &mut desk.work, &mut desk.compiled);
             if let Some(Observer(observe)) = &observer {
@@ -136,6 +140,7 @@ impl Engine {
             compile,
             desks: Mutex::default(),
             ordered: AtomicBool::new(false),
+            floats: AtomicU8::new(0),
             counted: AtomicU32::new(0),
         })
     }
@@ -188,7 +193,8 @@ impl Engine {
                 }
                 cache.invalidations.ticket()
             };
-            let request = Request { ordered: self.ordered.load(Ordering::SeqCst), counter };
+            let (ordered, floats) = self.modes();
+            let request = Request { ordered, floats, counter };
             self.make(desk, guest, request)?;
             match self.install(guest, &desk.compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
@@ -249,8 +255,8 @@ impl Engine {
         if let Some(at) = cache.find(guest, hot) {
             return Some(Ok(at));
         }
-        let ordered = self.ordered.load(Ordering::SeqCst);
-        if ordered != request.ordered || cache.invalidations.any_since(ticket, &compiled.ranges) {
+        if self.modes() != (request.ordered, request.floats) || cache.invalidations.any_since(ticket, &compiled.ranges)
+        {
             return None;
         }
         let installed = cache.install(&self.code, compiled, hot);
@@ -285,6 +291,42 @@ impl Engine {
     pub fn set_ordered(&self) {
         if !self.ordered.swap(true, Ordering::SeqCst) {
             self.flush();
+        }
+    }
+
+    /// What code is made for now.
+    fn modes(&self) -> (bool, u8) {
+        (self.ordered.load(Ordering::SeqCst), self.floats.load(Ordering::SeqCst))
+    }
+
+    /// From now on SSE arithmetic is done in this way at least; code that does it in another is dropped. The caller is
+    /// outside translated code.
+    #[cold]
+    fn set_floats(&self, level: u8) {
+        if self.floats.load(Ordering::SeqCst) >= level {
+            return;
+        }
+        self.source.set_floats(Floats::LEVELS[usize::from(level)]);
+        if self.floats.fetch_max(level, Ordering::SeqCst) < level {
+            self.flush();
+        }
+    }
+
+    /// A thread has left because code as it is now cannot do what MXCSR is about to say.
+    pub(super) fn next_floats(&self, from: u8) {
+        let last = Floats::LEVELS.len() as u8 - 1;
+        self.set_floats((from + 1).min(last));
+    }
+
+    /// Index into `Floats::LEVELS` of how SSE arithmetic is done.
+    pub(super) fn floats(&self) -> u8 {
+        self.floats.load(Ordering::SeqCst)
+    }
+
+    /// Sees to it that code can run under this MXCSR.
+    pub(super) fn suit_floats(&self, mxcsr: u32) {
+        if super::fp::needs_exact(mxcsr) {
+            self.set_floats(Floats::LEVELS.len() as u8 - 1);
         }
     }
 

@@ -19,6 +19,7 @@ mod muldiv;
 mod shift;
 mod vector;
 mod vector_convert;
+mod vector_denormal;
 mod vector_fp;
 mod vector_int;
 mod vector_move;

@@ -106,6 +106,9 @@ impl Scan<'_> {
     /// uses last. When spilling, constants are made anew for each use instead.
     fn operands(&mut self, user: usize, i: usize) -> Result<(), OutOfRegisters> {
         let (args, operands) = (&self.block.insts[user].args, self.slots[user].operands);
+        if operands.regs().is_empty() {
+            return Ok(());
+        }
         if self.registers == Registers::All {
             for arg in operands.consts().map(|place| args[place].index()) {
                 let slot = &self.slots[arg];

@@ -42,6 +42,11 @@ impl Iterator for Places {
 }
 
 impl Places {
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Whether a position is among them.
     pub fn has(self, place: usize) -> bool {
         self.0 >> place & 1 != 0
