@@ -14,8 +14,8 @@ cargo test --quiet -p tests --test tidy --test filetests
 echo "== recorded instructions"
 cargo test --quiet -p tests --test vectors
 cargo test --quiet -p tests --test vectors --target $target
-echo "== bad input, the kernel's handler"
-cargo test --quiet -p tests --test bad_input --test binfmt
+echo "== bad input, traces, the kernel's handler"
+cargo test --quiet -p tests --test bad_input --test binfmt --test strace
 echo "== guest programs"
 cargo test --quiet -p tests --test guest
 echo "== demo programs"
