@@ -234,10 +234,25 @@ impl Line {
         emit(self.tid, &format!("{name}({}){outcome}", args.join(", ")));
     }
 
-    /// open(2) without O_CREAT and O_TMPFILE looks at no mode.
-    fn mode_is_unused(&self, n: usize) -> bool {
+    /// Whether the call does not look at argument `n`: a mode where no file is made, what fcntl(2) needs no argument for.
+    fn is_unused(&self, n: usize) -> bool {
         const MAKES_A_FILE: u32 = (libc::O_CREAT | 0o20_000_000) as u32;
-        n > 0 && self.positions().any(|(fmt, at)| fmt == Fmt::Open && at + 1 == n && self.args[at] & MAKES_A_FILE == 0)
+        const F_GETSIG: i32 = 11;
+        const ONLY_ASKS: [i32; 7] = [
+            libc::F_GETFD,
+            libc::F_GETFL,
+            libc::F_GETOWN,
+            F_GETSIG,
+            libc::F_GETLEASE,
+            libc::F_GETPIPE_SZ,
+            libc::F_GET_SEALS,
+        ];
+        let Some((before, at)) = self.positions().find(|(fmt, at)| at + fmt.registers() == n) else { return false };
+        match before {
+            Fmt::Open => self.args[at] & MAKES_A_FILE == 0,
+            Fmt::Fcntl => ONLY_ASKS.contains(&(self.args[at] as i32)),
+            _ => false,
+        }
     }
 
     fn show(&self, cx: &Cx<'_>, fmt: Fmt, n: usize, result: u32) -> String {
@@ -245,10 +260,10 @@ impl Line {
         let at = GuestAddr(raw);
         let or_pointer = |text: Option<String>| text.unwrap_or_else(|| pointer(raw));
         match fmt {
+            Fmt::Mode | Fmt::Hex if self.is_unused(n) => String::new(),
             Fmt::Int | Fmt::Fd => (raw as i32).to_string(),
             Fmt::Uint => raw.to_string(),
             Fmt::Hex => format!("{raw:#x}"),
-            Fmt::Mode if self.mode_is_unused(n) => String::new(),
             Fmt::Mode => format!("0{raw:o}"),
             Fmt::DirFd if raw as i32 == libc::AT_FDCWD => "AT_FDCWD".to_owned(),
             Fmt::DirFd => (raw as i32).to_string(),

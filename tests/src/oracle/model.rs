@@ -226,6 +226,8 @@ fn event(outcome: interp::Outcome, state: &mut CpuState, mem: &Memory) -> Event 
     let (trapno, err, signo, code, addr) = match trap {
         Trap::Yield => return Event::None,
         Trap::Segment | Trap::Syscall | Trap::Sysenter => return Event::Unknown,
+        // The engine's own business: an interpreter answers them by going on.
+        Trap::Mxcsr | Trap::Interpret => return Event::Unknown,
         Trap::Fetch => {
             let kind = mem.fetch(GuestAddr(eip), &mut [0]).err().map_or(FaultKind::Unmapped, |fault| fault.kind);
             let fault = Fault { addr: GuestAddr(eip), access: Access::Execute, kind };
