@@ -292,6 +292,18 @@ impl Line {
     }
 }
 
+fn statx(cx: &Cx<'_>, at: GuestAddr) -> Option<String> {
+    let s: crate::layout::host64::Statx = cx.read(at).ok()?;
+    let mode = super::names::file_mode(s.stx_mode.get().into());
+    Some(format!("{{stx_mask={:#x}, stx_mode={mode}, stx_size={}, ...}}", s.stx_mask.get(), s.stx_size.get()))
+}
+
+fn utsname(cx: &Cx<'_>, at: GuestAddr) -> Option<String> {
+    let fields: [[u8; 65]; 6] = cx.read(at).ok()?;
+    let text = |field: &[u8; 65]| quoted(field.split(|&b| b == 0).next().unwrap_or_default());
+    Some(format!("{{sysname={}, nodename={}, ...}}", text(&fields[0]), text(&fields[1])))
+}
+
 /// Fixed-size records.
 fn record(cx: &Cx<'_>, fmt: Fmt, at: GuestAddr) -> Option<String> {
     if at.0 == 0 {
@@ -326,16 +338,8 @@ fn record(cx: &Cx<'_>, fmt: Fmt, at: GuestAddr) -> Option<String> {
             let s: Stat64 = cx.read(at).ok()?;
             format!("{{st_mode={}, st_size={}, ...}}", super::names::file_mode(s.st_mode.get()), s.st_size.get())
         }
-        Fmt::OutStatx => {
-            let s: crate::layout::host64::Statx = cx.read(at).ok()?;
-            let mode = super::names::file_mode(s.stx_mode.get().into());
-            format!("{{stx_mask={:#x}, stx_mode={mode}, stx_size={}, ...}}", s.stx_mask.get(), s.stx_size.get())
-        }
-        Fmt::OutUtsname => {
-            let fields: [[u8; 65]; 6] = cx.read(at).ok()?;
-            let text = |field: &[u8; 65]| quoted(field.split(|&b| b == 0).next().unwrap_or_default());
-            format!("{{sysname={}, nodename={}, ...}}", text(&fields[0]), text(&fields[1]))
-        }
+        Fmt::OutStatx => statx(cx, at)?,
+        Fmt::OutUtsname => utsname(cx, at)?,
         Fmt::Epoll => {
             let e: crate::layout::poll::EpollEvent = cx.read(at).ok()?;
             format!("{{events={}, data={:#x}}}", super::names::EPOLL_EVENT.set(e.events.get()), e.data.get())
