@@ -1,6 +1,6 @@
 //! What an instruction wants of memory, asked after it has faulted.
 use crate::decode::{Code, Decoded};
-use iced_x86::{InstructionInfoFactory, OpAccess};
+use iced_x86::{Instruction, InstructionInfoFactory, OpAccess, OpKind};
 use ir::guest::{GuestAddr, GuestMem};
 
 /// Whether the instruction at `addr` writes all memory that it reads: then the processor asks for both rights at once, and
@@ -11,15 +11,23 @@ pub fn reads_to_write(mem: &dyn GuestMem, addr: GuestAddr) -> bool {
         if let Decoded::Insn(insn) = decoded {
             let mut factory = InstructionInfoFactory::new();
             let used = factory.info(&insn).used_memory();
-            let writes = |access| {
-                use OpAccess::*;
-                matches!(access, Write | CondWrite | ReadWrite | ReadCondWrite)
-            };
             answer = !used.is_empty() && used.iter().all(|operand| writes(operand.access()));
         }
         false
     });
     answer
+}
+
+/// Whether an explicit memory operand of an instruction is written, or may be.
+pub fn writes_memory(insn: &Instruction) -> bool {
+    let mut factory = InstructionInfoFactory::new();
+    let info = factory.info(insn);
+    (0..insn.op_count()).any(|i| insn.op_kind(i) >= OpKind::MemorySegSI && writes(info.op_access(i)))
+}
+
+fn writes(access: OpAccess) -> bool {
+    use OpAccess::*;
+    matches!(access, Write | CondWrite | ReadWrite | ReadCondWrite)
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! `set_*` and before flags (ir::opcode says why). For a read-modify-write of memory that means: compute without flags,
 //! store, then the flag-writing operation on the same arguments; see `lift/binary.rs`. SDM vol. 1, 3.7 (operand
 //! addressing).
+use crate::access;
+use crate::region::{RegionPolicy, Segments};
 use crate::table::LiftFn;
 use iced_x86::{Instruction, MemorySize, OpKind, Register};
 use ir::builder::Addr;
 use ir::guest::{Gpr, GuestAddr, Seg, Trap, Xmm};
-use ir::{Block, BlockId, Builder, Target, Terminator, Ty, Value};
+use ir::{Block, BlockId, Builder, Helper, Target, Terminator, Ty, Value};
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,14 +72,23 @@ pub struct LiftCx {
     blocks: Vec<Block>,
     ended: bool,
     folds: bool,
+    segments: Segments,
+    /// Whether the instruction is lifted alone, for the interpreter.
+    pub single: bool,
 }
 
 impl LiftCx {
-    /// A context with no block begun, for about so many; `begin_block` comes next. `folds`: whether instructions are
-    /// folded as they are built.
-    pub fn new(blocks: usize, folds: bool) -> Self {
-        let (ir, blocks) = (Builder::new(GuestAddr(0)), Vec::with_capacity(blocks));
-        Self { ir, insn: Instruction::default(), blocks, ended: true, folds }
+    /// A context with no block begun, for about so many; `begin_block` comes next.
+    pub fn new(blocks: usize, policy: &RegionPolicy) -> Self {
+        Self {
+            ir: Builder::new(GuestAddr(0)),
+            insn: Instruction::default(),
+            blocks: Vec::with_capacity(blocks),
+            ended: true,
+            folds: policy.folds,
+            segments: policy.segments,
+            single: policy.max_insns == 1,
+        }
     }
 
     /// Begins a block of about `insns` instructions that starts at `start`; the block before it has ended.
@@ -209,19 +220,81 @@ impl LiftCx {
         }
     }
 
-    /// Linear address of the explicit memory operand: segment base, base, index, displacement.
+    /// Linear address of the explicit memory operand: segment base, base, index, displacement. Where its segment has a limit,
+    /// that is checked.
     pub fn mem_addr(&mut self) -> Addr {
-        let addr = self.offset();
-        match segment(self.insn.memory_segment()) {
-            Some(seg @ (Seg::Fs | Seg::Gs)) => self.in_segment(seg, addr),
-            // The base of the others is zero in this ABI.
-            _ => addr,
+        let offset = self.offset();
+        self.mem_addr_at(offset)
+    }
+
+    /// The same at another offset than the operand's own.
+    pub fn mem_addr_at(&mut self, offset: Addr) -> Addr {
+        let seg = segment(self.insn.memory_segment()).unwrap_or(Seg::Ds);
+        let size = self.insn.memory_size().size().max(1);
+        let write = self.segments == Segments::Full && access::writes_memory(&self.insn);
+        self.linear(seg, offset, size as u32, write)
+    }
+
+    /// Whether accesses in a segment are checked.
+    fn is_checked(&self, seg: Seg) -> bool {
+        match self.segments {
+            Segments::Full => true,
+            Segments::GsLimit => matches!(seg, Seg::Fs | Seg::Gs),
+            Segments::Flat => seg == Seg::Fs,
         }
     }
 
+    /// The linear address of an access of `size` bytes at an offset in a segment; `write` if it may write. An access that the
+    /// segment does not allow is a fault.
+    pub fn linear(&mut self, seg: Seg, offset: Addr, size: u32, write: bool) -> Addr {
+        match (self.segments, seg) {
+            (Segments::Full, _) => self.linear_by_helper(seg, offset, size, write),
+            (_, Seg::Fs | Seg::Gs) => {
+                let base = self.ir.seg_base(seg);
+                if !self.is_checked(seg) {
+                    return self.with_base(base, offset);
+                }
+                let offset = self.ir.lea(offset);
+                self.check_end(seg, offset, size);
+                Addr { base, index: offset, shift: 0, disp: 0 }
+            }
+            // The base of the others is zero.
+            _ => offset,
+        }
+    }
+
+    /// An access of the stack: `linear` in SS.
+    pub fn stack(&mut self, offset: Addr, ty: Ty, write: bool) -> Addr {
+        match self.segments {
+            Segments::Full => self.linear(Seg::Ss, offset, ty.bytes(), write),
+            _ => offset,
+        }
+    }
+
+    fn linear_by_helper(&mut self, seg: Seg, offset: Addr, size: u32, write: bool) -> Addr {
+        let trap = if seg == Seg::Ss { Trap::Stack } else { Trap::GeneralProtection };
+        let offset = self.ir.lea(offset);
+        let number = self.ir.const32(seg as u32);
+        let access = self.ir.iconst(Ty::I64, u64::from(size) | u64::from(write) << 32);
+        let answer = self.ir.helper(Helper::SegmentLinear, Ty::I64, &[number, offset, access]);
+        let refused = self.ir.extract(answer, 32, 1);
+        self.ir.trap_if(refused, trap);
+        Addr::base(self.ir.trunc(Ty::I32, answer))
+    }
+
+    /// To the interpreter unless `size` bytes at an offset are before the end of a plain segment: it knows the rest.
+    fn check_end(&mut self, seg: Seg, offset: Value, size: u32) {
+        let end = self.ir.seg_end(seg);
+        let offset = self.ir.zext(Ty::I64, offset);
+        let size = self.ir.iconst(Ty::I64, u64::from(size));
+        let room = self.ir.sub(end, offset);
+        let room = self.ir.sub(room, size);
+        let beyond = self.ir.extract(room, 63, 1);
+        self.ir.trap_if(beyond, Trap::Interpret);
+    }
+
     /// `addr` relative to a segment's base.
-    pub fn in_segment(&mut self, seg: Seg, addr: Addr) -> Addr {
-        let seg_base = self.ir.seg_base(seg);
+    fn with_base(&mut self, seg_base: Value, addr: Addr) -> Addr {
         if addr.base.is_none() {
             return Addr { base: seg_base, ..addr };
         }

@@ -29,18 +29,46 @@ pub struct RegionPolicy {
     pub lookahead: usize,
     /// Whether instructions are folded as they are built; `ir::opt::optimize` does it otherwise.
     pub folds: bool,
+    /// What of segmentation is checked.
+    pub segments: Segments,
+}
+
+/// How accesses go through segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segments {
+    /// FS and GS have a base; FS has a limit, the others have none.
+    Flat,
+    /// GS has a limit too.
+    GsLimit,
+    /// All have base, limit and rights.
+    Full,
 }
 
 impl Default for RegionPolicy {
     fn default() -> Self {
-        Self { max_insns: 160, max_blocks: 32, max_distance: 768, past_calls: true, lookahead: 4, folds: true }
+        Self {
+            max_insns: 160,
+            max_blocks: 32,
+            max_distance: 768,
+            past_calls: true,
+            lookahead: 4,
+            folds: true,
+            segments: Segments::Flat,
+        }
     }
 }
 
 impl RegionPolicy {
     /// Exactly one instruction, nothing assumed about what follows.
-    const SINGLE: Self =
-        Self { max_insns: 1, max_blocks: 1, max_distance: 0, past_calls: false, lookahead: 0, folds: false };
+    const SINGLE: Self = Self {
+        max_insns: 1,
+        max_blocks: 1,
+        max_distance: 0,
+        past_calls: false,
+        lookahead: 0,
+        folds: false,
+        segments: Segments::Flat,
+    };
 }
 
 /// The region at `entry`.
@@ -53,7 +81,7 @@ pub fn lift_region(mem: &dyn GuestMem, entry: GuestAddr, policy: &RegionPolicy) 
     let plan = Plan::find(&mut code, mem, entry, policy).map_err(LiftError::Fetch)?;
     let mut region = Region::new(entry);
     let mut ranges: Vec<GuestRange> = plan.ranges().collect();
-    region.blocks = build(plan, policy.folds);
+    region.blocks = build(plan, policy);
     region.folded = policy.folds;
     if policy.lookahead > 0 {
         liveness::look_ahead(&mut region, mem, policy.lookahead, &mut ranges);
@@ -62,7 +90,7 @@ pub fn lift_region(mem: &dyn GuestMem, entry: GuestAddr, policy: &RegionPolicy) 
     Ok(region)
 }
 
-/// A region of exactly the one instruction at `entry` (a REP string instruction with its loop).
+/// A region of exactly the one instruction at `entry` (a REP string instruction with its loop, element by element).
 ///
 /// # Errors
 /// As [`lift_region`].
@@ -70,9 +98,17 @@ pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftE
     lift_region(mem, entry, &RegionPolicy::SINGLE)
 }
 
+/// The same for the interpreter, with all that segments can be.
+///
+/// # Errors
+/// As [`lift_region`].
+pub fn lift_interpreted(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
+    lift_region(mem, entry, &RegionPolicy { segments: Segments::Full, ..RegionPolicy::SINGLE })
+}
+
 /// Lifts the runs in emission order and resolves the jumps between them.
-fn build(plan: Plan, folds: bool) -> Vec<Block> {
-    let mut cx = LiftCx::new(plan.blocks(), folds);
+fn build(plan: Plan, policy: &RegionPolicy) -> Vec<Block> {
+    let mut cx = LiftCx::new(plan.blocks(), policy);
     let mut starts: Vec<(GuestAddr, BlockId)> = Vec::with_capacity(plan.blocks());
     let mut entries: Vec<BlockId> = vec![BlockId(0)];
     for run in plan.runs() {

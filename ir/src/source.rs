@@ -15,7 +15,8 @@ pub trait RegionSource: Send + Sync {
     /// The region that starts at `entry`, ready for code generation.
     fn region(&self, entry: GuestAddr) -> Result<Region, LiftError>;
 
-    /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes.
+    /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes. Every access goes through
+    /// its segment's base, limit and rights.
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError>;
 }
 

@@ -1,5 +1,6 @@
 //! The run loop: translated code until something happens, then the ABI, then on. It connects the engine and the ABI and
 //! decides nothing.
+use crate::translate::GsLimit;
 use crate::vdso;
 use backend_a64::runtime::{self, Engine, ExitHandle, ThreadContext};
 use ir::guest::{Access, Exit, Fault};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub struct Machine {
     engine: Engine,
     vdso: GuestAddr,
+    gs: Arc<GsLimit>,
 }
 
 thread_local! {
@@ -23,9 +25,9 @@ thread_local! {
 }
 
 impl Machine {
-    /// Runs a guest that has the vDSO at `vdso` with `engine`.
-    pub fn new(engine: Engine, vdso: GuestAddr) -> Self {
-        Self { engine, vdso }
+    /// Runs a guest that has the vDSO at `vdso` with `engine`, whose translator shares `gs`.
+    pub fn new(engine: Engine, vdso: GuestAddr, gs: Arc<GsLimit>) -> Self {
+        Self { engine, vdso, gs }
     }
 
     /// What was translated so far.
@@ -90,6 +92,16 @@ impl Executor for Machine {
 
     fn become_ordered(&self) {
         self.engine.set_ordered();
+    }
+
+    fn check_gs(&self, on: bool) {
+        if self.gs.note(on) {
+            self.engine.flush();
+        }
+    }
+
+    fn checks_gs(&self) -> bool {
+        self.gs.is_checked()
     }
 
     fn run_thread(&self, request: &mut SpawnRequest, keep: &mut Option<Box<dyn Any>>) -> i32 {

@@ -4,7 +4,7 @@ use crate::cli::RunArgs;
 use crate::load::{self, LoadError, Mapped, Role};
 use crate::machine::Machine;
 use crate::stack::{self, StartArgs};
-use crate::translate::{DumpOptions, Translator};
+use crate::translate::{DumpOptions, GsLimit, Translator};
 use crate::vdso;
 use anyhow::{Context, Result};
 use backend_a64::runtime::{Engine, EngineOptions};
@@ -50,10 +50,11 @@ pub fn run(start: Start) -> Result<Infallible> {
     fs.set_program(described);
 
     let dump = DumpOptions { stages: options.dump.clone(), at: options.dump_at.map(GuestAddr) };
-    let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
+    let gs = Arc::<GsLimit>::default();
+    let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump, Arc::clone(&gs));
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&EngineOptions::default(), Box::new(translator), watch)?;
-    let machine = Arc::new(Machine::new(engine, image.vdso));
+    let machine = Arc::new(Machine::new(engine, image.vdso, gs));
     let mut process = Process::new(mm, Arc::new(fs), machine.clone());
     process.vdso = Some(image.vdso_symbols());
     process.exec = Arc::new(exec_options(options)?);

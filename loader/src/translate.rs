@@ -1,8 +1,9 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
-use frontend::RegionPolicy;
+use frontend::{RegionPolicy, Segments};
 use ir::{GuestAddr, LiftError, Region, RegionSource};
 use linux_abi::mm::AddressSpace;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 /// Which stages to show, and where.
@@ -27,12 +28,40 @@ pub struct Translator {
     mm: Arc<AddressSpace>,
     policy: RegionPolicy,
     dump: DumpOptions,
+    gs: Arc<GsLimit>,
+}
+
+/// Whether code checks the limit of GS. At first it does, because GS is null; no longer once it has a segment without limit,
+/// as libc gives it; and for good from the first time it has one again.
+#[derive(Debug, Default)]
+pub struct GsLimit {
+    unchecked: AtomicBool,
+    seen: AtomicBool,
+}
+
+impl GsLimit {
+    /// Notes that GS has, or has no, limit; whether existing code is wrong now.
+    pub fn note(&self, limited: bool) -> bool {
+        if limited {
+            self.seen.store(true, Ordering::SeqCst);
+            return self.unchecked.swap(false, Ordering::SeqCst);
+        }
+        if !self.seen.load(Ordering::SeqCst) {
+            self.unchecked.store(true, Ordering::SeqCst);
+        }
+        false
+    }
+
+    /// Whether code checks.
+    pub fn is_checked(&self) -> bool {
+        !self.unchecked.load(Ordering::SeqCst)
+    }
 }
 
 impl Translator {
     /// A translator of the code in `mm`.
-    pub fn new(mm: Arc<AddressSpace>, policy: RegionPolicy, dump: DumpOptions) -> Self {
-        Self { mm, policy, dump }
+    pub fn new(mm: Arc<AddressSpace>, policy: RegionPolicy, dump: DumpOptions, gs: Arc<GsLimit>) -> Self {
+        Self { mm, policy, dump, gs }
     }
 
     fn show_insns(&self, region: &Region) {
@@ -47,7 +76,8 @@ impl Translator {
 
 impl RegionSource for Translator {
     fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
-        let mut region = frontend::lift_region(&*self.mm, entry, &self.policy)?;
+        let segments = if self.gs.is_checked() { Segments::GsLimit } else { Segments::Flat };
+        let mut region = frontend::lift_region(&*self.mm, entry, &RegionPolicy { segments, ..self.policy })?;
         if self.dump.wants(DumpStage::Insn, entry) {
             self.show_insns(&region);
         }
@@ -62,6 +92,6 @@ impl RegionSource for Translator {
     }
 
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
-        frontend::lift_single(&*self.mm, entry)
+        frontend::lift_interpreted(&*self.mm, entry)
     }
 }

@@ -55,7 +55,6 @@ static void strings(void)
     TRY("repne scasb", .ecx = 100, .edi = B + 20, .eax = 0x101, .eflags = DF);
     TRY("repne cmpsl", .ecx = 100, .esi = A_END - 40, .edi = B);
     TRY("repne cmpsl", .ecx = 100, .edi = A_END - 40, .esi = B);
-    TRY("repe cmpsb", .ecx = 100, .esi = A_END, .edi = NONE);
     TRY("cmpsl", .esi = A_END, .edi = NONE);
     TRY("movsl", .esi = A_END, .edi = NONE);
     TRY("movsl", .esi = A, .edi = RO - 2);

@@ -54,7 +54,6 @@ static void stepping(void)
     STEP("nop; movl (ebx), eax; nop", .ebx = DATA + PAGE);
     STEP("nop; divl ebx; nop", .ebx = 0);
     STEP("nop; int3; nop; nop");
-    STEP("nop; .byte 0xf1; nop");
     STEP("nop; hlt; nop");
     STEP("enter $8, $0; leave; nop", .ebp = 0x77);
     STEP("pushal; popal; nop", .ebp = 0x77);
@@ -91,7 +90,6 @@ static void traps(void)
     TRY("int $0xff");
     TRY("into", .eflags = 0xa02);
     TRY("into", .eflags = 0x202);
-    TRY(".byte 0xf1");
     TRY("ud2");
     TRY(".byte 0x0f, 0xff, 0xc0");
     TRY(".byte 0x0f, 0xb9, 0xc0");
@@ -123,7 +121,6 @@ static void traps(void)
     TRY("rdpmc");
     TRY("sysexit");
     TRY("rsm");
-    TRY("vmcall");
     TRY("monitor");
     TRY(".byte 0xf0; nop");
     TRY(".byte 0xf0; movl eax, (ebx)", .ebx = DATA);

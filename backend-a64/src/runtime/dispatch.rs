@@ -26,8 +26,11 @@ impl Engine {
             if thread.memory.take_requests() {
                 return Exit::Interrupted;
             }
-            if thread.single_steps() {
-                return self.step(thread, mem).unwrap_or(Exit::Trap(Trap::Debug));
+            if thread.is_interpreted() {
+                match self.step_interpreted(thread, mem) {
+                    Some(exit) => return exit,
+                    None => continue,
+                }
             }
             let kind = match self.enter(thread, linked) {
                 Ok(Some(kind)) => kind,
@@ -106,7 +109,10 @@ impl Engine {
             ExitKind::Single | ExitKind::Wrap => self.step(thread, mem),
             ExitKind::Fault => Some(Exit::Fault(stored_fault(&thread.memory))),
             ExitKind::Poll => thread.memory.rearm_exit().then_some(Exit::Interrupted),
-            ExitKind::Trap => self.after_trap(trap_number(&thread.memory), thread, mem),
+            ExitKind::Trap => match trap_number(&thread.memory) {
+                Trap::Interpret => self.step(thread, mem),
+                trap => self.after_trap(trap, thread, mem),
+            },
         }
     }
 

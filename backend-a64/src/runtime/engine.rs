@@ -125,7 +125,12 @@ impl Engine {
                 cache.invalidations.ticket()
             };
             let ordered = self.ordered.load(Ordering::SeqCst);
+            let generation = self.generation.load(Ordering::SeqCst);
             let compiled = self.make(guest, ordered)?;
+            if self.generation.load(Ordering::SeqCst) != generation {
+                // What was flushed may have been dropped because the source gives other code now.
+                continue;
+            }
             match self.install(guest, &compiled, ticket, ordered) {
                 Some(Ok(at)) => return Ok(at),
                 Some(Err(Full)) => self.flush(),

@@ -15,7 +15,7 @@ pub enum Trap {
     DivideError,
     /// INT3, trap: SIGTRAP.
     Breakpoint,
-    /// ICEBP / single step, trap: SIGTRAP.
+    /// ICEBP, trap: SIGTRAP.
     Debug,
     /// INTO with OF set, trap: SIGSEGV.
     Overflow,
@@ -35,18 +35,26 @@ pub enum Trap {
     Fetch,
     /// Leave translated code here without an event; eip says where to go on.
     Yield,
-    /// A segment register is loaded with a selector whose base only the ABI knows: answer
-    /// `CpuState::segment_request` and go on at eip, or raise #GP there.
+    /// An instruction needs a descriptor that only the ABI knows: answer `CpuState::segment_request` and go on at eip, or
+    /// raise #GP, #NP or #SS there.
     Segment,
+    /// Not an event: the interpreter executes the instruction at eip.
+    Interpret,
+    /// #DB behind an instruction executed with TF set, trap: SIGTRAP.
+    SingleStep,
+    /// #AC, fault: SIGBUS (a misaligned operand while AC is set).
+    Alignment,
+    /// #SS, fault: SIGBUS (an access beyond the stack segment).
+    Stack,
 }
 
 impl Trap {
     /// All traps, in numeric order.
     #[rustfmt::skip]
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Syscall, Self::Sysenter, Self::DivideError, Self::Breakpoint, Self::Debug, Self::Overflow,
         Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::X87, Self::Simd,
-        Self::Fetch, Self::Yield, Self::Segment,
+        Self::Fetch, Self::Yield, Self::Segment, Self::Interpret, Self::SingleStep, Self::Alignment, Self::Stack,
     ];
 
     /// The name used in the text form.
@@ -67,6 +75,10 @@ impl Trap {
             Self::Fetch => "fetch",
             Self::Yield => "yield",
             Self::Segment => "segment",
+            Self::Interpret => "interpret",
+            Self::SingleStep => "single_step",
+            Self::Alignment => "alignment",
+            Self::Stack => "stack",
         }
     }
 }

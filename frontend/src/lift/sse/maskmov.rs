@@ -8,15 +8,13 @@ use ir::builder::Addr;
 use ir::guest::{Gpr, Seg};
 use ir::{BlockId, Lane, Opcode, Target, Terminator, Ty, Value};
 
-/// `[DS:EDI]` or with the override, or with DI.
-fn destination(cx: &mut LiftCx) -> Addr {
+/// The byte `lane` of what begins at `[DS:EDI]`, or with the override, or with DI.
+fn destination(cx: &mut LiftCx, lane: i32) -> Addr {
     let width = if cx.insn.op_kind(0) == iced_x86::OpKind::MemorySegDI { Ty::I16 } else { Ty::I32 };
     let edi = Operand::low(Gpr::Edi, width);
-    let addr = Addr::base(cx.get_zext(&edi));
-    match segment(cx.insn.memory_segment()) {
-        Some(seg @ (Seg::Fs | Seg::Gs)) => cx.in_segment(seg, addr),
-        _ => addr,
-    }
+    let addr = Addr::base(cx.get_zext(&edi)).plus(lane);
+    let seg = segment(cx.insn.memory_segment()).unwrap_or(Seg::Ds);
+    cx.linear(seg, addr, 1, true)
 }
 
 fn byte(cx: &mut LiftCx, v: Value, lane: i64) -> Value {
@@ -38,7 +36,7 @@ pub(crate) fn maskmov(cx: &mut LiftCx) {
         cx.split(Terminator::BranchNz { value: selected, taken: store, fallthrough: next });
         let data = get(cx, data);
         let value = byte(cx, data, lane);
-        let addr = destination(cx).plus(lane as i32);
+        let addr = destination(cx, lane as i32);
         cx.ir.store(addr, value);
         cx.split(Terminator::Jump(next));
     }
