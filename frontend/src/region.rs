@@ -25,6 +25,12 @@ pub struct RegionPolicy {
     pub max_distance: u32,
     /// Whether the code after a call belongs to the region.
     pub past_calls: bool,
+    /// Whether the code after a conditional jump belongs to the region.
+    pub past_branches: bool,
+    /// Whether the code that a conditional jump goes to belongs to the region.
+    pub both_ways: bool,
+    /// Whether heads of loops are entries, so that other code can take their place.
+    pub loops_are_entries: bool,
     /// Instructions decoded at each exit to find flags that are dead there; 0 turns it off.
     pub lookahead: usize,
     /// Whether instructions are folded as they are built; `ir::opt::optimize` does it otherwise.
@@ -51,6 +57,9 @@ impl Default for RegionPolicy {
             max_blocks: 32,
             max_distance: 768,
             past_calls: true,
+            past_branches: true,
+            both_ways: true,
+            loops_are_entries: false,
             lookahead: 4,
             folds: true,
             segments: Segments::Flat,
@@ -59,12 +68,29 @@ impl Default for RegionPolicy {
 }
 
 impl RegionPolicy {
+    /// The path that is about to run and what will surely follow it: for code that may run once.
+    pub const PATH: Self = Self {
+        max_insns: 64,
+        max_blocks: 16,
+        max_distance: u32::MAX,
+        past_calls: true,
+        past_branches: false,
+        both_ways: false,
+        loops_are_entries: true,
+        lookahead: 4,
+        folds: true,
+        segments: Segments::Flat,
+    };
+
     /// Exactly one instruction, nothing assumed about what follows.
     const SINGLE: Self = Self {
         max_insns: 1,
         max_blocks: 1,
         max_distance: 0,
         past_calls: false,
+        past_branches: false,
+        both_ways: false,
+        loops_are_entries: false,
         lookahead: 0,
         folds: false,
         segments: Segments::Flat,
@@ -77,8 +103,21 @@ impl RegionPolicy {
 /// `LiftError::Fetch` if the first instruction cannot be fetched; anything else that is no instruction is lifted to the
 /// exit the CPU would take.
 pub fn lift_region(mem: &dyn GuestMem, entry: GuestAddr, policy: &RegionPolicy) -> Result<Region, LiftError> {
+    lift_beside(mem, entry, policy, &|_| false)
+}
+
+/// The region at `entry` without what is `known`: blocks that are not to be part of it.
+///
+/// # Errors
+/// As [`lift_region`].
+pub fn lift_beside(
+    mem: &dyn GuestMem,
+    entry: GuestAddr,
+    policy: &RegionPolicy,
+    known: &dyn Fn(GuestAddr) -> bool,
+) -> Result<Region, LiftError> {
     let mut code = Code::new(mem);
-    let plan = Plan::find(&mut code, mem, entry, policy).map_err(LiftError::Fetch)?;
+    let plan = Plan::find(&mut code, mem, entry, policy, known).map_err(LiftError::Fetch)?;
     let mut region = Region::new(entry);
     let mut ranges: Vec<GuestRange> = plan.ranges().collect();
     region.blocks = build(plan, policy);
@@ -134,7 +173,23 @@ fn build(plan: Plan, policy: &RegionPolicy) -> Vec<Block> {
             blocks[id.index()].entry = true;
         }
     }
+    if policy.loops_are_entries {
+        mark_loops(&mut blocks, find);
+    }
     blocks
+}
+
+/// Makes entries of the blocks that a block at or after them goes back to. Blocks in the midst of an instruction, which
+/// are those that `find` does not give for their address, cannot be any.
+fn mark_loops(blocks: &mut [Block], find: impl Fn(GuestAddr) -> Option<BlockId>) {
+    for from in 0..blocks.len() {
+        for target in blocks[from].term.targets() {
+            let Target::Block(to) = target else { continue };
+            if to.index() <= from && find(blocks[to.index()].start) == Some(to) {
+                blocks[to.index()].entry = true;
+            }
+        }
+    }
 }
 
 fn lift_run(

@@ -17,6 +17,8 @@ pub struct Machine {
     engine: Engine,
     vdso: GuestAddr,
     gs: Arc<GsLimit>,
+    /// Whether to say at the end what the engine did.
+    stats: bool,
 }
 
 thread_local! {
@@ -25,14 +27,18 @@ thread_local! {
 }
 
 impl Machine {
-    /// Runs a guest that has the vDSO at `vdso` with `engine`, whose translator shares `gs`.
-    pub fn new(engine: Engine, vdso: GuestAddr, gs: Arc<GsLimit>) -> Self {
-        Self { engine, vdso, gs }
+    /// Runs a guest that has the vDSO at `vdso` with `engine`, whose translator shares `gs`. `stats`: what the engine did is
+    /// printed at the end.
+    pub fn new(engine: Engine, vdso: GuestAddr, gs: Arc<GsLimit>, stats: bool) -> Self {
+        Self { engine, vdso, gs, stats }
     }
 
-    /// What was translated so far.
-    pub fn stats(&self) -> runtime::Stats {
-        self.engine.stats()
+    /// Prints what the engine did, if that is wanted.
+    pub fn report(&self) {
+        if self.stats {
+            let line = |(name, count, meaning)| format!("ferry: {count:>12} {name:<12} {meaning}\n");
+            eprint!("{}", self.engine.stats().rows().into_iter().map(line).collect::<String>());
+        }
     }
 
     /// One exit of translated code, answered.
@@ -121,7 +127,10 @@ impl Executor for Machine {
                     process.end_thread(thread);
                     return status;
                 }
-                Some(Action::ExitProcess(status)) => process.exit(status),
+                Some(Action::ExitProcess(status)) => {
+                    self.report();
+                    process.exit(status)
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
 use frontend::{RegionPolicy, Segments};
-use ir::{GuestAddr, LiftError, Region, RegionSource};
+use ir::{GuestAddr, Heat, LiftError, Region, RegionSource};
 use linux_abi::mm::AddressSpace;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -75,9 +75,13 @@ impl Translator {
 }
 
 impl RegionSource for Translator {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
         let segments = if self.gs.is_checked() { Segments::GsLimit } else { Segments::Flat };
-        let mut region = frontend::lift_region(&*self.mm, entry, &RegionPolicy { segments, ..self.policy })?;
+        let policy = |policy: RegionPolicy| RegionPolicy { segments, ..policy };
+        let mut region = match heat {
+            Heat::Cold(known) => frontend::lift_beside(&*self.mm, entry, &policy(RegionPolicy::PATH), known)?,
+            Heat::Hot => frontend::lift_region(&*self.mm, entry, &policy(self.policy))?,
+        };
         if self.dump.wants(DumpStage::Insn, entry) {
             self.show_insns(&region);
         }

@@ -48,7 +48,6 @@ static void stepping(void)
     STEP("pushl ss; popl ss; nop; nop");
     STEP("movw ds, ax; movw ax, ds; nop; nop");
     STEP("movl $20, eax; int $0x80; xorl eax, eax; nop");
-    STEP("cpuid; xorl eax, eax; xorl ecx, ecx; nop", .eax = 0x7fffffff);
     STEP("lock incl (esi); xchgl eax, (esi); nop", .esi = DATA + 3);
     STEP("fninit; fld1; fstps (esi); nop", .esi = DATA);
     STEP("nop; movl (ebx), eax; nop", .ebx = DATA + PAGE);

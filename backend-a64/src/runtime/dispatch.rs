@@ -86,7 +86,7 @@ impl Engine {
         if !linked {
             // Under the lock, and only if it is still there: an entry for dead code would bring the thread back for ever.
             let cache = self.lock();
-            if cache.find(guest) == Some(at) {
+            if cache.find(guest, false) == Some(at) {
                 self.code.tables.fill(guest, self.code.memory.table_offset(at));
             }
         }
@@ -102,10 +102,12 @@ impl Engine {
             ExitKind::Single | ExitKind::Wrap => &self.counters.singles,
             ExitKind::Fault => &self.counters.faults,
             ExitKind::Poll => &self.counters.polls,
+            ExitKind::Hot => &self.counters.hots,
         };
         counter.add(1);
         match kind {
             ExitKind::Link | ExitKind::Miss => None,
+            ExitKind::Hot => self.replace(GuestAddr(thread.state().eip)).err().map(Exit::Fault),
             ExitKind::Single | ExitKind::Wrap => self.step(thread, mem),
             ExitKind::Fault => Some(Exit::Fault(stored_fault(&thread.memory))),
             ExitKind::Poll => thread.memory.rearm_exit().then_some(Exit::Interrupted),
