@@ -25,6 +25,12 @@ pub fn writes_memory(insn: &Instruction) -> bool {
     (0..insn.op_count()).any(|i| insn.op_kind(i) >= OpKind::MemorySegSI && writes(info.op_access(i)))
 }
 
+/// Whether an instruction writes any memory, the stack included, or may.
+pub fn writes_any_memory(insn: &Instruction) -> bool {
+    let mut factory = InstructionInfoFactory::new();
+    factory.info(insn).used_memory().iter().any(|operand| writes(operand.access()))
+}
+
 fn writes(access: OpAccess) -> bool {
     use OpAccess::*;
     matches!(access, Write | CondWrite | ReadWrite | ReadCondWrite)

@@ -73,6 +73,8 @@ pub struct LiftCx {
     ended: bool,
     folds: bool,
     segments: Segments,
+    /// Whether the next instruction is begun already.
+    begun: bool,
     /// Whether the instruction is lifted alone, for the interpreter.
     pub single: bool,
 }
@@ -87,6 +89,7 @@ impl LiftCx {
             ended: true,
             folds: policy.folds,
             segments: policy.segments,
+            begun: false,
             single: policy.max_insns == 1,
         }
     }
@@ -117,8 +120,32 @@ impl LiftCx {
     /// Lifts one instruction into the current block.
     pub fn lift(&mut self, insn: &Instruction, lift: LiftFn) {
         self.insn = *insn;
-        self.mark();
+        if !std::mem::take(&mut self.begun) {
+            self.mark();
+        }
         lift(self);
+    }
+
+    /// Begins the instruction `insn`, which is to be lifted next, by comparing the bytes of the block that starts with it: if they
+    /// are others now, translated code is left, and made anew.
+    pub fn check_code(&mut self, insn: &Instruction, bytes: &[u8]) {
+        let start = GuestAddr(insn.ip32());
+        self.ir.begin_insn(start, insn.len() as u8);
+        let mut difference = None;
+        for (offset, ty) in pieces(bytes.len()) {
+            let piece = &bytes[offset..offset + ty.bytes() as usize];
+            let expected = piece.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            let at = start.plus(offset as u32).0 as i32;
+            let now = self.ir.load(ty, Addr { base: Value::NONE, index: Value::NONE, shift: 0, disp: at });
+            let expected = self.ir.iconst(ty, expected);
+            let here = self.ir.xor(now, expected);
+            let here = self.ir.zext(Ty::I64, here);
+            difference = Some(difference.map_or(here, |before| self.ir.or(before, here)));
+        }
+        if let Some(difference) = difference {
+            self.ir.trap_if(difference, Trap::Stale);
+        }
+        self.begun = true;
     }
 
     /// Says that what is built next belongs to the current instruction.
@@ -433,6 +460,18 @@ impl LiftCx {
         let zeros = self.ir.unary(ir::Opcode::Clz, value);
         self.ir.extract(zeros, 5, 1)
     }
+}
+
+/// Offsets and widths of accesses that cover `len` bytes; the last may overlap the one before.
+fn pieces(len: usize) -> impl Iterator<Item = (usize, Ty)> {
+    let ty = match len {
+        0..=1 => Ty::I8,
+        2..=3 => Ty::I16,
+        4..=7 => Ty::I32,
+        _ => Ty::I64,
+    };
+    let step = ty.bytes() as usize;
+    (0..len).step_by(step).map(move |offset| (offset.min(len - step), ty))
 }
 
 /// A general-purpose register of any width as an operand.

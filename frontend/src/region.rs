@@ -37,6 +37,19 @@ pub struct RegionPolicy {
     pub folds: bool,
     /// What of segmentation is checked.
     pub segments: Segments,
+    /// Whether the code looks itself whether it is still what it was made from.
+    pub checks: Checks,
+}
+
+/// How code that may change without notice finds out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Checks {
+    /// It is told: its pages are watched.
+    None,
+    /// Every block compares its bytes.
+    Blocks,
+    /// And a block ends behind every instruction that may write memory, as that may have been the next one's.
+    Stores,
 }
 
 /// How accesses go through segments.
@@ -63,6 +76,7 @@ impl Default for RegionPolicy {
             lookahead: 4,
             folds: true,
             segments: Segments::Flat,
+            checks: Checks::None,
         }
     }
 }
@@ -80,6 +94,7 @@ impl RegionPolicy {
         lookahead: 4,
         folds: true,
         segments: Segments::Flat,
+        checks: Checks::None,
     };
 
     /// Exactly one instruction, nothing assumed about what follows.
@@ -94,6 +109,7 @@ impl RegionPolicy {
         lookahead: 0,
         folds: false,
         segments: Segments::Flat,
+        checks: Checks::None,
     };
 }
 
@@ -120,7 +136,7 @@ pub fn lift_beside(
     let plan = Plan::find(&mut code, mem, entry, policy, known).map_err(LiftError::Fetch)?;
     let mut region = Region::new(entry);
     let mut ranges: Vec<GuestRange> = plan.ranges().collect();
-    region.blocks = build(plan, policy);
+    region.blocks = build(plan, policy, mem);
     region.folded = policy.folds;
     if policy.lookahead > 0 {
         liveness::look_ahead(&mut region, mem, policy.lookahead, &mut ranges);
@@ -146,12 +162,12 @@ pub fn lift_interpreted(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, 
 }
 
 /// Lifts the runs in emission order and resolves the jumps between them.
-fn build(plan: Plan, policy: &RegionPolicy) -> Vec<Block> {
+fn build(plan: Plan, policy: &RegionPolicy, mem: &dyn GuestMem) -> Vec<Block> {
     let mut cx = LiftCx::new(plan.blocks(), policy);
     let mut starts: Vec<(GuestAddr, BlockId)> = Vec::with_capacity(plan.blocks());
     let mut entries: Vec<BlockId> = vec![BlockId(0)];
     for run in plan.runs() {
-        lift_run(&mut cx, &plan, run, &mut starts, &mut entries);
+        lift_run(&mut cx, &plan, run, &mut starts, &mut entries, (policy.checks != Checks::None).then_some(mem));
     }
     let mut blocks = cx.into_blocks();
     for id in entries {
@@ -198,6 +214,7 @@ fn lift_run(
     run: &Run,
     starts: &mut Vec<(GuestAddr, BlockId)>,
     entries: &mut Vec<BlockId>,
+    checked: Option<&dyn GuestMem>,
 ) {
     let steps = plan.steps(run);
     for (at, step) in steps.iter().enumerate() {
@@ -212,6 +229,12 @@ fn lift_run(
             }
             let insns = steps[at + 1..].iter().take_while(|step| !step.leader).count() + 1;
             cx.begin_block(addr, insns);
+            if let Some(mem) = checked {
+                let mut bytes = vec![0; steps[at + insns - 1].insn.next_ip32().wrapping_sub(addr.0) as usize];
+                // What cannot be fetched any more is told of by whoever unmapped it.
+                let len = mem.fetch(addr, &mut bytes).unwrap_or(0);
+                cx.check_code(&step.insn, &bytes[..len]);
+            }
         }
         // After an instruction that turned out to leave for good, nothing is reached up to the next leader.
         if !cx.ended() {

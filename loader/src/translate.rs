@@ -1,7 +1,9 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
-use frontend::{RegionPolicy, Segments};
+use frontend::{Checks, RegionPolicy, Segments};
+use ir::guest::GuestRange;
 use ir::{GuestAddr, Heat, LiftError, Region, RegionSource};
+use linux_abi::mm::watch::Volatility;
 use linux_abi::mm::AddressSpace;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -64,6 +66,46 @@ impl Translator {
         Self { mm, policy, dump, gs }
     }
 
+    /// Lifts a region, with checks of its own if its bytes may change without notice.
+    fn lift(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        let mut checks = self.checks(GuestRange::new(entry, 1));
+        let mut region = self.lift_with(entry, heat, checks)?;
+        loop {
+            let needed = region.ranges.iter().map(|range| self.checks(*range)).max().unwrap_or(checks);
+            if needed <= checks && checks == Checks::None {
+                return Ok(region);
+            }
+            // Twice the same: then what was decoded is what is compared.
+            checks = checks.max(needed);
+            let again = self.lift_with(entry, heat, checks)?;
+            if again == region {
+                return Ok(region);
+            }
+            region = again;
+        }
+    }
+
+    fn lift_with(&self, entry: GuestAddr, heat: Heat, checks: Checks) -> Result<Region, LiftError> {
+        let segments = if self.gs.is_checked() { Segments::GsLimit } else { Segments::Flat };
+        let policy = |policy: RegionPolicy| {
+            // Bytes that were only looked at are in no block, so nothing would compare them.
+            let lookahead = if checks == Checks::None { policy.lookahead } else { 0 };
+            RegionPolicy { segments, checks, lookahead, ..policy }
+        };
+        match heat {
+            Heat::Cold(known) => frontend::lift_beside(&*self.mm, entry, &policy(RegionPolicy::PATH), known),
+            Heat::Hot => frontend::lift_region(&*self.mm, entry, &policy(self.policy)),
+        }
+    }
+
+    fn checks(&self, range: GuestRange) -> Checks {
+        match self.mm.volatility(range) {
+            Volatility::Watched => Checks::None,
+            Volatility::Shared => Checks::Blocks,
+            Volatility::Volatile => Checks::Stores,
+        }
+    }
+
     fn show_insns(&self, region: &Region) {
         for block in &region.blocks {
             eprintln!("; block {:?}", block.start);
@@ -76,12 +118,7 @@ impl Translator {
 
 impl RegionSource for Translator {
     fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
-        let segments = if self.gs.is_checked() { Segments::GsLimit } else { Segments::Flat };
-        let policy = |policy: RegionPolicy| RegionPolicy { segments, ..policy };
-        let mut region = match heat {
-            Heat::Cold(known) => frontend::lift_beside(&*self.mm, entry, &policy(RegionPolicy::PATH), known)?,
-            Heat::Hot => frontend::lift_region(&*self.mm, entry, &policy(self.policy))?,
-        };
+        let mut region = self.lift(entry, heat)?;
         if self.dump.wants(DumpStage::Insn, entry) {
             self.show_insns(&region);
         }

@@ -121,6 +121,10 @@ impl Engine {
     fn after_trap(&self, trap: Trap, thread: &mut ThreadContext, mem: &dyn GuestMem) -> Option<Exit> {
         match trap {
             Trap::Yield => None,
+            Trap::Stale => {
+                self.invalidate(GuestRange::new(GuestAddr(thread.state().eip), 1));
+                None
+            }
             Trap::Fetch => self.fetch_fault(GuestAddr(thread.state().eip), mem),
             _ => Some(Exit::Trap(trap)),
         }

@@ -40,6 +40,8 @@ pub enum Trap {
     Segment,
     /// Not an event: the interpreter executes the instruction at eip.
     Interpret,
+    /// Not an event: the code at eip is no longer what it was translated from.
+    Stale,
     /// #DB behind an instruction executed with TF set, trap: SIGTRAP.
     SingleStep,
     /// #AC, fault: SIGBUS (a misaligned operand while AC is set).
@@ -51,10 +53,10 @@ pub enum Trap {
 impl Trap {
     /// All traps, in numeric order.
     #[rustfmt::skip]
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Syscall, Self::Sysenter, Self::DivideError, Self::Breakpoint, Self::Debug, Self::Overflow,
         Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::X87, Self::Simd,
-        Self::Fetch, Self::Yield, Self::Segment, Self::Interpret, Self::SingleStep, Self::Alignment, Self::Stack,
+        Self::Fetch, Self::Yield, Self::Segment, Self::Interpret, Self::Stale, Self::SingleStep, Self::Alignment, Self::Stack,
     ];
 
     /// The name used in the text form.
@@ -76,6 +78,7 @@ impl Trap {
             Self::Yield => "yield",
             Self::Segment => "segment",
             Self::Interpret => "interpret",
+            Self::Stale => "stale",
             Self::SingleStep => "single_step",
             Self::Alignment => "alignment",
             Self::Stack => "stack",

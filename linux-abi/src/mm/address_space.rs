@@ -4,6 +4,7 @@
 //! host protection agree while it is held). Nothing here calls the engine while holding one of them.
 use super::pages::{self, PageTable};
 use super::vma::{PageRange, Prot, VmaMap};
+use super::watch::Watch;
 use super::TASK_SIZE;
 use crate::context::Executor;
 use crate::errno::Errno;
@@ -20,7 +21,7 @@ pub(super) const LOWEST_CHOICE: u32 = 0x1_0000;
 pub struct AddressSpace {
     pub(super) pages: PageTable,
     pub(super) layout: Mutex<Layout>,
-    pub(super) watch: Mutex<()>,
+    pub(super) watch: Mutex<Watch>,
     pub(super) read_implies_exec: AtomicBool,
     engine: OnceLock<Arc<dyn Executor>>,
 }
@@ -101,7 +102,7 @@ pub(super) fn stack_limit() -> u64 {
 #[derive(Debug)]
 pub(crate) struct ForkGuard<'a> {
     _layout: MutexGuard<'a, Layout>,
-    _watch: MutexGuard<'a, ()>,
+    _watch: MutexGuard<'a, Watch>,
 }
 
 impl AddressSpace {

@@ -1,4 +1,5 @@
 //! shmat(2), shmdt(2) below 4 GiB.
+use super::host_map::{self, HostMap};
 use super::vma::{page_align, Backing, PageRange, Prot, Vma, VmaName};
 use super::AddressSpace;
 use crate::errno::Errno;
@@ -51,9 +52,16 @@ impl AddressSpace {
             let backing = Backing::Shm { base: range.start() };
             let vma = Vma { range, prot, shared: true, grows_down: false, backing, name: VmaName::None };
             effects.ordered = true;
-            // The host never gets SHM_EXEC or SHM_REMAP: nothing of ferry's can be replaced.
-            let args = [id as u64, u64::from(range.start()), u64::from(flags & RDONLY), 0, 0, 0];
-            self.install(layout, effects, vma, || host::syscall(libc::SYS_shmat, args).map(drop))?;
+            // A placeholder takes the place first, so that SHM_REMAP can replace nothing else; the host never gets SHM_EXEC.
+            // (Emulators that reserve the whole window know no other way to attach at an address.)
+            let args = [id as u64, u64::from(range.start()), u64::from(flags & RDONLY | REMAP), 0, 0, 0];
+            self.install(layout, effects, vma, || {
+                HostMap::placeholder(range).if_free()?;
+                host::syscall(libc::SYS_shmat, args).map(drop).inspect_err(|_| {
+                    // A mapping of our own: cannot fail.
+                    let _ = host_map::unmap(range);
+                })
+            })?;
             Ok(range.start_addr())
         })
     }
