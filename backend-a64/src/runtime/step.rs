@@ -84,6 +84,11 @@ impl GuestMem for Aligned<'_> {
         self.mem.write(addr, data)
     }
 
+    fn replace(&mut self, addr: GuestAddr, old: &[u8], new: &[u8]) -> Result<bool, Fault> {
+        self.check(addr, new.len(), Access::Write)?;
+        self.mem.replace(addr, old, new)
+    }
+
     fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, Fault> {
         self.mem.fetch(addr, buf)
     }
