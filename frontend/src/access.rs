@@ -1,22 +1,5 @@
-//! What an instruction wants of memory, asked after it has faulted.
-use crate::decode::{Code, Decoded};
+//! Which memory an instruction writes.
 use iced_x86::{Instruction, InstructionInfoFactory, OpAccess, OpKind};
-use ir::guest::{GuestAddr, GuestMem};
-
-/// Whether the instruction at `addr` writes all memory that it reads: then the processor asks for both rights at once, and
-/// the fault of its load is that of a write. False where there is no instruction.
-pub fn reads_to_write(mem: &dyn GuestMem, addr: GuestAddr) -> bool {
-    let mut answer = false;
-    Code::small(mem).walk(addr, |_, decoded| {
-        if let Decoded::Insn(insn) = decoded {
-            let mut factory = InstructionInfoFactory::new();
-            let used = factory.info(&insn).used_memory();
-            answer = !used.is_empty() && used.iter().all(|operand| writes(operand.access()));
-        }
-        false
-    });
-    answer
-}
 
 /// Whether an explicit memory operand of an instruction is written, or may be.
 pub fn writes_memory(insn: &Instruction) -> bool {
@@ -32,33 +15,29 @@ pub fn writes_any_memory(insn: &Instruction) -> bool {
 }
 
 fn writes(access: OpAccess) -> bool {
-    use OpAccess::*;
+    use OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
     matches!(access, Write | CondWrite | ReadWrite | ReadCondWrite)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::testing::Bytes;
+    use iced_x86::{Decoder, DecoderOptions};
 
     #[test]
-    fn read_modify_write_is_a_write() {
-        let cases: &[(&[u8], bool)] = &[
-            (&[0x01, 0x03], true),        // add [ebx], eax
-            (&[0x03, 0x03], false),       // add eax, [ebx]
-            (&[0x0f, 0xb1, 0x0b], true),  // cmpxchg [ebx], ecx
-            (&[0x0f, 0xa3, 0x03], false), // bt [ebx], eax
-            (&[0x0f, 0xb3, 0x03], true),  // btr [ebx], eax
-            (&[0xff, 0x33], false),       // push [ebx]
-            (&[0xa4], false),             // movsb
-            (&[0xd9, 0x33], true),        // fnstenv [ebx]
-            (&[0xc8, 0x10, 0, 0], true),  // enter 16, 0
-            (&[0x0f, 0xff], false),       // nothing
+    fn operands_and_the_stack() {
+        let cases: &[(&[u8], bool, bool)] = &[
+            (&[0x01, 0x03], true, true),         // add [ebx], eax
+            (&[0x03, 0x03], false, false),       // add eax, [ebx]
+            (&[0x0f, 0xb1, 0x0b], true, true),   // cmpxchg [ebx], ecx
+            (&[0x0f, 0xa3, 0x03], false, false), // bt [ebx], eax
+            (&[0xff, 0x33], false, true),        // push [ebx]
+            (&[0xe8, 0, 0, 0, 0], false, true),  // call
+            (&[0xa4], true, true),               // movsb
         ];
-        for (bytes, expect) in cases {
-            let mut memory = bytes.to_vec();
-            memory.resize(32, 0x90);
-            assert_eq!(reads_to_write(&Bytes(0x1000, memory), GuestAddr(0x1000)), *expect, "{bytes:x?}");
+        for (bytes, operand, any) in cases {
+            let insn = Decoder::with_ip(32, bytes, 0x1000, DecoderOptions::NONE).decode();
+            assert_eq!((writes_memory(&insn), writes_any_memory(&insn)), (*operand, *any), "{bytes:x?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::table::LiftFn;
 use iced_x86::{Instruction, MemorySize, OpKind, Register};
 use ir::builder::Addr;
 use ir::guest::{Gpr, GuestAddr, Seg, Trap, Xmm};
-use ir::{Block, BlockId, Builder, Helper, Target, Terminator, Ty, Value};
+use ir::{Block, BlockId, Builder, Floats, Helper, Region, Target, Terminator, Ty, Value};
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +70,11 @@ pub struct LiftCx {
     /// The instruction being lifted.
     pub insn: Instruction,
     blocks: Vec<Block>,
+    /// Blocks whose memory can be used again.
+    spare: Vec<Block>,
     ended: bool,
     folds: bool,
+    floats: Floats,
     segments: Segments,
     /// Whether the next instruction is begun already.
     begun: bool,
@@ -79,32 +82,52 @@ pub struct LiftCx {
     pub single: bool,
 }
 
-impl LiftCx {
-    /// A context with no block begun, for about so many; `begin_block` comes next.
-    pub fn new(blocks: usize, policy: &RegionPolicy) -> Self {
+impl Default for LiftCx {
+    /// With no block begun; [`Self::restart`] comes next.
+    fn default() -> Self {
+        let ir = Builder::new(GuestAddr(0));
         Self {
-            ir: Builder::new(GuestAddr(0)),
+            ir,
             insn: Instruction::default(),
-            blocks: Vec::with_capacity(blocks),
+            blocks: Vec::new(),
+            spare: Vec::new(),
             ended: true,
-            folds: policy.folds,
-            segments: policy.segments,
+            folds: true,
+            floats: Floats::Host,
+            segments: Segments::Flat,
             begun: false,
-            single: policy.max_insns == 1,
+            single: false,
         }
     }
+}
 
-    /// Begins a block of about `insns` instructions that starts at `start`; the block before it has ended.
-    pub fn begin_block(&mut self, start: GuestAddr, insns: usize) {
+impl LiftCx {
+    /// Begins a region in the memory of an old one; `begin_block` comes next.
+    pub fn restart(&mut self, region: &mut Region, entry: GuestAddr, policy: &RegionPolicy) {
         debug_assert!(self.ended);
-        self.ir = if self.folds { Builder::folding(start) } else { Builder::with_capacity(start, insns) };
+        region.restart(entry, &mut self.spare);
+        std::mem::swap(&mut self.blocks, &mut region.blocks);
+        (self.folds, self.floats, self.segments) = (policy.folds, policy.floats, policy.segments);
+        self.single = policy.max_insns == 1;
+    }
+
+    /// Begins a block that starts at `start`; the block before it has ended.
+    pub fn begin_block(&mut self, start: GuestAddr) {
+        debug_assert!(self.ended);
+        let memory = self.spare.pop().unwrap_or_else(|| Block::new(start));
+        self.ir.restart(start, memory, self.folds, self.floats);
         self.ended = false;
     }
 
+    /// How SSE arithmetic is done.
+    pub fn floats(&self) -> Floats {
+        self.floats
+    }
+
     /// The blocks built; the last one has ended.
-    pub fn into_blocks(self) -> Vec<Block> {
+    pub fn take_blocks(&mut self) -> Vec<Block> {
         debug_assert!(self.ended);
-        self.blocks
+        std::mem::take(&mut self.blocks)
     }
 
     /// The id of the block being built. The next one begun has the next id.
@@ -167,15 +190,15 @@ impl LiftCx {
     /// extra blocks of one instruction (REP loops) are named by id.
     pub fn end(&mut self, term: Terminator) {
         debug_assert!(!self.ended);
-        let built = std::mem::replace(&mut self.ir, Builder::new(GuestAddr(0)));
-        self.blocks.push(built.finish(term));
+        let built = self.ir.take(term);
+        self.blocks.push(built);
         self.ended = true;
     }
 
     /// Ends the block and begins another one of the same instruction.
     pub fn split(&mut self, term: Terminator) {
         self.end(term);
-        self.begin_block(self.addr(), 1);
+        self.begin_block(self.addr());
         self.mark();
     }
 
@@ -299,7 +322,7 @@ impl LiftCx {
     }
 
     fn linear_by_helper(&mut self, seg: Seg, offset: Addr, size: u32, write: bool) -> Addr {
-        let trap = if seg == Seg::Ss { Trap::Stack } else { Trap::GeneralProtection };
+        let trap = if seg == Seg::Ss { Trap::StackFault } else { Trap::GeneralProtection };
         let offset = self.ir.lea(offset);
         let number = self.ir.const32(seg as u32);
         let access = self.ir.iconst(Ty::I64, u64::from(size) | u64::from(write) << 32);

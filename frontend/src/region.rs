@@ -6,11 +6,11 @@
 mod liveness;
 mod plan;
 
-use crate::decode::Code;
+use crate::decode::{Code, Window};
 use crate::lifter::LiftCx;
 use ir::guest::{GuestAddr, GuestMem, GuestRange};
-use ir::{Block, BlockId, LiftError, Region, Target, Terminator};
-use plan::{Plan, Run, Stop};
+use ir::{Block, BlockId, Floats, LiftError, Region, Target, Terminator};
+use plan::{FindCx, Plan, Run, Step, Stop};
 
 /// How far a region reaches. Every instruction translated but never executed is wasted start-up time; every jump out
 /// of a region costs state at its edge.
@@ -35,6 +35,8 @@ pub struct RegionPolicy {
     pub lookahead: usize,
     /// Whether instructions are folded as they are built; `ir::opt::optimize` does it otherwise.
     pub folds: bool,
+    /// How SSE arithmetic is done.
+    pub floats: Floats,
     /// What of segmentation is checked.
     pub segments: Segments,
     /// Whether the code looks itself whether it is still what it was made from.
@@ -75,6 +77,7 @@ impl Default for RegionPolicy {
             loops_are_entries: false,
             lookahead: 4,
             folds: true,
+            floats: Floats::Host,
             segments: Segments::Flat,
             checks: Checks::None,
         }
@@ -82,7 +85,8 @@ impl Default for RegionPolicy {
 }
 
 impl RegionPolicy {
-    /// The path that is about to run and what will surely follow it: for code that may run once.
+    /// The path that is about to run and what will surely follow it: for code that may run once. To look for dead flags
+    /// would cost more than keeping them.
     pub const PATH: Self = Self {
         max_insns: 64,
         max_blocks: 16,
@@ -91,8 +95,9 @@ impl RegionPolicy {
         past_branches: false,
         both_ways: false,
         loops_are_entries: true,
-        lookahead: 4,
+        lookahead: 0,
         folds: true,
+        floats: Floats::Host,
         segments: Segments::Flat,
         checks: Checks::None,
     };
@@ -108,6 +113,7 @@ impl RegionPolicy {
         loops_are_entries: false,
         lookahead: 0,
         folds: false,
+        floats: Floats::Interpreted,
         segments: Segments::Flat,
         checks: Checks::None,
     };
@@ -116,60 +122,91 @@ impl RegionPolicy {
 /// The region at `entry`.
 ///
 /// # Errors
-/// `LiftError::Fetch` if the first instruction cannot be fetched; anything else that is no instruction is lifted to the
-/// exit the CPU would take.
+/// As [`Lifter::region`].
 pub fn lift_region(mem: &dyn GuestMem, entry: GuestAddr, policy: &RegionPolicy) -> Result<Region, LiftError> {
-    lift_beside(mem, entry, policy, &|_| false)
+    Lifter::default().region(mem, entry, policy, &|_| false)
 }
 
-/// The region at `entry` without what is `known`: blocks that are not to be part of it.
-///
-/// # Errors
-/// As [`lift_region`].
-pub fn lift_beside(
-    mem: &dyn GuestMem,
-    entry: GuestAddr,
-    policy: &RegionPolicy,
-    known: &dyn Fn(GuestAddr) -> bool,
-) -> Result<Region, LiftError> {
-    let mut code = Code::new(mem);
-    let plan = Plan::find(&mut code, mem, entry, policy, known).map_err(LiftError::Fetch)?;
-    let mut region = Region::new(entry);
-    let mut ranges: Vec<GuestRange> = plan.ranges().collect();
-    region.blocks = build(plan, policy, mem);
-    region.folded = policy.folds;
-    if policy.lookahead > 0 {
-        liveness::look_ahead(&mut region, mem, policy.lookahead, &mut ranges);
+/// Lifts one region after the other in the same memory.
+#[derive(Debug)]
+pub struct Lifter {
+    plan: Plan,
+    cx: LiftCx,
+    /// Where blocks of the region start, and which of them are entries.
+    starts: Vec<(GuestAddr, BlockId)>,
+    entries: Vec<BlockId>,
+    /// A region that nobody needs any more.
+    old: Option<Region>,
+    window: Window,
+    /// What was fetched elsewhere.
+    aside: Window,
+}
+
+impl Default for Lifter {
+    fn default() -> Self {
+        Self {
+            plan: Plan::default(),
+            cx: LiftCx::default(),
+            starts: Vec::new(),
+            entries: Vec::new(),
+            old: None,
+            window: Window::default(),
+            aside: Window::small(),
+        }
     }
-    region.ranges = merge(ranges);
-    Ok(region)
 }
 
-/// A region of exactly the one instruction at `entry` (a REP string instruction with its loop, element by element).
-///
-/// # Errors
-/// As [`lift_region`].
-pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
-    lift_region(mem, entry, &RegionPolicy::SINGLE)
-}
+impl Lifter {
+    /// The region at `entry` without what is `known`: blocks that are not to be part of it.
+    ///
+    /// # Errors
+    /// `LiftError::Fetch` if the first instruction cannot be fetched; anything else that is no instruction is lifted to
+    /// the exit the CPU would take.
+    pub fn region(
+        &mut self,
+        mem: &dyn GuestMem,
+        entry: GuestAddr,
+        policy: &RegionPolicy,
+        known: &dyn Fn(GuestAddr) -> bool,
+    ) -> Result<Region, LiftError> {
+        let code = &mut Code::new(mem, &mut self.window);
+        let aside = &mut Code::new(mem, &mut self.aside);
+        self.plan.find(FindCx { code, aside, policy, known }, entry).map_err(LiftError::Fetch)?;
+        let mut region = self.old.take().unwrap_or_else(|| Region::new(entry));
+        self.cx.restart(&mut region, entry, policy);
+        region.ranges.extend(self.plan.ranges());
+        let checked = (policy.checks != Checks::None).then_some(mem);
+        region.blocks = build(&self.plan, &mut self.cx, &mut self.starts, &mut self.entries, policy, checked);
+        region.folded = policy.folds;
+        if policy.lookahead > 0 {
+            liveness::look_ahead(&mut region, code, aside, policy.lookahead);
+        }
+        merge(&mut region.ranges);
+        Ok(region)
+    }
 
-/// The same for the interpreter, with all that segments can be.
-///
-/// # Errors
-/// As [`lift_region`].
-pub fn lift_interpreted(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
-    lift_region(mem, entry, &RegionPolicy { segments: Segments::Full, ..RegionPolicy::SINGLE })
+    /// Takes the memory of a region for the next one.
+    pub fn recycle(&mut self, region: Region) {
+        self.old = Some(region);
+    }
 }
 
 /// Lifts the runs in emission order and resolves the jumps between them.
-fn build(plan: Plan, policy: &RegionPolicy, mem: &dyn GuestMem) -> Vec<Block> {
-    let mut cx = LiftCx::new(plan.blocks(), policy);
-    let mut starts: Vec<(GuestAddr, BlockId)> = Vec::with_capacity(plan.blocks());
-    let mut entries: Vec<BlockId> = vec![BlockId(0)];
+fn build(
+    plan: &Plan,
+    cx: &mut LiftCx,
+    starts: &mut Vec<(GuestAddr, BlockId)>,
+    entries: &mut Vec<BlockId>,
+    policy: &RegionPolicy,
+    checked: Option<&dyn GuestMem>,
+) -> Vec<Block> {
+    starts.clear();
+    entries.clear();
+    entries.push(BlockId(0));
     for run in plan.runs() {
-        lift_run(&mut cx, &plan, run, &mut starts, &mut entries, (policy.checks != Checks::None).then_some(mem));
+        lift_run(cx, plan, run, starts, entries, checked);
     }
-    let mut blocks = cx.into_blocks();
+    let mut blocks = cx.take_blocks();
     for id in entries {
         blocks[id.index()].entry = true;
     }
@@ -193,6 +230,22 @@ fn build(plan: Plan, policy: &RegionPolicy, mem: &dyn GuestMem) -> Vec<Block> {
         mark_loops(&mut blocks, find);
     }
     blocks
+}
+
+/// A region of exactly the one instruction at `entry` (a REP string instruction with its loop).
+///
+/// # Errors
+/// As [`lift_region`].
+pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
+    lift_region(mem, entry, &RegionPolicy::SINGLE)
+}
+
+/// The same for the interpreter, with all that segments can be.
+///
+/// # Errors
+/// As [`lift_region`].
+pub fn lift_interpreted(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
+    lift_region(mem, entry, &RegionPolicy { segments: Segments::Full, ..RegionPolicy::SINGLE })
 }
 
 /// Makes entries of the blocks that a block at or after them goes back to. Blocks in the midst of an instruction, which
@@ -227,13 +280,9 @@ fn lift_run(
             if step.entry {
                 entries.push(cx.block_id());
             }
-            let insns = steps[at + 1..].iter().take_while(|step| !step.leader).count() + 1;
-            cx.begin_block(addr, insns);
+            cx.begin_block(addr);
             if let Some(mem) = checked {
-                let mut bytes = vec![0; steps[at + insns - 1].insn.next_ip32().wrapping_sub(addr.0) as usize];
-                // What cannot be fetched any more is told of by whoever unmapped it.
-                let len = mem.fetch(addr, &mut bytes).unwrap_or(0);
-                cx.check_code(&step.insn, &bytes[..len]);
+                check_block(cx, mem, &steps[at..]);
             }
         }
         // After an instruction that turned out to leave for good, nothing is reached up to the next leader.
@@ -244,6 +293,16 @@ fn lift_run(
     if let (false, Stop::Next(addr)) = (cx.ended(), run.stop) {
         cx.jump(addr);
     }
+}
+
+/// Compares the bytes of the block that begins with the first of `steps`.
+fn check_block(cx: &mut LiftCx, mem: &dyn GuestMem, steps: &[Step]) {
+    let first = &steps[0].insn;
+    let last = steps[1..].iter().take_while(|step| !step.leader).last().unwrap_or(&steps[0]);
+    let mut bytes = vec![0; last.insn.next_ip32().wrapping_sub(first.ip32()) as usize];
+    // What cannot be fetched any more is told of by whoever unmapped it.
+    let len = mem.fetch(GuestAddr(first.ip32()), &mut bytes).unwrap_or(0);
+    cx.check_code(first, &bytes[..len]);
 }
 
 /// Turns guest addresses that are blocks of the region into block ids.
@@ -270,19 +329,16 @@ fn resolve(term: &mut Terminator, find: impl Fn(GuestAddr) -> Option<BlockId>) {
     }
 }
 
-/// Sorted and disjoint, adjacent ones joined.
-fn merge(mut ranges: Vec<GuestRange>) -> Vec<GuestRange> {
+/// Sorts them and joins those that overlap or touch.
+fn merge(ranges: &mut Vec<GuestRange>) {
     ranges.sort_unstable_by_key(|r| r.start);
-    let mut merged: Vec<GuestRange> = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if u64::from(range.start.0) <= last.end() => {
-                last.len = last.len.max(range.end() - u64::from(last.start.0));
-            }
-            _ => merged.push(range),
+    ranges.dedup_by(|range, last| {
+        let touches = u64::from(range.start.0) <= last.end();
+        if touches {
+            last.len = last.len.max(range.end() - u64::from(last.start.0));
         }
-    }
-    merged
+        touches
+    });
 }
 
 #[cfg(test)]

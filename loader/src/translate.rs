@@ -1,26 +1,49 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
-use frontend::{Checks, RegionPolicy, Segments};
+use frontend::{Checks, Lifter, RegionPolicy, Segments};
 use ir::guest::GuestRange;
-use ir::{GuestAddr, Heat, LiftError, Region, RegionSource};
+use ir::opt::OptCx;
+use ir::{Floats, GuestAddr, Heat, LiftError, Region, RegionSource};
 use linux_abi::mm::watch::Volatility;
 use linux_abi::mm::AddressSpace;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Which stages to show, and where.
 #[derive(Clone, Debug, Default)]
 pub struct DumpOptions {
     /// Stages, in any order; empty for none.
     pub stages: Vec<DumpStage>,
-    /// Only the region that starts here.
-    pub at: Option<GuestAddr>,
+    /// Only regions that translate an instruction that starts in here.
+    pub at: Option<GuestRange>,
 }
 
 impl DumpOptions {
-    /// Whether this stage of this region is wanted.
-    pub fn wants(&self, stage: DumpStage, entry: GuestAddr) -> bool {
-        self.stages.contains(&stage) && self.at.is_none_or(|at| at == entry)
+    fn wants(&self, stage: DumpStage, region: &Region) -> bool {
+        let mut insns = region.blocks.iter().flat_map(|block| &block.insns);
+        self.stages.contains(&stage) && self.at.is_none_or(|at| insns.any(|insn| at.contains(insn.addr)))
+    }
+
+    /// Shows a stage, in one write, so that the dumps of two threads do not mix.
+    fn show(&self, stage: DumpStage, region: &Region, text: impl FnOnce() -> String) {
+        if self.wants(stage, region) {
+            eprint!("; {stage} of region {}\n{}", region.entry, text());
+        }
+    }
+
+    /// What shows the stages of the backend; `None` if none of them is wanted.
+    #[cfg(target_arch = "aarch64")]
+    pub fn observer(&self) -> Option<backend_a64::runtime::Observer> {
+        use backend_a64::codegen::{allocation_text, listing};
+        let dump = self.clone();
+        let backend = [DumpStage::Alloc, DumpStage::Asm].iter().any(|stage| dump.stages.contains(stage));
+        backend.then(|| {
+            backend_a64::runtime::Observer(Arc::new(move |region, options, compiled| {
+                dump.show(DumpStage::Alloc, region, || allocation_text(region, options));
+                dump.show(DumpStage::Asm, region, || listing(compiled));
+            }))
+        })
     }
 }
 
@@ -30,7 +53,11 @@ pub struct Translator {
     mm: Arc<AddressSpace>,
     policy: RegionPolicy,
     dump: DumpOptions,
+    /// Index into `Floats::LEVELS`.
+    floats: AtomicU8,
     gs: Arc<GsLimit>,
+    /// As many as threads have translated at the same time.
+    desks: Mutex<Vec<Box<Desk>>>,
 }
 
 /// Whether code checks the limit of GS. At first it does, because GS is null; no longer once it has a segment without limit,
@@ -60,24 +87,35 @@ impl GsLimit {
     }
 }
 
+/// The memory that one translation after the other uses.
+#[derive(Debug, Default)]
+struct Desk {
+    lifter: Lifter,
+    opt: OptCx,
+}
+
 impl Translator {
     /// A translator of the code in `mm`.
     pub fn new(mm: Arc<AddressSpace>, policy: RegionPolicy, dump: DumpOptions, gs: Arc<GsLimit>) -> Self {
-        Self { mm, policy, dump, gs }
+        Self { mm, policy, dump, floats: AtomicU8::new(0), gs, desks: Mutex::default() }
+    }
+
+    fn desks(&self) -> MutexGuard<'_, Vec<Box<Desk>>> {
+        self.desks.lock().expect("no panic under this lock")
     }
 
     /// Lifts a region, with checks of its own if its bytes may change without notice.
-    fn lift(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+    fn lift(&self, desk: &mut Desk, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
         let mut checks = self.checks(GuestRange::new(entry, 1));
-        let mut region = self.lift_with(entry, heat, checks)?;
+        let mut region = self.lift_with(desk, entry, heat, checks)?;
         loop {
             let needed = region.ranges.iter().map(|range| self.checks(*range)).max().unwrap_or(checks);
-            if needed <= checks && checks == Checks::None {
+            checks = checks.max(needed);
+            if checks == Checks::None {
                 return Ok(region);
             }
             // Twice the same: then what was decoded is what is compared.
-            checks = checks.max(needed);
-            let again = self.lift_with(entry, heat, checks)?;
+            let again = self.lift_with(desk, entry, heat, checks)?;
             if again == region {
                 return Ok(region);
             }
@@ -85,16 +123,17 @@ impl Translator {
         }
     }
 
-    fn lift_with(&self, entry: GuestAddr, heat: Heat, checks: Checks) -> Result<Region, LiftError> {
+    fn lift_with(&self, desk: &mut Desk, entry: GuestAddr, heat: Heat, checks: Checks) -> Result<Region, LiftError> {
+        let floats = Floats::LEVELS[usize::from(self.floats.load(Ordering::SeqCst))];
         let segments = if self.gs.is_checked() { Segments::GsLimit } else { Segments::Flat };
         let policy = |policy: RegionPolicy| {
             // Bytes that were only looked at are in no block, so nothing would compare them.
             let lookahead = if checks == Checks::None { policy.lookahead } else { 0 };
-            RegionPolicy { segments, checks, lookahead, ..policy }
+            RegionPolicy { floats, segments, checks, lookahead, ..policy }
         };
         match heat {
-            Heat::Cold(known) => frontend::lift_beside(&*self.mm, entry, &policy(RegionPolicy::PATH), known),
-            Heat::Hot => frontend::lift_region(&*self.mm, entry, &policy(self.policy)),
+            Heat::Cold(known) => desk.lifter.region(&*self.mm, entry, &policy(RegionPolicy::PATH), known),
+            Heat::Hot => desk.lifter.region(&*self.mm, entry, &policy(self.policy), &|_| false),
         }
     }
 
@@ -106,30 +145,43 @@ impl Translator {
         }
     }
 
-    fn show_insns(&self, region: &Region) {
-        for block in &region.blocks {
-            eprintln!("; block {:?}", block.start);
+    fn translate(&self, desk: &mut Desk, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        let mut region = self.lift(desk, entry, heat)?;
+        self.dump.show(DumpStage::Insn, &region, || self.insns(&region));
+        self.dump.show(DumpStage::Ir, &region, || region.to_string());
+        ir::opt::optimize_in(&mut region, &mut desk.opt);
+        self.dump.show(DumpStage::Opt, &region, || region.to_string());
+        Ok(region)
+    }
+
+    fn insns(&self, region: &Region) -> String {
+        let mut text = String::new();
+        for (id, block) in region.blocks.iter().enumerate() {
+            let _ = writeln!(text, "b{id}:");
             for line in frontend::disassemble(&*self.mm, block.start, block.insns.len()) {
-                eprintln!("{line}");
+                let _ = writeln!(text, "{line}");
             }
         }
+        text
     }
 }
 
 impl RegionSource for Translator {
     fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
-        let mut region = self.lift(entry, heat)?;
-        if self.dump.wants(DumpStage::Insn, entry) {
-            self.show_insns(&region);
+        let mut desk = self.desks().pop().unwrap_or_default();
+        let region = self.translate(&mut desk, entry, heat);
+        self.desks().push(desk);
+        region
+    }
+
+    fn recycle(&self, region: Region) {
+        if let Some(desk) = self.desks().last_mut() {
+            desk.lifter.recycle(region);
         }
-        if self.dump.wants(DumpStage::Ir, entry) {
-            eprintln!("; lifted\n{region}");
-        }
-        ir::opt::optimize(&mut region);
-        if self.dump.wants(DumpStage::Opt, entry) {
-            eprintln!("; optimised\n{region}");
-        }
-        Ok(region)
+    }
+
+    fn set_floats(&self, floats: Floats) {
+        self.floats.fetch_max(floats as u8, Ordering::SeqCst);
     }
 
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {

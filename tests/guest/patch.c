@@ -85,7 +85,7 @@ static void next_instruction(void)
     }
 }
 
-static volatile int ready, stop;
+static volatile int ready, stop, saw;
 static byte *shared;
 static void *spin(void *arg)
 {
@@ -94,6 +94,7 @@ static void *spin(void *arg)
     ready = 1;
     while (!stop) {
         int now = call(shared);
+        saw = now;
         if (now < seen) return (void *)1;
         seen = now;
     }
@@ -112,8 +113,7 @@ static void threads(void)
         *(volatile int *)(shared + 1) = i;
         if (i % 50 == 0) sched_yield();
     }
-    call(shared);
-    usleep(20000);
+    for (int i = 0; i < 5000 && saw != 500; i++) usleep(1000);
     stop = 1;
     void *result;
     pthread_join(t, &result);

@@ -27,6 +27,8 @@ pub enum Trap {
     Unimplemented,
     /// #GP, fault: SIGSEGV (privileged instructions, INT n, bad selectors, misaligned SSE operands).
     GeneralProtection,
+    /// #SS, fault: SIGBUS (a stack operand beyond the end of the segment).
+    StackFault,
     /// #MF, fault on the next waiting x87 instruction: SIGFPE.
     X87,
     /// #XM, fault: SIGFPE.
@@ -38,25 +40,27 @@ pub enum Trap {
     /// An instruction needs a descriptor that only the ABI knows: answer `CpuState::segment_request` and go on at eip, or
     /// raise #GP, #NP or #SS there.
     Segment,
-    /// Not an event: the interpreter executes the instruction at eip.
+    /// MXCSR is loaded with a value that the host's floating-point unit cannot follow: the engine makes arithmetic exact
+    /// by other means, and the instruction runs again.
+    Mxcsr,
+    /// The instruction at eip is to be interpreted.
     Interpret,
-    /// Not an event: the code at eip is no longer what it was translated from.
+    /// The code at eip is no longer what it was translated from.
     Stale,
     /// #DB behind an instruction executed with TF set, trap: SIGTRAP.
     SingleStep,
     /// #AC, fault: SIGBUS (a misaligned operand while AC is set).
     Alignment,
-    /// #SS, fault: SIGBUS (an access beyond the stack segment).
-    Stack,
 }
 
 impl Trap {
     /// All traps, in numeric order.
     #[rustfmt::skip]
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Syscall, Self::Sysenter, Self::DivideError, Self::Breakpoint, Self::Debug, Self::Overflow,
-        Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::X87, Self::Simd,
-        Self::Fetch, Self::Yield, Self::Segment, Self::Interpret, Self::Stale, Self::SingleStep, Self::Alignment, Self::Stack,
+        Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::StackFault, Self::X87,
+        Self::Simd, Self::Fetch, Self::Yield, Self::Segment, Self::Mxcsr,
+        Self::Interpret, Self::Stale, Self::SingleStep, Self::Alignment,
     ];
 
     /// The name used in the text form.
@@ -72,16 +76,17 @@ impl Trap {
             Self::Undefined => "undefined",
             Self::Unimplemented => "unimplemented",
             Self::GeneralProtection => "general_protection",
+            Self::StackFault => "stack_fault",
             Self::X87 => "x87",
             Self::Simd => "simd",
             Self::Fetch => "fetch",
             Self::Yield => "yield",
             Self::Segment => "segment",
+            Self::Mxcsr => "mxcsr",
             Self::Interpret => "interpret",
             Self::Stale => "stale",
             Self::SingleStep => "single_step",
             Self::Alignment => "alignment",
-            Self::Stack => "stack",
         }
     }
 }
