@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::program::{self, c_string, Found};
 use crate::stack::{self, StartArgs};
 use crate::symbols;
-use crate::translate::{DumpOptions, Translator};
+use crate::translate::{DumpOptions, GsLimit, Translator};
 use crate::vdso;
 use anyhow::{ensure, Context, Result};
 use backend_a64::runtime::{Engine, EngineOptions};
@@ -58,12 +58,13 @@ pub fn run(start: Start) -> Result<Infallible> {
     fs.set_program(described);
     host::startup::set_thread_name(&c_string(start.path.file_name().unwrap_or_default()));
 
+    let gs = Arc::<GsLimit>::default();
     let dump = DumpOptions { stages: options.dump.clone(), at };
     let engine_options = EngineOptions { observer: dump.observer(), ..EngineOptions::default() };
-    let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
+    let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump, Arc::clone(&gs));
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&engine_options, Box::new(translator), watch)?;
-    let machine = Arc::new(Machine::new(engine, vdso, options.stats));
+    let machine = Arc::new(Machine::new(engine, vdso, gs, options.stats));
     let mut process = Process::new(mm, Arc::new(fs), machine.clone());
     process.vdso = Some(symbols);
     process.exec = Arc::new(exec_options(options)?);
