@@ -205,6 +205,9 @@ impl Plan {
         let Some(lift) = table::support(insn.mnemonic()).lift() else {
             return (system::unimplemented, Flow::Stop);
         };
+        if crate::fault::writes_code_segment(insn) {
+            return (system::privileged, Flow::Stop);
+        }
         let flow = match insn.flow_control() {
             FlowControl::Next if ends_block(insn) => Flow::Leader { entry: false },
             FlowControl::Next => Flow::On,
