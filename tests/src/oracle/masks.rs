@@ -205,3 +205,16 @@ pub fn apply(insns: &[Instruction], input: &Input, out: &mut Output) {
         }
     }
 }
+
+/// Clears what is not compared in the outcome of a block: pointers, flags that are `undefined` (iced's bits) at its end, all
+/// arithmetic flags at a fault (those that a later instruction overwrites are not kept), the known gaps of MXCSR.
+pub fn apply_to_block(undefined: u32, out: &mut Output) {
+    const ARITHMETIC: u32 = 0x8d5;
+    out.fx[5..24].fill(0);
+    out.fx[28..32].fill(0);
+    out.fx[24] &= !(DE | UE);
+    out.eflags &= !arithmetic(undefined);
+    if out.signo != 0 {
+        out.eflags &= !ARITHMETIC;
+    }
+}

@@ -5,6 +5,7 @@
 //! `tests/oracle/oracle.c`, which [`execute`] runs natively and under ferry; [`model`] does the same with the IR
 //! interpreter. What the program writes is compared whole but for [`masks`]. [`record`] keeps hashes of what the CPU did
 //! for hosts that are none.
+pub mod blocks;
 pub mod compare;
 pub mod execute;
 pub mod forms;
@@ -13,6 +14,7 @@ pub mod masks;
 pub mod model;
 pub mod record;
 pub mod rng;
+pub mod shrink;
 pub mod wire;
 
 /// Where the code of a group of cases is.
