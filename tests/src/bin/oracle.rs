@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tests::oracle::compare::{compare, disassemble, show_input, Difference};
 use tests::oracle::execute::{self, Host};
+use tests::oracle::record::Recording;
 use tests::oracle::wire::Answers;
 use tests::oracle::{blocks, forms, masks, model, record, shrink, Group};
 
@@ -12,8 +13,8 @@ usage: oracle list                        how many forms there are of each mnemo
        oracle masks                       what is not compared, and why
        oracle forms [INPUTS [MNEMONIC]..] compares this x86 CPU with ferry on every form; SHOW=n prints n cases of each kind
        oracle model [INPUTS [MNEMONIC]..] the same with lifter and IR interpreter instead of ferry
-       oracle record                      records this CPU in tests/oracle/forms.txt
-       oracle replay [CPU]                compares ferry (on that CPU of qemu-aarch64) with the recording
+       oracle record                      records this CPU in tests/oracle/*.txt
+       oracle replay [CPU]                compares ferry (on that CPU of qemu-aarch64, or `native`) with the recording
        oracle soak [EXECUTIONS [SEED]]    compares this CPU with ferry on random blocks; a failing one is shrunk
        oracle block SEED                  the same for one block
 environment: FERRY, the binary (by default the release build)";
@@ -31,6 +32,7 @@ fn main() -> Result<()> {
         ["model", rest @ ..] => compare_model(rest)?,
         ["record"] => record_all()?,
         ["replay"] => replay(&Host::Ferry(None))?,
+        ["replay", "native"] => replay(&Host::Native)?,
         ["replay", cpu] => replay(&Host::Ferry(Some((*cpu).into())))?,
         ["soak"] => soak(1_000_000, 1)?,
         ["soak", n] => soak(n.parse()?, 1)?,
@@ -110,16 +112,19 @@ fn compare_model(words: &[&str]) -> Result<()> {
 }
 
 fn record_all() -> Result<()> {
-    let groups = record::groups(record::INPUTS, &[]);
     let info = std::fs::read_to_string("/proc/cpuinfo")?;
     let cpu = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("").trim_matches(['\t', ':', ' ']);
-    std::fs::write(record::path(), record::write(&groups, &native(&groups)?, cpu)?)?;
+    for recording in [Recording::Forms, Recording::Blocks] {
+        let groups = recording.groups();
+        std::fs::write(recording.path(), record::write(&groups, &native(&groups)?, cpu)?)?;
+    }
     Ok(())
 }
 
 fn replay(host: &Host) -> Result<()> {
     execute::program()?;
-    let recorded = record::read()?;
+    let mut recorded = record::read(Recording::Forms)?;
+    recorded.extend(record::read(Recording::Blocks)?);
     let (found, run) = record::replay(&recorded, host, LIMIT)?;
     for m in &found {
         print!("{}:\n{}", m.name, disassemble(&m.case));

@@ -305,5 +305,5 @@ pub fn inputs(seed: u64, n: usize) -> Vec<Input> {
 
 /// The case of a block.
 pub fn case(items: &[Item], at: u32, inputs: Vec<Input>) -> Case {
-    Case { code: encode(items), at, inputs }
+    Case { code: encode(items), at, block: Some(undefined_after(items)), inputs }
 }

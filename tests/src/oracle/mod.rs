@@ -51,6 +51,8 @@ pub struct Case {
     pub code: Vec<u8>,
     /// Where it is, from [`CODE`].
     pub at: u32,
+    /// For a block the flags that are undefined after it, in iced's bits; none for a single instruction.
+    pub block: Option<u32>,
     /// The states.
     pub inputs: Vec<Input>,
 }

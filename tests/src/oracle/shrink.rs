@@ -1,8 +1,9 @@
 //! Random blocks run in bulk, and the smallest block that still differs.
-use super::blocks::{case, inputs, is_sound, undefined_after, Blocks, Item};
+use super::blocks::{case, inputs, is_sound, Blocks, Item};
+use super::compare::Difference;
 use super::execute::Host;
 use super::wire::{Answers, TAIL};
-use super::{compare, masks, Group, Input, Outcome, Output};
+use super::{compare, Case, Group, Input, Outcome, Output};
 use anyhow::{ensure, Result};
 use std::time::Duration;
 
@@ -72,19 +73,16 @@ pub fn run(blocks: &[(u64, Vec<Item>, Vec<Input>)], hosts: &[Host; 2]) -> Result
         };
         bulk.executions += inputs.len();
         bulk.signals += want.outputs.iter().filter(|output| output.signo != 0).count();
-        bulk.failures.extend(first_difference(items, &want, &got).map(|(i, want, got)| failure(i, want, got)));
+        let case = &groups[0].cases[n];
+        bulk.failures.extend(first_difference(case, &want, &got).map(|(i, want, got)| failure(i, want, got)));
     }
     Ok(bulk)
 }
 
-fn first_difference(items: &[Item], want: &Outcome, got: &Outcome) -> Option<(usize, Output, Output)> {
-    let undefined = undefined_after(items);
+fn first_difference(case: &Case, want: &Outcome, got: &Outcome) -> Option<(usize, Output, Output)> {
     for (i, (want, got)) in want.outputs.iter().zip(&got.outputs).enumerate() {
-        let (mut want, mut got) = (want.clone(), got.clone());
-        masks::apply_to_block(undefined, &mut want);
-        masks::apply_to_block(undefined, &mut got);
-        if want != got {
-            return Some((i, want, got));
+        if let Some(found) = Difference::new((0, 0, i), case, want, got) {
+            return Some((i, found.want, found.got));
         }
     }
     (want.strayed != got.strayed).then(|| (0, Output::default(), Output::default()))
