@@ -3,7 +3,7 @@
 //! A read-modify-write asks for its operand as a write at once, so the error code of its fault says "write". An operand
 //! that runs over the top of the 4 GiB segment is #GP, or #SS in the stack segment, before any page is looked at. SDM
 //! vol. 3, 5.3 (limit checking) and 4.7 (error code).
-use crate::decode::{Code, Decoded};
+use crate::decode::{Code, Decoded, Window};
 use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, UsedMemory};
 use ir::guest::{Access, CpuState, Fault, Gpr, GuestAddr, GuestMem, Trap};
 
@@ -20,7 +20,7 @@ pub enum Report {
 /// those of the step).
 pub fn report(mem: &dyn GuestMem, state: &CpuState, fault: Fault) -> Report {
     let mut found = Report::Page(fault);
-    Code::small(mem).walk(GuestAddr(state.eip), |_, decoded| {
+    Code::new(mem, &mut Window::small()).walk(GuestAddr(state.eip), |_, decoded| {
         if let Decoded::Insn(insn) = decoded {
             found = of_insn(&insn, state, fault);
         }
@@ -70,11 +70,19 @@ fn offset(operand: &UsedMemory, state: &CpuState) -> u32 {
         .wrapping_add(value(operand.index()).wrapping_mul(operand.scale()))
         .wrapping_add(operand.displacement() as u32);
     let narrow = operand.base().size() == 2 || operand.index().size() == 2;
-    if narrow { sum & 0xffff } else { sum }
+    if narrow {
+        sum & 0xffff
+    } else {
+        sum
+    }
 }
 
 fn index(reg: Register) -> usize {
-    if reg.is_gpr16() || reg.is_gpr32() { reg.number() } else { usize::MAX }
+    if reg.is_gpr16() || reg.is_gpr32() {
+        reg.number()
+    } else {
+        usize::MAX
+    }
 }
 
 fn linear(operand: &UsedMemory, state: &CpuState) -> u32 {

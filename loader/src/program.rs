@@ -91,8 +91,8 @@ fn name_script(error: LoadError, script: &Option<PathBuf>, interpreter: &Path) -
 /// ferry's environment with `--env` applied: a later setting replaces an earlier one.
 pub fn environment(changes: &[OsString]) -> Vec<CString> {
     let name = |entry: &[u8]| entry.split(|&b| b == b'=').next().unwrap_or_default().to_vec();
-    let mut env: Vec<Vec<u8>> =
-        std::env::vars_os().map(|(key, value)| [key.into_vec(), value.into_vec()].join(&b'=')).collect();
+    // As it is: the standard library would leave out what has no `=`.
+    let mut env: Vec<Vec<u8>> = host::startup::environment().into_iter().map(CString::into_bytes).collect();
     for change in changes {
         let change = change.as_bytes();
         env.retain(|entry| name(entry) != name(change));

@@ -50,18 +50,22 @@ pub fn run(start: Start) -> Result<Infallible> {
         execfn: c_string(&program.guest_path),
         random: random_bytes(),
     };
-    let (state, described) = initial_state(&mm, &image, &args, &program)?;
-    fs.set_program(described);
-
     let at = options.dump_at.as_ref().map(|at| image.find(at, &program)).transpose()?;
+    let (state, described) = initial_state(&mm, &image, &args, program)?;
+    let (vdso, symbols) = (image.vdso, image.vdso_symbols());
+    // Its files are closed: the guest must not find them.
+    drop(image);
+    fs.set_program(described);
+    host::startup::set_thread_name(&c_string(start.path.file_name().unwrap_or_default()));
+
     let dump = DumpOptions { stages: options.dump.clone(), at };
     let engine_options = EngineOptions { observer: dump.observer(), ..EngineOptions::default() };
     let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&engine_options, Box::new(translator), watch)?;
-    let machine = Arc::new(Machine::new(engine, image.vdso, options.stats));
+    let machine = Arc::new(Machine::new(engine, vdso, options.stats));
     let mut process = Process::new(mm, Arc::new(fs), machine.clone());
-    process.vdso = Some(image.vdso_symbols());
+    process.vdso = Some(symbols);
     process.exec = Arc::new(exec_options(options)?);
     process.strace = options.strace;
     let process = Arc::new(process);
@@ -170,8 +174,8 @@ impl Image {
     }
 }
 
-/// Registers at the entry point, and what /proc/self tells about the program.
-fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: &Found) -> Result<(CpuState, Program)> {
+/// Registers at the entry point, and what /proc/self tells about the program. Its file is closed: the guest must not find it.
+fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: Found) -> Result<(CpuState, Program)> {
     if stack::size(args) > 16 << 20 {
         return Err(LoadError::TooLong.into());
     }

@@ -1,4 +1,5 @@
 //! What ferry inherited: the auxiliary vector, and the disposition of SIGPIPE, which the Rust runtime changes before `main`.
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::os::fd::FromRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,4 +44,27 @@ pub fn opened_program() -> Option<File> {
 pub fn auxval(kind: u64) -> u64 {
     // SAFETY: reads the auxiliary vector.
     unsafe { libc::getauxval(kind as libc::c_ulong) }
+}
+
+/// The environment strings ferry was started with, in their order, whatever is in them.
+pub fn environment() -> Vec<CString> {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    let mut strings = Vec::new();
+    // SAFETY: the C library's list ends with NULL; nothing in ferry changes it.
+    unsafe {
+        let mut at = environ;
+        while !at.is_null() && !(*at).is_null() {
+            strings.push(CStr::from_ptr(*at).to_owned());
+            at = at.add(1);
+        }
+    }
+    strings
+}
+
+/// Names the calling thread, which for a process's first is the name that ps(1) shows: execve(2) gives it the file's.
+pub fn set_thread_name(name: &CStr) {
+    // Cannot fail: the kernel takes the first 15 bytes.
+    let _ = super::syscall(libc::SYS_prctl, crate::args![libc::PR_SET_NAME, name]);
 }

@@ -94,10 +94,13 @@ fn script(text: &[u8], whole: bool) -> Result<ProgramKind, Errno> {
 /// The strings a list of pointers names; NULL is an empty list.
 fn strings(cx: &Cx<'_>, at: GuestAddr, total: &mut usize) -> Result<Vec<CString>, Errno> {
     let mut list = Vec::new();
-    while at.0 != 0 {
+    if at.0 == 0 {
+        return Ok(list);
+    }
+    loop {
         let pointer: U32 = cx.read(at.plus(4 * list.len() as u32))?;
         if pointer.get() == 0 {
-            break;
+            return Ok(list);
         }
         let text = cx.read_cstr(GuestAddr(pointer.get()), MAX_STRING, Errno::E2BIG)?;
         *total += text.as_bytes_with_nul().len() + size_of::<u32>();
@@ -106,7 +109,6 @@ fn strings(cx: &Cx<'_>, at: GuestAddr, total: &mut usize) -> Result<Vec<CString>
         }
         list.push(text);
     }
-    Ok(list)
 }
 
 /// A file to be executed.
@@ -152,7 +154,9 @@ fn read_head(fd: u64) -> Result<Vec<u8>, Errno> {
     let mut fs = crate::layout::host64::Statfs::default();
     host::syscall(libc::SYS_fstatfs, args![fd, host::call::mut_ptr(&mut fs)])?;
     let regular = u32::from(stat.stx_mode.get()) & libc::S_IFMT == libc::S_IFREG;
-    if !regular || fs.f_flags.get() as u64 & libc::ST_NOEXEC as u64 != 0 {
+    #[allow(clippy::unnecessary_cast, reason = "the widths differ between hosts")]
+    let no_exec = fs.f_flags.get() as u64 & libc::ST_NOEXEC as u64 != 0;
+    if !regular || no_exec {
         return Err(Errno::EACCES);
     }
     let mut head = vec![0u8; HEAD];
@@ -184,15 +188,15 @@ pub fn execveat(cx: &mut Cx<'_>, a: &Args) -> SysResult {
         true if flags & libc::AT_EMPTY_PATH != 0 => of_descriptor(cx, dirfd)?,
         true => return Err(Errno::ENOENT),
         false => {
+            let relative = dirfd != libc::AT_FDCWD && !path.as_bytes().starts_with(b"/");
+            let below = if relative { Some(below(cx, dirfd, &path)?) } else { None };
             let nofollow = flags & libc::AT_SYMLINK_NOFOLLOW != 0;
             let follow = if nofollow { Follow::No } else { Follow::Yes };
             let mut program = Program::resolve(cx, dirfd, path, follow)?;
             if nofollow && is_link(&program.host) {
                 return Err(Errno::ELOOP);
             }
-            if dirfd != libc::AT_FDCWD && !program.path.as_bytes().starts_with(b"/") {
-                program.path = below(cx, dirfd, &program.path)?;
-            }
+            program.path = below.unwrap_or(program.path);
             program
         }
     };
@@ -213,7 +217,7 @@ fn link_of(cx: &Cx<'_>, fd: i32) -> Result<Vec<u8>, Errno> {
 
 /// The guest's name for `path` below an open directory: ferry, started again, has no such descriptor to start from.
 fn below(cx: &Cx<'_>, dirfd: i32, path: &CStr) -> Result<CString, Errno> {
-    let mut name = link_of(cx, dirfd)?;
+    let mut name = link_of(cx, dirfd).map_err(|_| Errno::EBADF)?;
     name.push(b'/');
     name.extend_from_slice(path.to_bytes());
     CString::new(name).map_err(|_| Errno::ENOENT)

@@ -17,7 +17,7 @@ usage: oracle list                        how many forms there are of each mnemo
        oracle replay [CPU]                compares ferry (on that CPU of qemu-aarch64, or `native`) with the recording
        oracle soak [EXECUTIONS [SEED]]    compares this CPU with ferry on random blocks; a failing one is shrunk
        oracle block SEED                  the same for one block
-environment: FERRY, the binary (by default the release build)";
+environment: FERRY_UNDER_TEST, the binary (by default the release build)";
 
 /// For one run of the guest program.
 const LIMIT: Duration = Duration::from_secs(900);
