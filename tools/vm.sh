@@ -2,11 +2,11 @@
 # usage: tools/vm.sh KERNEL-IMAGE [CPU]   Boots an arm64 kernel in qemu-system-aarch64 and runs there, under ferry: a traced
 # busybox command, the static demos, the guest programs of tests/guest. Exit status 0 if all of it was as on a real CPU.
 # The image is any arm64 kernel with initramfs, devtmpfs and the virt machine's console built in (gzip-compressed is fine).
-# FERRY names another binary than the release build.
+# FERRY_UNDER_TEST names another binary than the release build.
 set -euo pipefail
 image=$(realpath "${1:?usage: tools/vm.sh KERNEL-IMAGE [CPU]}"); cpu=${2:-neoverse-n1}
 cd "$(dirname "$0")/.."
-ferry=${FERRY:-target/aarch64-unknown-linux-musl/release/ferry}
+ferry=${FERRY_UNDER_TEST:-target/aarch64-unknown-linux-musl/release/ferry}
 [ -x "$ferry" ] || { echo "vm: $ferry is missing: run 'make build'" >&2; exit 1; }
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 mkdir -p "$dir"/root/{bin,demo,guest,proc,sys,dev,tmp}

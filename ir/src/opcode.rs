@@ -248,7 +248,7 @@ opcodes! {
     VCopyLane     "vcopy_lane"    [V128 V128]       V128    Control  PURE     "first with lane imm & 15 replaced by lane imm >> 4 of second";
     VLoad         "vload"         [Addr Addr]       V128    Disp     LOAD     "load one lane's width into lane 0, the rest zero";
     VStore        "vstore"        [Addr Addr V128]  None    Disp     STORE    "store lane 0";
-    GetMm         "get_mm"        []                V128    Control  READS    "MMX register imm in the low half, the rest zero";
+    GetMm         "get_mm"        []                V128    Control  READS    "MMX register imm in the low half, anything above";
     SetMm         "set_mm"        [V128]            None    Control  WRITES   "write MMX register imm: significand from the low half, sign and exponent all ones";
     // Vector integers
     VAdd          "vadd"          [V128 V128]       V128    None     PURE     "wrapping sum";

@@ -2,7 +2,8 @@
 //! decides nothing.
 use crate::vdso;
 use backend_a64::runtime::{self, Engine, ThreadContext};
-use ir::guest::{Access, Exit, Fault};
+use frontend::fault::Report;
+use ir::guest::{Exit, Fault};
 use ir::{GuestAddr, GuestRange, Trap};
 use linux_abi::signal::FaultOutcome;
 use linux_abi::{Action, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, Thread};
@@ -43,35 +44,28 @@ impl Machine {
                 }
                 process.raise(thread, context.state_mut(), trap);
             }
-            Exit::Fault(fault) => match self.fault(process, thread, context, fault) {
-                FaultOutcome::Retry => {}
-                FaultOutcome::Signal if process.strace => {
-                    eprintln!("--- fault {fault:?} at eip {:#x} ---", context.state().eip)
-                }
-                FaultOutcome::Signal => {}
-                FaultOutcome::Step => {
-                    if let Some(exit) = self.engine.step(context, &mut &*process.mm) {
-                        self.answer(process, thread, context, exit);
-                    }
-                }
+            Exit::Fault(fault) => match frontend::fault::report(&*process.mm, context.state(), fault) {
+                Report::Page(fault) => self.answer_fault(process, thread, context, fault),
+                Report::Trap(trap) => process.raise(thread, context.state_mut(), trap),
             },
             Exit::Interrupted => {}
         }
     }
 
-    /// Asks the ABI about a fault, with the access that the processor would report: the load of a read-modify-write wants the
-    /// right to write.
-    fn fault(
-        &self,
-        process: &Arc<Process>,
-        thread: &mut Thread,
-        context: &mut ThreadContext,
-        fault: Fault,
-    ) -> FaultOutcome {
-        let eip = GuestAddr(context.state().eip);
-        let writes = fault.access == Access::Read && frontend::access::reads_to_write(&*process.mm, eip);
-        let access = if writes { Access::Write } else { fault.access };
-        process.fault(thread, context.state_mut(), Fault { access, ..fault })
+    /// A page fault, answered.
+    fn answer_fault(&self, process: &Arc<Process>, thread: &mut Thread, context: &mut ThreadContext, fault: Fault) {
+        match process.fault(thread, context.state_mut(), fault) {
+            FaultOutcome::Retry => {}
+            FaultOutcome::Signal if process.strace => {
+                eprintln!("--- fault {fault:?} at eip {:#x} ---", context.state().eip)
+            }
+            FaultOutcome::Signal => {}
+            FaultOutcome::Step => {
+                if let Some(exit) = self.engine.step(context, &mut &*process.mm) {
+                    self.answer(process, thread, context, exit);
+                }
+            }
+        }
     }
 
     /// One line on stderr that names an instruction ferry does not implement.

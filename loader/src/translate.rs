@@ -1,8 +1,10 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
 use frontend::RegionPolicy;
+use ir::guest::GuestRange;
 use ir::{GuestAddr, Heat, LiftError, Region, RegionSource};
 use linux_abi::mm::AddressSpace;
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// Which stages to show, and where.
@@ -10,14 +12,35 @@ use std::sync::Arc;
 pub struct DumpOptions {
     /// Stages, in any order; empty for none.
     pub stages: Vec<DumpStage>,
-    /// Only the region that starts here.
-    pub at: Option<GuestAddr>,
+    /// Only regions that translate an instruction that starts in here.
+    pub at: Option<GuestRange>,
 }
 
 impl DumpOptions {
-    /// Whether this stage of this region is wanted.
-    pub fn wants(&self, stage: DumpStage, entry: GuestAddr) -> bool {
-        self.stages.contains(&stage) && self.at.is_none_or(|at| at == entry)
+    fn wants(&self, stage: DumpStage, region: &Region) -> bool {
+        let mut insns = region.blocks.iter().flat_map(|block| &block.insns);
+        self.stages.contains(&stage) && self.at.is_none_or(|at| insns.any(|insn| at.contains(insn.addr)))
+    }
+
+    /// Shows a stage, in one write, so that the dumps of two threads do not mix.
+    fn show(&self, stage: DumpStage, region: &Region, text: impl FnOnce() -> String) {
+        if self.wants(stage, region) {
+            eprint!("; {stage} of region {}\n{}", region.entry, text());
+        }
+    }
+
+    /// What shows the stages of the backend; `None` if none of them is wanted.
+    #[cfg(target_arch = "aarch64")]
+    pub fn observer(&self) -> Option<backend_a64::runtime::Observer> {
+        use backend_a64::codegen::{allocation_text, listing};
+        let dump = self.clone();
+        let backend = [DumpStage::Alloc, DumpStage::Asm].iter().any(|stage| dump.stages.contains(stage));
+        backend.then(|| {
+            backend_a64::runtime::Observer(Arc::new(move |region, options, compiled| {
+                dump.show(DumpStage::Alloc, region, || allocation_text(region, options));
+                dump.show(DumpStage::Asm, region, || listing(compiled));
+            }))
+        })
     }
 }
 
@@ -35,13 +58,15 @@ impl Translator {
         Self { mm, policy, dump }
     }
 
-    fn show_insns(&self, region: &Region) {
-        for block in &region.blocks {
-            eprintln!("; block {:?}", block.start);
+    fn insns(&self, region: &Region) -> String {
+        let mut text = String::new();
+        for (id, block) in region.blocks.iter().enumerate() {
+            let _ = writeln!(text, "b{id}:");
             for line in frontend::disassemble(&*self.mm, block.start, block.insns.len()) {
-                eprintln!("{line}");
+                let _ = writeln!(text, "{line}");
             }
         }
+        text
     }
 }
 
@@ -51,16 +76,10 @@ impl RegionSource for Translator {
             Heat::Cold(known) => frontend::lift_beside(&*self.mm, entry, &RegionPolicy::PATH, known)?,
             Heat::Hot => frontend::lift_region(&*self.mm, entry, &self.policy)?,
         };
-        if self.dump.wants(DumpStage::Insn, entry) {
-            self.show_insns(&region);
-        }
-        if self.dump.wants(DumpStage::Ir, entry) {
-            eprintln!("; lifted\n{region}");
-        }
+        self.dump.show(DumpStage::Insn, &region, || self.insns(&region));
+        self.dump.show(DumpStage::Ir, &region, || region.to_string());
         ir::opt::optimize(&mut region);
-        if self.dump.wants(DumpStage::Opt, entry) {
-            eprintln!("; optimised\n{region}");
-        }
+        self.dump.show(DumpStage::Opt, &region, || region.to_string());
         Ok(region)
     }
 

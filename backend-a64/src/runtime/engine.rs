@@ -6,12 +6,22 @@ use super::invalidations::Ticket;
 use super::stats::{Counters, Stats};
 use super::thread::{current, ThreadContext};
 use super::world::World;
-use crate::codegen::{CompiledRegion, HostFeatures};
+use crate::codegen::{CompiledRegion, HostFeatures, Options};
 use ir::guest::{Fault, GuestAddr, GuestRange};
 use ir::{CodeWatch, Heat, LiftError, Region, RegionSource};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+
+/// What hears of every compilation, to show it: the region, how it was compiled, and what came of it.
+#[derive(Clone)]
+pub struct Observer(pub Arc<dyn Fn(&Region, &Options, &CompiledRegion) + Send + Sync>);
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
+}
 
 /// What can be chosen about an engine.
 #[derive(Clone, Debug)]
@@ -20,12 +30,14 @@ pub struct EngineOptions {
     pub code_len: usize,
     /// What code may use of the host's CPU.
     pub features: HostFeatures,
+    /// Whom to tell of compilations.
+    pub observer: Option<Observer>,
 }
 
 impl Default for EngineOptions {
     /// 64 MiB, and what this CPU has.
     fn default() -> Self {
-        Self { code_len: 64 << 20, features: features::detect() }
+        Self { code_len: 64 << 20, features: features::detect(), observer: None }
     }
 }
 
@@ -84,10 +96,14 @@ impl Engine {
         source: Box<dyn RegionSource>,
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
-        let features = options.features;
+        let (features, observer) = (options.features, options.observer.clone());
         let compile = Box::new(move |region: &Region, Request { ordered, counter }| {
-            let options = crate::codegen::Options { ordered, counter, features, ..Default::default() };
-            crate::codegen::compile(region, &options)
+            let options = Options { ordered, counter, features, ..Default::default() };
+            let compiled = crate::codegen::compile(region, &options);
+            if let Some(Observer(observe)) = &observer {
+                observe(region, &options, &compiled);
+            }
+            compiled
         });
         Self::with_compiler(options, source, watch, compile)
     }

@@ -27,6 +27,8 @@ pub enum Trap {
     Unimplemented,
     /// #GP, fault: SIGSEGV (privileged instructions, INT n, bad selectors, misaligned SSE operands).
     GeneralProtection,
+    /// #SS, fault: SIGBUS (a stack operand beyond the end of the segment).
+    StackFault,
     /// #MF, fault on the next waiting x87 instruction: SIGFPE.
     X87,
     /// #XM, fault: SIGFPE.
@@ -43,10 +45,10 @@ pub enum Trap {
 impl Trap {
     /// All traps, in numeric order.
     #[rustfmt::skip]
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Syscall, Self::Sysenter, Self::DivideError, Self::Breakpoint, Self::Debug, Self::Overflow,
-        Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::X87, Self::Simd,
-        Self::Fetch, Self::Yield, Self::Segment,
+        Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::StackFault, Self::X87,
+        Self::Simd, Self::Fetch, Self::Yield, Self::Segment,
     ];
 
     /// The name used in the text form.
@@ -62,6 +64,7 @@ impl Trap {
             Self::Undefined => "undefined",
             Self::Unimplemented => "unimplemented",
             Self::GeneralProtection => "general_protection",
+            Self::StackFault => "stack_fault",
             Self::X87 => "x87",
             Self::Simd => "simd",
             Self::Fetch => "fetch",

@@ -1,63 +1,91 @@
 //! PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM: string comparison (SDM vol. 2, 4.1 "Imm8 Control Byte Operation").
 use crate::guest::CpuState;
 
-/// One operand: up to sixteen elements, and how many of them count.
+/// One operand: elements, how many a vector has, and how many of them count.
 struct Text {
-    value: u128,
-    bits: u32,
-    signed: bool,
+    elements: [i32; 16],
+    capacity: u32,
     len: u32,
 }
 
 impl Text {
     /// `len`: the explicit length; its absolute value counts, saturated. None: up to the first zero element.
     fn new(value: u128, control: u32, len: Option<u32>) -> Self {
-        let bits = if control & 1 != 0 { 16 } else { 8 };
-        let mut text = Self { value, bits, signed: control & 2 != 0, len: 128 / bits };
-        text.len = match len {
-            Some(len) => (len as i32).unsigned_abs().min(text.len),
-            None => (0..text.len).find(|i| text.at(*i) == 0).unwrap_or(text.len),
+        let bytes = value.to_le_bytes();
+        let words: [u16; 8] = std::array::from_fn(|i| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]));
+        let mut elements = [0; 16];
+        let capacity = match control & 3 {
+            0 => widen(&mut elements, &bytes),
+            1 => widen(&mut elements, &words),
+            2 => widen(&mut elements, &bytes.map(|b| b as i8)),
+            _ => widen(&mut elements, &words.map(|w| w as i16)),
         };
-        text
+        let zeros = mask(&elements.map(|e| e == 0)) | 1 << capacity;
+        let len = len.map_or(zeros.trailing_zeros(), |len| (len as i32).unsigned_abs().min(capacity));
+        Self { elements, capacity, len }
     }
 
-    fn at(&self, i: u32) -> i32 {
-        let element = (self.value >> (self.bits * i)) as u32 & ((1 << self.bits) - 1);
-        let up = 32 - self.bits;
-        if self.signed {
-            (element << up) as i32 >> up
-        } else {
-            element as i32
-        }
+    /// Bits of the elements that count.
+    fn valid(&self) -> u32 {
+        (1 << self.len) - 1
     }
 
-    fn capacity(&self) -> u32 {
-        128 / self.bits
+    fn used(&self) -> &[i32] {
+        &self.elements[..self.len as usize]
     }
 }
 
-/// Bit `j` of the intermediate result: element `j` of `b` under the aggregation that the control asks for.
-fn matches(a: &Text, b: &Text, control: u32, j: u32) -> bool {
-    let inside = j < b.len;
+fn widen<T: Copy + Into<i32>>(elements: &mut [i32; 16], from: &[T]) -> u32 {
+    for (to, from) in elements.iter_mut().zip(from) {
+        *to = (*from).into();
+    }
+    from.len() as u32
+}
+
+/// Bit i for element i.
+fn mask(flags: &[bool; 16]) -> u32 {
+    flags.iter().enumerate().fold(0, |mask, (i, flag)| mask | u32::from(*flag) << i)
+}
+
+/// Elements of `b` for which `f` holds of some item.
+fn any<T>(b: &[i32; 16], items: impl Iterator<Item = T>, f: impl Fn(&T, i32) -> bool) -> u32 {
+    let mut found = [false; 16];
+    for item in items {
+        for (found, element) in found.iter_mut().zip(b) {
+            *found |= f(&item, *element);
+        }
+    }
+    mask(&found)
+}
+
+/// The intermediate result: bit j for element j of `b`, under the aggregation that the control asks for.
+fn aggregate(a: &Text, b: &Text, control: u32) -> u32 {
+    let equal = |x: &i32, y| *x == y;
     match control >> 2 & 3 {
         // Equal any.
-        0 => inside && (0..a.len).any(|i| a.at(i) == b.at(j)),
+        0 => any(&b.elements, a.used().iter().copied(), equal) & b.valid(),
         // Ranges: pairs of bounds.
-        1 => inside && (0..a.len / 2).any(|i| (a.at(2 * i)..=a.at(2 * i + 1)).contains(&b.at(j))),
+        1 => any(&b.elements, a.used().chunks_exact(2), |pair, y| pair[0] <= y && y <= pair[1]) & b.valid(),
         // Equal each: beyond both ends counts as equal.
-        2 => (inside && j < a.len && a.at(j) == b.at(j)) || (!inside && j >= a.len),
+        2 => {
+            let equal = mask(&std::array::from_fn(|i| a.elements[i] == b.elements[i]));
+            equal & a.valid() & b.valid() | !(a.valid() | b.valid()) & ((1 << b.capacity) - 1)
+        }
         // Equal ordered: `a` begins here, as far as the vector reaches.
-        _ => (0..a.len).take_while(|i| i + j < b.capacity()).all(|i| i + j < b.len && a.at(i) == b.at(i + j)),
+        _ => (0..).zip(a.used()).fold((1 << b.capacity) - 1, |found, (i, x)| {
+            let here = any(&b.elements, std::iter::once(*x), equal) & b.valid();
+            found & (here >> i | u32::MAX << (b.capacity - i))
+        }),
     }
 }
 
 /// The mask of the comparison in bits 0 to 15, the index in bits 16 to 23, and from bit 32 the eflags.
 fn compare(a: &Text, b: &Text, control: u32) -> u64 {
-    let count = b.capacity();
-    let found = (0..count).filter(|j| matches(a, b, control, *j)).fold(0u32, |mask, j| mask | 1 << j);
+    let count = b.capacity;
+    let found = aggregate(a, b, control);
     let mask = match control >> 4 & 3 {
         1 => !found & ((1 << count) - 1),
-        3 => found ^ ((1 << b.len) - 1),
+        3 => found ^ b.valid(),
         _ => found,
     };
     let index = match (mask, control & 0x40) {

@@ -1,5 +1,7 @@
 //! What ferry inherited: the auxiliary vector, and the disposition of SIGPIPE, which the Rust runtime changes before `main`.
 use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::os::fd::FromRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
@@ -22,6 +24,20 @@ static RECORD: extern "C" fn() = record;
 pub(crate) fn sigpipe_was_ignored() -> bool {
     std::hint::black_box(RECORD);
     SIGPIPE_IGNORED.load(Ordering::Relaxed)
+}
+
+/// The program's file, which binfmt_misc opened for ferry (flag O, AT_EXECFD). Closed with the answer, so that the program
+/// does not find a descriptor it did not open; only the first call answers it.
+pub fn opened_program() -> Option<File> {
+    /// linux/auxvec.h.
+    const AT_EXECFD: u64 = 2;
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    let fd = auxval(AT_EXECFD) as i32;
+    if fd <= libc::STDERR_FILENO || TAKEN.swap(true, Ordering::Relaxed) {
+        return None;
+    }
+    // SAFETY: the kernel opened it for this process, and nobody else has been given it.
+    Some(unsafe { File::from_raw_fd(fd) })
 }
 
 /// A value of ferry's own auxiliary vector, 0 if the kernel gave none.

@@ -39,17 +39,17 @@ impl ExecOptions {
 }
 
 /// Bytes of a file that decide what it is (BINPRM_BUF_SIZE).
-const HEAD: usize = 256;
+pub const HEAD: usize = 256;
 /// Longest argument or environment string (MAX_ARG_STRLEN).
 const MAX_STRING: usize = 32 * 4096;
 /// Most bytes of all strings and pointers together, when the stack limit would allow more.
 const MAX_TOTAL: usize = 6 << 20;
 /// Scripts whose interpreter is a script, at most.
-const MAX_DEPTH: usize = 5;
+pub const MAX_DEPTH: usize = 5;
 
 /// What the first bytes of a file say.
 #[derive(Debug, PartialEq, Eq)]
-enum Kind {
+pub enum ProgramKind {
     /// ferry runs it.
     I386,
     /// The interpreter and its one argument.
@@ -58,22 +58,23 @@ enum Kind {
     Host,
 }
 
-fn kind(head: &[u8]) -> Result<Kind, Errno> {
+/// What a program file is by its first [`HEAD`] bytes, or as many as it has.
+pub fn program_kind(head: &[u8]) -> Result<ProgramKind, Errno> {
     const ELFCLASS32: u8 = 1;
     const EM_386: [u8; 2] = [3, 0];
     const EM_486: [u8; 2] = [6, 0];
     if head.len() >= 20 && head.starts_with(b"\x7fELF") {
         let i386 = head[4] == ELFCLASS32 && (head[18..20] == EM_386 || head[18..20] == EM_486);
-        return Ok(if i386 { Kind::I386 } else { Kind::Host });
+        return Ok(if i386 { ProgramKind::I386 } else { ProgramKind::Host });
     }
     match head.strip_prefix(b"#!") {
         Some(line) => script(line, head.len() < HEAD),
-        None => Ok(Kind::Host),
+        None => Ok(ProgramKind::Host),
     }
 }
 
 /// The `#!` line (fs/binfmt_script.c): cut at the buffer's end only if the interpreter's name ends before it.
-fn script(text: &[u8], whole: bool) -> Result<Kind, Errno> {
+fn script(text: &[u8], whole: bool) -> Result<ProgramKind, Errno> {
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let end = text.iter().position(|b| matches!(b, b'\n' | 0));
     let line = &text[..end.unwrap_or(text.len())];
@@ -87,7 +88,7 @@ fn script(text: &[u8], whole: bool) -> Result<Kind, Errno> {
     let rest = &rest[rest.iter().position(|b| !blank(b)).unwrap_or(rest.len())..];
     let string = |bytes: &[u8]| CString::new(bytes).map_err(|_| Errno::ENOEXEC);
     let argument = if rest.is_empty() { None } else { Some(string(rest)?) };
-    Ok(Kind::Script(string(name)?, argument))
+    Ok(ProgramKind::Script(string(name)?, argument))
 }
 
 /// The strings a list of pointers names; NULL is an empty list.
@@ -250,13 +251,13 @@ fn exec(cx: &mut Cx<'_>, mut program: Program, argv_at: GuestAddr, env_at: Guest
         argv.push(CString::default());
     }
     for _ in 0..=MAX_DEPTH {
-        match kind(&program.head()?)? {
-            Kind::I386 => {
+        match program_kind(&program.head()?)? {
+            ProgramKind::I386 => {
                 let command = cx.process.exec.command(&program.path, &argv);
                 return replace(cx, &program, Some(&command), &argv, &env);
             }
-            Kind::Host => return replace(cx, &program, None, &argv, &env),
-            Kind::Script(interpreter, argument) => {
+            ProgramKind::Host => return replace(cx, &program, None, &argv, &env),
+            ProgramKind::Script(interpreter, argument) => {
                 let script = std::mem::replace(
                     &mut program,
                     Program::resolve(cx, libc::AT_FDCWD, interpreter.clone(), Follow::Yes)?,
@@ -340,18 +341,19 @@ mod tests {
             let mut head = vec![0; 64];
             head[..5].copy_from_slice(&[0x7f, b'E', b'L', b'F', class]);
             head[18] = machine;
-            kind(&head)
+            program_kind(&head)
         };
-        assert_eq!(elf(1, 3), Ok(Kind::I386));
-        assert_eq!(elf(2, 183), Ok(Kind::Host));
-        assert_eq!(elf(1, 40), Ok(Kind::Host));
-        assert_eq!(kind(b"echo hello\n"), Ok(Kind::Host));
-        assert_eq!(kind(b""), Ok(Kind::Host));
+        assert_eq!(elf(1, 3), Ok(ProgramKind::I386));
+        assert_eq!(elf(2, 183), Ok(ProgramKind::Host));
+        assert_eq!(elf(1, 40), Ok(ProgramKind::Host));
+        assert_eq!(program_kind(b"echo hello\n"), Ok(ProgramKind::Host));
+        assert_eq!(program_kind(b""), Ok(ProgramKind::Host));
     }
 
     #[test]
     fn script_lines_as_the_kernel_reads_them() {
-        let script = |name: &CStr, arg: Option<&CStr>| Ok(Kind::Script(name.to_owned(), arg.map(CStr::to_owned)));
+        let script =
+            |name: &CStr, arg: Option<&CStr>| Ok(ProgramKind::Script(name.to_owned(), arg.map(CStr::to_owned)));
         let cases = [
             ("#!/bin/sh\necho", script(c"/bin/sh", None)),
             ("#! /bin/sh -e -x \n", script(c"/bin/sh", Some(c"-e -x"))),
@@ -360,12 +362,12 @@ mod tests {
             ("#!   \n", Err(Errno::ENOEXEC)),
         ];
         for (text, expect) in cases {
-            assert_eq!(kind(text.as_bytes()), expect, "{text:?}");
+            assert_eq!(program_kind(text.as_bytes()), expect, "{text:?}");
         }
         let long = format!("#!/{}", "x".repeat(HEAD));
-        assert_eq!(kind(&long.as_bytes()[..HEAD]), Err(Errno::ENOEXEC));
+        assert_eq!(program_kind(&long.as_bytes()[..HEAD]), Err(Errno::ENOEXEC));
         let long = format!("#!/bin/sh {}", "x".repeat(HEAD));
-        assert!(matches!(kind(&long.as_bytes()[..HEAD]), Ok(Kind::Script(..))));
+        assert!(matches!(program_kind(&long.as_bytes()[..HEAD]), Ok(ProgramKind::Script(..))));
     }
 
     #[test]

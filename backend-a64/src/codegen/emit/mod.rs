@@ -34,6 +34,7 @@ use super::compiled::{EntryPoint, LinkSite, PcEntry, Reloc};
 use super::imm::{mov32, MovWide};
 use super::regalloc::operand::zero_vector;
 use super::Options;
+use ir::opcode::Effects;
 use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
 
 pub(crate) use flags::Carry;
@@ -62,6 +63,8 @@ pub(crate) struct EmitCx<'a> {
     /// What the guest's registers hold, and where a step was already made by the access before it.
     pub(crate) held: writeback::Held,
     pub(crate) stepped: usize,
+    /// MMX registers whose sign and exponent are all ones by now.
+    pub(crate) mm_written: u8,
     /// Flags live at the end of the block.
     pub(crate) live_out: FlagSet,
     pub(crate) blocks: Vec<Label>,
@@ -104,6 +107,7 @@ impl<'a> EmitCx<'a> {
             carry: Carry::Inverted,
             held: writeback::Held::default(),
             stepped: usize::MAX,
+            mm_written: 0,
             live_out: FlagSet::ALL,
             blocks,
             loop_heads: branch::loop_heads(region),
@@ -240,6 +244,7 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
     cx.live_out = live_out;
     cx.held = writeback::Held::default();
     cx.stepped = usize::MAX;
+    cx.mm_written = 0;
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
         let slot = cx.alloc.slots[pos];
@@ -278,9 +283,13 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
         Loc::None if ty == Ty::V128 => abi::VSCRATCH[0],
         Loc::None => ZR,
     };
-    if inst.op.effects().may_exit() {
+    let effects = inst.op.effects();
+    if effects.may_exit() {
         let eip = cx.block.insn_addr(inst);
         cx.mark_pc(eip);
+    }
+    if inst.op != Opcode::SetMm && (effects.has(Effects::WRITES_STATE) || effects.has(Effects::CALL)) {
+        cx.mm_written = 0;
     }
     dispatch(cx, inst);
     if let Loc::Spill(n) = loc {
