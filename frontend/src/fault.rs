@@ -61,11 +61,19 @@ fn offset(operand: &UsedMemory, state: &CpuState) -> u32 {
         .wrapping_add(value(operand.index()).wrapping_mul(operand.scale()))
         .wrapping_add(operand.displacement() as u32);
     let narrow = operand.base().size() == 2 || operand.index().size() == 2;
-    if narrow { sum & 0xffff } else { sum }
+    if narrow {
+        sum & 0xffff
+    } else {
+        sum
+    }
 }
 
 fn index(reg: Register) -> usize {
-    if reg.is_gpr16() || reg.is_gpr32() { reg.number() } else { usize::MAX }
+    if reg.is_gpr16() || reg.is_gpr32() {
+        reg.number()
+    } else {
+        usize::MAX
+    }
 }
 
 fn linear(operand: &UsedMemory, state: &CpuState) -> u32 {

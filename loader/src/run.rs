@@ -36,6 +36,15 @@ pub struct Start {
 
 /// Starts the program on this thread, which becomes the guest's first.
 pub fn run(start: Start) -> Result<Infallible> {
+    let (machine, mut request) = load(&start)?;
+    let process = Arc::clone(&request.process);
+    let status = machine.run_thread(&mut request, &mut None);
+    machine.report();
+    process.exit_first_thread(status)
+}
+
+/// Everything up to the first instruction. On return all files are closed: the guest must not find ferry's descriptors.
+fn load(start: &Start) -> Result<(Arc<Machine>, SpawnRequest)> {
     let options = &start.options;
     ir::helper::system::set_entropy(fill_random);
     require_page_size()?;
@@ -55,8 +64,6 @@ pub fn run(start: Start) -> Result<Infallible> {
     host::startup::set_thread_name(&c_string(start.path.file_name().unwrap_or_default()));
 
     let at = options.dump_at.as_ref().map(|at| image.find(at, &program)).transpose()?;
-    // The guest must not find its descriptor.
-    drop(program);
     let dump = DumpOptions { stages: options.dump.clone(), at };
     let engine_options = EngineOptions { observer: dump.observer(), ..EngineOptions::default() };
     let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
@@ -70,10 +77,7 @@ pub fn run(start: Start) -> Result<Infallible> {
     let process = Arc::new(process);
     let mut thread = Thread::first();
     thread.enter();
-    let mut request = SpawnRequest { process: Arc::clone(&process), thread, state };
-    let status = machine.run_thread(&mut request, &mut None);
-    machine.report();
-    process.exit_first_thread(status)
+    Ok((machine, SpawnRequest { process, thread, state }))
 }
 
 /// Guest pages are host pages so far.
