@@ -195,7 +195,12 @@ impl Engine {
             };
             let (ordered, floats) = self.modes();
             let request = Request { ordered, floats, counter };
+            let generation = self.generation.load(Ordering::SeqCst);
             self.make(desk, guest, request)?;
+            if self.generation.load(Ordering::SeqCst) != generation {
+                // What was flushed may have been dropped because the source gives other code now.
+                continue;
+            }
             match self.install(guest, &desk.compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
                 Some(Err(Full)) => self.flush(),
