@@ -10,6 +10,7 @@ use crate::inst::{Inst, Value};
 use crate::opcode::Opcode;
 use crate::region::{Block, InsnMark};
 use crate::terminator::Terminator;
+use crate::x87::StoreForm;
 use crate::types::{Lane, Ty};
 
 /// A memory operand: `base + (index << shift) + disp` modulo 2^32.
@@ -374,6 +375,27 @@ impl Builder {
     /// Calls a helper; `ty` is the result's type, `Ty::None` for none.
     pub fn helper(&mut self, helper: Helper, ty: Ty, args: &[Value]) -> Value {
         self.op_imm(Opcode::Helper, ty, args, helper as i64)
+    }
+
+    /// Leaves with `Trap::X87` if an unmasked exception is pending.
+    pub fn x87_wait(&mut self) {
+        self.op_imm(Opcode::X87Wait, Ty::None, &[], 0);
+    }
+
+    /// An operation on the x87 stack; as `helper`.
+    pub fn x87(&mut self, helper: Helper, ty: Ty, args: &[Value]) -> Value {
+        self.op_imm(Opcode::X87, ty, args, helper as i64)
+    }
+
+    /// Stores ST(0).
+    pub fn x87_store(&mut self, addr: Addr, form: StoreForm) {
+        let form = self.const32(form.encode());
+        self.mem(Opcode::X87Store, Ty::None, addr, &[form]);
+    }
+
+    /// The x87 status word with TOP.
+    pub fn x87_status(&mut self) -> Value {
+        self.op_imm(Opcode::X87Status, Ty::I32, &[], 0)
     }
 
     /// A vector operation; `imm` as the opcode's row says.

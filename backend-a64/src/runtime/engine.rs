@@ -6,7 +6,7 @@ use super::invalidations::Ticket;
 use super::stats::{Counters, Stats};
 use super::thread::{current, ThreadContext};
 use super::world::World;
-use crate::codegen::{CompiledRegion, HostFeatures};
+use crate::codegen::{CompiledRegion, HostFeatures, X87Hint};
 use ir::guest::{Fault, GuestAddr, GuestRange};
 use ir::{CodeWatch, LiftError, Region, RegionSource};
 use std::io;
@@ -43,8 +43,9 @@ pub enum EngineError {
     Thread(#[source] io::Error),
 }
 
-/// Code generation as the engine calls it: a region, and whether memory accesses must keep x86-TSO order.
-pub(crate) type Compile = Box<dyn Fn(&Region, bool) -> CompiledRegion + Send + Sync>;
+/// Code generation as the engine calls it: a region, whether memory accesses must keep x86-TSO order, what to expect of the
+/// x87 stack.
+pub(crate) type Compile = Box<dyn Fn(&Region, bool, X87Hint) -> CompiledRegion + Send + Sync>;
 
 /// Translated code of one guest process. All methods may be called from any thread.
 pub struct Engine {
@@ -74,8 +75,8 @@ impl Engine {
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
         let features = options.features;
-        let compile = Box::new(move |region: &Region, ordered| {
-            crate::codegen::compile(region, &crate::codegen::Options { ordered, features, ..Default::default() })
+        let compile = Box::new(move |region: &Region, ordered, x87| {
+            crate::codegen::compile(region, &crate::codegen::Options { ordered, features, x87, ..Default::default() })
         });
         Self::with_compiler(options, source, watch, compile)
     }
@@ -115,7 +116,7 @@ impl Engine {
     }
 
     /// The code for `guest`, compiled if there is none yet; or why there is nothing to compile.
-    pub(super) fn find_or_compile(&self, guest: GuestAddr) -> Result<CacheOffset, Fault> {
+    pub(super) fn find_or_compile(&self, guest: GuestAddr, x87: X87Hint) -> Result<CacheOffset, Fault> {
         loop {
             let ticket = {
                 let cache = self.lock();
@@ -125,7 +126,7 @@ impl Engine {
                 cache.invalidations.ticket()
             };
             let ordered = self.ordered.load(Ordering::SeqCst);
-            let compiled = self.make(guest, ordered)?;
+            let compiled = self.make(guest, ordered, x87)?;
             match self.install(guest, &compiled, ticket, ordered) {
                 Some(Ok(at)) => return Ok(at),
                 Some(Err(Full)) => self.flush(),
@@ -135,7 +136,7 @@ impl Engine {
     }
 
     /// Lifts and compiles; no lock is held.
-    fn make(&self, guest: GuestAddr, ordered: bool) -> Result<CompiledRegion, Fault> {
+    fn make(&self, guest: GuestAddr, ordered: bool, x87: X87Hint) -> Result<CompiledRegion, Fault> {
         let lift = || self.source.region(guest).map_err(|LiftError::Fetch(fault)| fault);
         let mut region = lift()?;
         loop {
@@ -153,7 +154,7 @@ impl Engine {
             }
             region = again;
         }
-        let compiled = (self.compile)(&region, ordered);
+        let compiled = (self.compile)(&region, ordered, x87);
         self.counters.regions.add(1);
         self.counters.insns.add(u64::from(compiled.insns));
         self.counters.code_bytes.add(compiled.code.len() as u64);

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 const PLACES: u32 = 1024;
 
 /// An engine that has seen some of the instructions.
+#[derive(Debug)]
 pub struct Emitted {
     rig: Rig,
     places: HashMap<Vec<u8>, u32>,

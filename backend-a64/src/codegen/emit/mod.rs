@@ -25,6 +25,7 @@ mod vector_nan;
 mod vector_pack;
 mod vector_shuffle;
 mod writeback;
+mod x87;
 
 use super::abi;
 use super::allocation::{Allocation, Loc, When};
@@ -32,7 +33,7 @@ use super::asm::{a64, Asm, Label};
 use super::compiled::{EntryPoint, LinkSite, PcEntry, Reloc};
 use super::imm::{mov32, MovWide};
 use super::regalloc::operand::{operand, zero_vector, Operand};
-use super::Options;
+use super::{x87_stack, Options};
 use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
 
 pub(crate) use flags::Carry;
@@ -70,6 +71,7 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) links: Vec<branch::PendingLink>,
     pub(crate) relocs: Vec<Reloc>,
     pub(crate) pc_map: Vec<PcEntry>,
+    pub(crate) x87: x87::X87State,
     /// Registers of the arguments and the result of the current instruction.
     regs: [u8; 4],
     imms: [Option<u64>; 4],
@@ -109,6 +111,7 @@ impl<'a> EmitCx<'a> {
             links: Vec::with_capacity(8),
             relocs: Vec::with_capacity(8),
             pc_map: Vec::with_capacity(region.insn_count()),
+            x87: x87::X87State::new(x87_stack::analyse(region, options.x87)),
             regs: [ZR; 4],
             imms: [None; 4],
             dst: ZR,
@@ -222,8 +225,9 @@ impl<'a> EmitCx<'a> {
     /// From here on code belongs to this guest instruction.
     pub(crate) fn mark_pc(&mut self, eip: GuestAddr) {
         let carry_direct = self.carry == Carry::Direct;
-        if self.pc_map.last().is_none_or(|e| e.eip != eip || e.carry_direct != carry_direct) {
-            self.pc_map.push(PcEntry { at: self.asm.here(), eip, carry_direct });
+        let x87 = self.x87.fix();
+        if self.pc_map.last().is_none_or(|e| (e.eip, e.carry_direct, e.x87) != (eip, carry_direct, x87)) {
+            self.pc_map.push(PcEntry { at: self.asm.here(), eip, carry_direct, x87 });
         }
     }
 }
@@ -236,6 +240,7 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
     cx.live_out = live_out;
     cx.held = writeback::Held::default();
     cx.stepped = usize::MAX;
+    x87::begin_block(cx, index);
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
         let slot = cx.alloc.slots[pos];
@@ -243,13 +248,16 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
             continue;
         }
         cx.pos = pos;
+        x87::before(cx, &cx.block.insts[pos]);
         match cx.block.insts[pos].op {
             Opcode::SetGpr | Opcode::SetXmm => set_register(cx, pos),
             _ if cx.stepped == pos => {}
             _ => emit_at(cx, pos),
         }
+        x87::after(cx, pos);
     }
     cx.pos = cx.block.insts.len();
+    x87::sync(cx);
     branch::terminator(cx);
     std::mem::take(&mut cx.alloc)
 }
@@ -257,6 +265,7 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
 /// Emits the cold code and resolves all branches.
 pub(crate) fn finish(mut cx: EmitCx) -> Emitted {
     let links = branch::cold_code(&mut cx);
+    x87::emit_sites(&mut cx);
     Emitted { code: cx.asm.finish(), entries: cx.entries, links, relocs: cx.relocs, pc_map: cx.pc_map }
 }
 
@@ -393,6 +402,10 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Fence => a64!(cx; dmb ish),
         TrapIf => branch::trap_if(cx, inst),
         Helper => call::helper(cx, inst),
+        X87Wait => x87::wait(cx),
+        X87 => x87::operation(cx, inst),
+        X87Store => x87::store(cx, inst),
+        X87Status => x87::status(cx),
         _ => vector::emit(cx, inst),
     }
 }

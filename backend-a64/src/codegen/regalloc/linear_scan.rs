@@ -91,6 +91,10 @@ impl Scan<'_> {
             let (x, v) = (x & !self.free_x, v & !self.free_v);
             self.alloc.saves.push((i as u16, Saves { x, v }));
         }
+        if matches!(inst.op, Opcode::X87 | Opcode::X87Store) {
+            let x = mask(available(&TEMPS, self.registers)) & !self.free_x & mask(&abi::X87_TEMPS);
+            self.alloc.saves.push((i as u16, Saves { x, v: 0 }));
+        }
         if slot.loc == Loc::None && slot.uses > 0 {
             self.assign(i, i)?;
         }

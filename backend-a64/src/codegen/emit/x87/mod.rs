@@ -1,0 +1,411 @@
+//! The x87 register stack in the live form. `x87_stack` says where registers are; the arithmetic is in the runtime's routines
+//! (`runtime::x87_routines`), which an operation calls with its own convention (`compiled::X87Routine`).
+//!
+//! - Every register is in memory (`CpuState::st`) at all times; x14 and x15 keep the last result besides, for the next
+//!   operation. x8-x15 belong to an operation while it runs: the allocator knows, and what lives there is saved.
+//! - TOP, tags and a C1 that is zero are brought up to date by [`sync`] at ends of blocks and before barriers. Where the block
+//!   may be left before that, [`X87Fix`] says what is missing: in the pc map for faults, in code for other exits.
+//! - What the usual way does not cover goes to [`X87Routine::Slow`] with an [`X87Site`]: the helper of the IR does the
+//!   operation on the state at rest. If that would raise an unmasked exception the instruction is left to the interpreter.
+mod ops;
+mod store;
+
+use super::super::allocation::{Loc, Saves, Slot};
+use super::super::asm::{Cond, Label};
+use super::super::compiled::{Stub, X87Fix, X87Routine, X87Site};
+use super::super::x87_stack::{self, Form, Stack};
+use super::flags::{self, Carry};
+use super::{a64, branch, call, EmitCx, S0, S1};
+use ir::guest::state::offset as state;
+use ir::guest::x87_live::offset as live;
+use ir::guest::Trap;
+use ir::{Helper, Inst, Opcode};
+
+pub(super) use ops::operation;
+pub(super) use store::store;
+
+/// The x87 state while a block is emitted.
+#[derive(Debug)]
+pub(crate) struct X87State {
+    /// At the beginning of every block; empty if the region has nothing of the kind.
+    begin: Vec<Form>,
+    form: Form,
+    /// Whether a guard of this block covers what follows.
+    covered: bool,
+    /// Whether the state is at rest for sure.
+    rests: bool,
+    /// TOP and what was known of the tags when memory was last up to date.
+    synced: Stack,
+    /// Places filled and emptied since.
+    filled: u8,
+    emptied: u8,
+    /// C1 is zero, whatever memory says.
+    c1_zero: bool,
+    /// The place whose register is in x14 and x15.
+    cached: Option<u8>,
+    /// Whether the block leaves x14 and x15 alone between operations.
+    may_cache: bool,
+    sites: Vec<(Label, X87Site)>,
+}
+
+impl X87State {
+    pub(crate) fn new(begin: Vec<Form>) -> Self {
+        let nothing = Stack { top: 0, full: 0, empty: 0 };
+        Self {
+            begin,
+            form: Form::Unknown { top: 0, ftw: 0 },
+            covered: false,
+            rests: false,
+            synced: nothing,
+            filled: 0,
+            emptied: 0,
+            c1_zero: false,
+            cached: None,
+            may_cache: false,
+            sites: Vec::new(),
+        }
+    }
+
+    /// What memory lacks at this point.
+    pub(super) fn fix(&self) -> X87Fix {
+        let Form::Live(stack) = self.form else { return X87Fix::NONE };
+        let filled = self.filled & !self.synced.full;
+        let emptied = self.emptied & !self.synced.empty;
+        if stack.top == self.synced.top && filled | emptied == 0 && !self.c1_zero {
+            return X87Fix::NONE;
+        }
+        X87Fix::new(stack.top, filled, emptied, self.c1_zero)
+    }
+
+    /// Memory is up to date.
+    fn note_synced(&mut self) {
+        if let Form::Live(stack) = self.form {
+            self.synced = stack;
+        }
+        (self.filled, self.emptied, self.c1_zero) = (0, 0, false);
+    }
+
+    /// The stack, which a guard has made known.
+    fn stack(&self) -> Stack {
+        match self.form {
+            Form::Live(stack) => stack,
+            Form::Unknown { .. } => panic!("an x87 operation without a guard before it"),
+        }
+    }
+}
+
+/// The beginning of a block.
+pub(super) fn begin_block(cx: &mut EmitCx, index: usize) {
+    let uses = |slot: &Slot| matches!(slot.loc, Loc::X(8..=15));
+    let x87 = &mut cx.x87;
+    (x87.covered, x87.rests, x87.cached) = (false, false, None);
+    let Some(form) = x87.begin.get(index) else { return };
+    x87.form = *form;
+    x87.note_synced();
+    x87.may_cache = !cx.alloc.spilled && !cx.alloc.slots.iter().any(uses);
+}
+
+/// Before an instruction that is no x87 operation: a barrier wants the state at rest.
+pub(super) fn before(cx: &mut EmitCx, inst: &Inst) {
+    if inst.op == Opcode::Helper {
+        cx.x87.cached = None;
+    }
+    if x87_stack::is_barrier(inst) {
+        to_rest(cx);
+        cx.x87.cached = None;
+    }
+}
+
+/// After an instruction: what it has done to the stack.
+pub(super) fn after(cx: &mut EmitCx, pos: usize) {
+    let x87 = &mut cx.x87;
+    let Form::Live(before) = x87.form else {
+        return x87_stack::step(cx.block, pos, &mut x87.form, &mut x87.covered);
+    };
+    x87_stack::step(cx.block, pos, &mut x87.form, &mut x87.covered);
+    let Form::Live(now) = x87.form else { return };
+    if !x87_stack::is_live(&cx.block.insts[pos]) {
+        return;
+    }
+    let filled = now.full & !before.full;
+    let emptied = now.empty & !before.empty;
+    x87.filled = (x87.filled | filled) & !emptied;
+    x87.emptied = (x87.emptied | emptied) & !filled;
+}
+
+/// Writes what memory lacks. Uses both scratch registers, not NZCV.
+pub(super) fn emit_fix(cx: &mut EmitCx, fix: X87Fix) {
+    if fix.is_none() {
+        return;
+    }
+    let (filled, emptied) = (fix.filled(), fix.emptied());
+    if filled | emptied != 0 {
+        a64!(cx; ldrb w16, [x28, live::FTW]);
+        if filled != 0 {
+            a64!(cx; movz w17, u32::from(filled); orr w16, w16, w17);
+        }
+        if emptied != 0 {
+            a64!(cx; movz w17, u32::from(emptied); bic w16, w16, w17);
+        }
+        a64!(cx; strb w16, [x28, live::FTW]);
+    }
+    a64!(cx; movz w17, u32::from(fix.top()); strb w17, [x28, live::TOP]);
+    if fix.c1_zero() {
+        a64!(cx; strb wzr, [x28, live::C1]);
+    }
+}
+
+/// Brings memory up to date.
+pub(super) fn sync(cx: &mut EmitCx) {
+    let fix = cx.x87.fix();
+    emit_fix(cx, fix);
+    cx.x87.note_synced();
+}
+
+/// Puts the state at rest if it is not.
+fn to_rest(cx: &mut EmitCx) {
+    if std::mem::replace(&mut cx.x87.rests, true) {
+        return;
+    }
+    if matches!(cx.x87.form, Form::Unknown { .. }) {
+        let (cold, back) = cold(cx, ColdX87::Rest);
+        a64!(cx; ldrb w16, [x28, live::AWAY]);
+        cx.asm.cbz(false, S0, cold);
+        cx.asm.bind(back);
+    } else {
+        sync(cx);
+        branch::call_stub(cx, Stub::X87(X87Routine::Rest));
+        cx.x87.form = match cx.x87.form {
+            Form::Live(stack) => Form::Unknown { top: stack.top, ftw: stack.full },
+            unknown => unknown,
+        };
+        cx.x87.covered = false;
+    }
+}
+
+/// `x87_wait`: a guard if operations follow, else the plain check for a pending exception on the state at rest.
+pub(super) fn wait(cx: &mut EmitCx) {
+    let pos = cx.value;
+    if !x87_stack::leads_to_live(cx.block, pos) {
+        to_rest(cx);
+        let trap = branch::cold_trap(cx, Trap::X87);
+        a64!(cx; ldrb w16, [x28, state::FSW]);
+        cx.asm.tbnz(S0, 7, trap);
+        return;
+    }
+    if cx.x87.covered {
+        return;
+    }
+    let (needs, after, check) = x87_stack::guard(cx.block, pos, cx.x87.form);
+    if check {
+        sync(cx);
+        let ftw = match cx.x87.form {
+            Form::Live(stack) => stack.full,
+            Form::Unknown { ftw, .. } => (ftw | needs.full) & !needs.empty,
+        };
+        let site = X87Site { full: needs.full, empty: needs.empty, ..site(cx, false) };
+        let site = X87Site { fix: X87Fix::new(after.top, 0, 0, false), ..site };
+        let label = add_site(cx, site);
+        let (cold, back) = cold(cx, ColdX87::Enter(label));
+        a64!(cx; ldur w16, [x28, live::TOP as i32]);
+        let expected = u32::from(after.top) | u32::from(ftw) << 8;
+        if expected != 0 {
+            a64!(cx; movz w17, expected; eor w16, w16, w17);
+        }
+        cx.asm.cbnz(false, S0, cold);
+        cx.asm.bind(back);
+        cx.x87.cached = None;
+    }
+    cx.x87.form = Form::Live(after);
+    (cx.x87.covered, cx.x87.rests) = (true, false);
+    if check {
+        cx.x87.note_synced();
+    }
+}
+
+/// `x87_status`.
+pub(super) fn status(cx: &mut EmitCx) {
+    let d = cx.dst();
+    if let Form::Live(stack) = cx.x87.form {
+        a64!(cx; ldrh w16, [x28, state::FSW]; ldrb w17, [x28, live::CODES]; orr w16, w16, w17, lsl 8);
+        if !cx.x87.c1_zero {
+            a64!(cx; ldrb w17, [x28, live::C1]; orr w16, w16, w17, lsl 9);
+        }
+        a64!(cx; ldrb w17, [x28, live::TURN]);
+        if stack.top != 0 {
+            a64!(cx; add w17, w17, u32::from(stack.top));
+        }
+        a64!(cx; bfi w16, w17, 11, 3; mov W(d), w16);
+        return;
+    }
+    to_rest(cx);
+    a64!(cx; ldrh w16, [x28, state::FSW]; ldr w17, [x28, state::TOP]; bfi w16, w17, 11, 3; mov W(d), w16);
+}
+
+/// Cold code of this module.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cold {
+    back: Label,
+    kind: ColdX87,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ColdX87 {
+    /// Put the state at rest, go on.
+    Rest,
+    /// Make the state live as the site says, go on.
+    Enter(Label),
+    /// Call a routine with the site.
+    Call(X87Routine, Label),
+    /// A float in `reg` that is no normal number: zero goes on with x12 and w13 (or 14 and 15 for `a`), all else to `Slow` and
+    /// then to `done`.
+    Widen { bits: u8, wide: bool, into: u8, site: Label, done: Label },
+    /// A significand cut to 53 bits in x9 whose dropped rest is nothing or exactly half (C): w10 is whether it grew.
+    Tie,
+}
+
+/// A label in cold code, and the one it comes back to.
+fn cold(cx: &mut EmitCx, kind: ColdX87) -> (Label, Label) {
+    let back = cx.asm.new_label();
+    (branch::cold_x87(cx, Cold { back, kind }), back)
+}
+
+/// Emits cold code; its label is bound.
+pub(super) fn emit_cold(cx: &mut EmitCx, cold: &Cold) {
+    match cold.kind {
+        ColdX87::Rest => branch::call_stub(cx, Stub::X87(X87Routine::Rest)),
+        ColdX87::Enter(site) => call_routine(cx, X87Routine::Enter, site),
+        ColdX87::Call(routine, site) => call_routine(cx, routine, site),
+        ColdX87::Widen { bits, wide, into, site, done } => {
+            let slow = cx.asm.new_label();
+            match wide {
+                true => a64!(cx; lsl x16, X(bits), 1),
+                false => a64!(cx; lsl w16, W(bits), 1),
+            }
+            cx.asm.cbnz(true, S0, slow);
+            a64!(cx; mov X(into), xzr; and WSP(into + 1), W(into + 1), 0x8000_0000);
+            cx.asm.b(cold.back);
+            cx.asm.bind(slow);
+            call_routine(cx, X87Routine::Slow, site);
+            return cx.asm.b(done);
+        }
+        ColdX87::Tie => {
+            let exact = cx.asm.new_label();
+            a64!(cx; movz w10, 0);
+            cx.asm.b_cond(Cond::Cc, exact);
+            a64!(cx; and w10, w9, 1; add x9, x9, x10);
+            cx.asm.bind(exact);
+        }
+    }
+    cx.asm.b(cold.back);
+}
+
+/// Emits the sites' words.
+pub(super) fn emit_sites(cx: &mut EmitCx) {
+    for (label, site) in std::mem::take(&mut cx.x87.sites) {
+        cx.asm.bind(label);
+        site.words().into_iter().for_each(|word| cx.asm.word(word));
+    }
+}
+
+/// A site of the current instruction, without a helper. `saved`: whether NZCV is in the state meanwhile.
+fn site(cx: &EmitCx, saved: bool) -> X87Site {
+    X87Site {
+        eip: cx.block.insn_addr(cx.inst()),
+        fix: cx.x87.fix_or_top(),
+        carry_direct: cx.carry == Carry::Direct,
+        saved_flags: saved,
+        ..X87Site::default()
+    }
+}
+
+impl X87State {
+    /// As `fix`, but always with TOP.
+    fn fix_or_top(&self) -> X87Fix {
+        match (self.fix(), self.form) {
+            (fix, Form::Live(stack)) if fix.is_none() => X87Fix::new(stack.top, 0, 0, false),
+            (fix, _) => fix,
+        }
+    }
+}
+
+fn add_site(cx: &mut EmitCx, site: X87Site) -> Label {
+    let label = cx.asm.new_label();
+    cx.x87.sites.push((label, site));
+    label
+}
+
+/// `bl` to a routine with the site in x17.
+fn call_routine(cx: &mut EmitCx, routine: X87Routine, site: Label) {
+    cx.asm.adr(S1, site);
+    branch::call_stub(cx, Stub::X87(routine));
+}
+
+/// What is kept around an operation.
+struct Kept {
+    saves: Saves,
+    flags: bool,
+}
+
+/// Begins an operation: saves what lives in its registers, and NZCV if it is the guest's.
+fn begin(cx: &mut EmitCx) -> Kept {
+    let kept = Kept { saves: cx.alloc.saves_at(cx.pos), flags: !flags::nzcv_free(cx) };
+    call::push_temps(cx, kept.saves);
+    if kept.flags {
+        flags::read_nzcv(cx, S0);
+        a64!(cx; str x16, [x28, X87Site::SAVED_NZCV]);
+    }
+    kept
+}
+
+/// Gives NZCV back.
+fn restore_flags(cx: &mut EmitCx, kept: &Kept) {
+    if kept.flags {
+        a64!(cx; ldr x16, [x28, X87Site::SAVED_NZCV]);
+        flags::write_nzcv(cx, S0);
+    }
+}
+
+/// Ends an operation.
+fn end(cx: &mut EmitCx, kept: Kept) {
+    restore_flags(cx, &kept);
+    call::pop_temps(cx, kept.saves);
+}
+
+/// Offset of a register by its place.
+fn st(place: u8) -> u32 {
+    state::ST + 16 * u32::from(place)
+}
+
+/// The register at `place` into x14 and x15.
+fn load_a(cx: &mut EmitCx, place: u8) {
+    if cx.x87.cached != Some(place) {
+        a64!(cx; ldp x14, x15, [x28, st(place) as i32]);
+        note_cached(cx, place);
+    }
+}
+
+/// The register at `place` into x12 and x13.
+fn load_b(cx: &mut EmitCx, place: u8) {
+    a64!(cx; ldp x12, x13, [x28, st(place) as i32]);
+}
+
+/// x14 and x15 to the register at `place`.
+fn store_a(cx: &mut EmitCx, place: u8) {
+    a64!(cx; stp x14, x15, [x28, st(place) as i32]);
+    note_cached(cx, place);
+}
+
+fn note_cached(cx: &mut EmitCx, place: u8) {
+    cx.x87.cached = cx.x87.may_cache.then_some(place);
+}
+
+/// A constant argument of the instruction.
+fn constant(cx: &EmitCx, inst: &Inst, i: usize) -> u64 {
+    cx.block.as_const(inst.args[i]).expect("a constant argument")
+}
+
+/// The helper a site calls for the current instruction, with its constant arguments.
+fn with_helper(site: X87Site, helper: Helper, args: [u64; 3], result: u8) -> X87Site {
+    X87Site { helper: helper as u16, args: args.map(|n| n as u8), result, ..site }
+}
