@@ -10,8 +10,8 @@ use crate::inst::{Inst, Value};
 use crate::opcode::Opcode;
 use crate::region::{Block, InsnMark};
 use crate::terminator::Terminator;
-use crate::x87::StoreForm;
 use crate::types::{Lane, Ty};
+use crate::x87::StoreForm;
 
 /// A memory operand: `base + (index << shift) + disp` modulo 2^32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -80,8 +80,8 @@ impl X87Routine {
     pub const ALL: [Self; 20] = {
         use X87Routine::*;
         [
-            Rest, Enter, Slow, Add, Sub, Subr, Mul, Div, Divr, Sqrt, Com, Comi, IntA, IntB, Extended, ToF32, ToF64, ToInt,
-            Truncate, SetCw,
+            Rest, Enter, Slow, Add, Sub, Subr, Mul, Div, Divr, Sqrt, Com, Comi, IntA, IntB, Extended, ToF32, ToF64,
+            ToInt, Truncate, SetCw,
         ]
     };
 

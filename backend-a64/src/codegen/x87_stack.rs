@@ -149,11 +149,13 @@ pub(crate) fn needs(block: &Block, from: usize, top: u8) -> Stack {
     let mut needs = now;
     for inst in block.insts[from..].iter().take_while(|inst| !is_barrier(inst)).filter(|inst| is_live(inst)) {
         let e = effect(block, inst);
-        // What the run itself has made so needs no check; a contradiction fails at the check, as it should.
-        needs.full |= now.places(e.reads) & !now.full;
-        if e.push {
-            needs.empty |= now.places(1 << 7) & !now.empty;
-        }
+        let reads = now.places(e.reads);
+        let pushes = if e.push { now.places(1 << 7) } else { 0 };
+        // What the code itself has made so needs no check. What it has made otherwise is a stack fault for sure: then the check
+        // is one that fails.
+        let fault = reads & now.empty | pushes & now.full;
+        needs.full |= reads & !now.full | fault;
+        needs.empty |= pushes & !now.empty | fault;
         now.apply(&e);
     }
     needs
@@ -290,7 +292,6 @@ fn returns(region: &Region, term: &Terminator, form: Form) -> Option<(usize, For
     let needs = needs(&region.blocks[to], 0, top);
     let result = needs.full & !ftw != 0;
     let above = (top + 7) & 7;
-    let form =
-        if result { Form::Unknown { top: above, ftw: ftw | 1 << above } } else { Form::Unknown { top, ftw } };
+    let form = if result { Form::Unknown { top: above, ftw: ftw | 1 << above } } else { Form::Unknown { top, ftw } };
     Some((to, form))
 }

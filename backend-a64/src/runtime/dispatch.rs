@@ -4,8 +4,8 @@ use super::fp;
 use super::recover::stored_fault;
 use super::thread::{word, ThreadContext, ThreadMemory};
 use super::trampoline::ExitKind;
-use crate::codegen::X87Hint;
 use super::HostPc;
+use crate::codegen::X87Hint;
 use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, GuestRange, Trap};
 use std::sync::atomic::Ordering;
 

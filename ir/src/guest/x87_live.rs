@@ -119,7 +119,8 @@ impl CpuState {
             }
             self.x87_to_rest();
         }
-        let unnormal = |i: usize| self.ftw >> i & 1 != 0 && is_unnormal(F80::new(self.st[i].sign_exponent, self.st[i].mantissa));
+        let unnormal =
+            |i: usize| self.ftw >> i & 1 != 0 && is_unnormal(F80::new(self.st[i].sign_exponent, self.st[i].mantissa));
         if self.fsw & ES != 0 || (0..8usize).any(unnormal) {
             return false;
         }

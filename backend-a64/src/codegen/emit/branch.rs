@@ -59,7 +59,8 @@ pub(super) fn cold_stub(cx: &mut EmitCx, stub: Stub) -> Label {
 
 /// Cold code that leaves with a trap at the current guest instruction.
 pub(super) fn cold_trap(cx: &mut EmitCx, trap: Trap) -> Label {
-    let kind = ColdKind::Leave { stub: Stub::Trap, eip: cx.eip(), trap: Some(trap), carry: cx.carry, x87: cx.x87.fix() };
+    let kind =
+        ColdKind::Leave { stub: Stub::Trap, eip: cx.eip(), trap: Some(trap), carry: cx.carry, x87: cx.x87.fix() };
     cold(cx, kind)
 }
 

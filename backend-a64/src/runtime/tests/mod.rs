@@ -5,6 +5,7 @@ mod invalidation;
 mod random;
 mod region_asm;
 mod threads;
+mod x87;
 
 use super::engine::{Engine, EngineOptions};
 use super::thread::ThreadContext;

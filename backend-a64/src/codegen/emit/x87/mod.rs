@@ -198,29 +198,35 @@ pub(super) fn wait(cx: &mut EmitCx) {
     }
     let (needs, after, check) = x87_stack::guard(cx.block, pos, cx.x87.form);
     if check {
-        sync(cx);
-        let ftw = match cx.x87.form {
-            Form::Live(stack) => stack.full,
-            Form::Unknown { ftw, .. } => (ftw | needs.full) & !needs.empty,
-        };
-        let site = X87Site { full: needs.full, empty: needs.empty, ..site(cx, false) };
-        let site = X87Site { fix: X87Fix::new(after.top, 0, 0, false), ..site };
-        let label = add_site(cx, site);
-        let (cold, back) = cold(cx, ColdX87::Enter(label));
-        a64!(cx; ldur w16, [x28, live::TOP as i32]);
-        let expected = u32::from(after.top) | u32::from(ftw) << 8;
-        if expected != 0 {
-            a64!(cx; movz w17, expected; eor w16, w16, w17);
-        }
-        cx.asm.cbnz(false, S0, cold);
-        cx.asm.bind(back);
-        cx.x87.cached = None;
+        emit_guard(cx, needs, after.top);
     }
     cx.x87.form = Form::Live(after);
     (cx.x87.covered, cx.x87.rests) = (true, false);
     if check {
         cx.x87.note_synced();
     }
+}
+
+/// Makes sure that the state is live with ST(0) at `top` and fits the needs. One comparison if TOP and tags are as expected.
+fn emit_guard(cx: &mut EmitCx, needs: Stack, top: u8) {
+    sync(cx);
+    let (Form::Live(Stack { full: ftw, .. }) | Form::Unknown { ftw, .. }) = cx.x87.form;
+    let expected = u32::from(top) | u32::from((ftw | needs.full) & !needs.empty) << 8;
+    let site = X87Site { full: needs.full, empty: needs.empty, fix: X87Fix::new(top, 0, 0, false), ..site(cx, false) };
+    let label = add_site(cx, site);
+    let (cold, back) = cold(cx, ColdX87::Enter(label));
+    if needs.full & needs.empty != 0 {
+        // A stack fault for sure.
+        cx.asm.b(cold);
+    } else {
+        a64!(cx; ldur w16, [x28, live::TOP as i32]);
+        if expected != 0 {
+            a64!(cx; movz w17, expected; eor w16, w16, w17);
+        }
+        cx.asm.cbnz(false, S0, cold);
+    }
+    cx.asm.bind(back);
+    cx.x87.cached = None;
 }
 
 /// `x87_status`.
