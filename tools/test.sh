@@ -9,5 +9,8 @@ echo "== the backend on AArch64"
 cargo test --quiet -p backend-a64 --target $target
 echo "== file tests"
 cargo test --quiet -p tests --test filetests
+echo "== recorded instructions"
+cargo test --quiet -p tests --test vectors
+cargo test --quiet -p tests --test vectors --target $target
 echo "== demo programs"
 cargo run --quiet -p tests --bin demo

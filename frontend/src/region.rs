@@ -25,6 +25,12 @@ pub struct RegionPolicy {
     pub max_distance: u32,
     /// Whether the code after a call belongs to the region.
     pub past_calls: bool,
+    /// Whether the code after a conditional jump belongs to the region.
+    pub past_branches: bool,
+    /// Whether the code that a conditional jump goes to belongs to the region.
+    pub both_ways: bool,
+    /// Whether heads of loops are entries, so that other code can take their place.
+    pub loops_are_entries: bool,
     /// Instructions decoded at each exit to find flags that are dead there; 0 turns it off.
     pub lookahead: usize,
     /// Whether instructions are folded as they are built; `ir::opt::optimize` does it otherwise.
@@ -33,14 +39,46 @@ pub struct RegionPolicy {
 
 impl Default for RegionPolicy {
     fn default() -> Self {
-        Self { max_insns: 160, max_blocks: 32, max_distance: 768, past_calls: true, lookahead: 4, folds: true }
+        Self {
+            max_insns: 160,
+            max_blocks: 32,
+            max_distance: 768,
+            past_calls: true,
+            past_branches: true,
+            both_ways: true,
+            loops_are_entries: false,
+            lookahead: 4,
+            folds: true,
+        }
     }
 }
 
 impl RegionPolicy {
+    /// The path that is about to run and what will surely follow it: for code that may run once.
+    pub const PATH: Self = Self {
+        max_insns: 64,
+        max_blocks: 16,
+        max_distance: u32::MAX,
+        past_calls: true,
+        past_branches: false,
+        both_ways: false,
+        loops_are_entries: true,
+        lookahead: 4,
+        folds: true,
+    };
+
     /// Exactly one instruction, nothing assumed about what follows.
-    const SINGLE: Self =
-        Self { max_insns: 1, max_blocks: 1, max_distance: 0, past_calls: false, lookahead: 0, folds: false };
+    const SINGLE: Self = Self {
+        max_insns: 1,
+        max_blocks: 1,
+        max_distance: 0,
+        past_calls: false,
+        past_branches: false,
+        both_ways: false,
+        loops_are_entries: false,
+        lookahead: 0,
+        folds: false,
+    };
 }
 
 /// The region at `entry`.
@@ -49,11 +87,24 @@ impl RegionPolicy {
 /// `LiftError::Fetch` if the first instruction cannot be fetched; anything else that is no instruction is lifted to the
 /// exit the CPU would take.
 pub fn lift_region(mem: &dyn GuestMem, entry: GuestAddr, policy: &RegionPolicy) -> Result<Region, LiftError> {
+    lift_beside(mem, entry, policy, &|_| false)
+}
+
+/// The region at `entry` without what is `known`: blocks that are not to be part of it.
+///
+/// # Errors
+/// As [`lift_region`].
+pub fn lift_beside(
+    mem: &dyn GuestMem,
+    entry: GuestAddr,
+    policy: &RegionPolicy,
+    known: &dyn Fn(GuestAddr) -> bool,
+) -> Result<Region, LiftError> {
     let mut code = Code::new(mem);
-    let plan = Plan::find(&mut code, mem, entry, policy).map_err(LiftError::Fetch)?;
+    let plan = Plan::find(&mut code, mem, entry, policy, known).map_err(LiftError::Fetch)?;
     let mut region = Region::new(entry);
     let mut ranges: Vec<GuestRange> = plan.ranges().collect();
-    region.blocks = build(plan, policy.folds);
+    region.blocks = build(plan, policy);
     region.folded = policy.folds;
     if policy.lookahead > 0 {
         liveness::look_ahead(&mut region, mem, policy.lookahead, &mut ranges);
@@ -71,8 +122,8 @@ pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftE
 }
 
 /// Lifts the runs in emission order and resolves the jumps between them.
-fn build(plan: Plan, folds: bool) -> Vec<Block> {
-    let mut cx = LiftCx::new(plan.blocks(), folds);
+fn build(plan: Plan, policy: &RegionPolicy) -> Vec<Block> {
+    let mut cx = LiftCx::new(plan.blocks(), policy.folds);
     let mut starts: Vec<(GuestAddr, BlockId)> = Vec::with_capacity(plan.blocks());
     let mut entries: Vec<BlockId> = vec![BlockId(0)];
     for run in plan.runs() {
@@ -98,7 +149,23 @@ fn build(plan: Plan, folds: bool) -> Vec<Block> {
             blocks[id.index()].entry = true;
         }
     }
+    if policy.loops_are_entries {
+        mark_loops(&mut blocks, find);
+    }
     blocks
+}
+
+/// Makes entries of the blocks that a block at or after them goes back to. Blocks in the midst of an instruction, which
+/// are those that `find` does not give for their address, cannot be any.
+fn mark_loops(blocks: &mut [Block], find: impl Fn(GuestAddr) -> Option<BlockId>) {
+    for from in 0..blocks.len() {
+        for target in blocks[from].term.targets() {
+            let Target::Block(to) = target else { continue };
+            if to.index() <= from && find(blocks[to.index()].start) == Some(to) {
+                blocks[to.index()].entry = true;
+            }
+        }
+    }
 }
 
 fn lift_run(

@@ -144,7 +144,11 @@ impl Machine<'_> {
             X87Status => return Ok(u128::from(x87::status(self.state))),
             VLoad => return self.load(inst, inst.lane.bits() / 8),
             VStore => self.store(inst, inst.lane.bits() / 8, args[2])?,
-            GetMm => return Ok(u128::from(self.state.st[inst.imm as usize & 7].mantissa)),
+            GetMm => {
+                let low = u128::from(self.state.st[inst.imm as usize & 7].mantissa);
+                // Something above that nobody can take for the register or for zero.
+                return Ok(low | !low << 64);
+            }
             SetMm => self.state.st[inst.imm as usize & 7] = St::new(0xffff, args[0] as u64),
             GetMxcsr => return Ok(u128::from(self.state.mxcsr)),
             SetMxcsr => self.state.mxcsr = args[0] as u32,

@@ -150,27 +150,14 @@ macro_rules! opcodes {
             }
 
             /// Argument types, in order.
-            #[inline]
             pub const fn args(self) -> &'static [ArgTy] {
                 match self { $(Self::$variant => &[$(ArgTy::$arg),*]),+ }
             }
 
-            /// Result type.
-            #[inline]
-            pub const fn result(self) -> ResTy {
-                match self { $(Self::$variant => ResTy::$res),+ }
-            }
-
-            /// Meaning of the immediate.
-            #[inline]
-            pub const fn imm(self) -> ImmKind {
-                match self { $(Self::$variant => ImmKind::$imm),+ }
-            }
-
-            /// Effects.
-            #[inline]
-            pub const fn effects(self) -> Effects {
-                match self { $(Self::$variant => $eff),+ }
+            /// What its row says and every pass asks, to be looked up in [`FACTS`].
+            const fn row(self) -> Facts {
+                let (result, imm, effects) = match self { $(Self::$variant => (ResTy::$res, ImmKind::$imm, $eff)),+ };
+                Facts { args: self.args().len() as u8, result, imm, effects, needs_flags: false }
             }
 
             /// One line of meaning.
@@ -268,7 +255,7 @@ opcodes! {
     VCopyLane     "vcopy_lane"    [V128 V128]       V128    Control  PURE     "first with lane imm & 15 replaced by lane imm >> 4 of second";
     VLoad         "vload"         [Addr Addr]       V128    Disp     LOAD     "load one lane's width into lane 0, the rest zero";
     VStore        "vstore"        [Addr Addr V128]  None    Disp     STORE    "store lane 0";
-    GetMm         "get_mm"        []                V128    Control  READS    "MMX register imm in the low half, the rest zero";
+    GetMm         "get_mm"        []                V128    Control  READS    "MMX register imm in the low half, anything above";
     SetMm         "set_mm"        [V128]            None    Control  WRITES   "write MMX register imm: significand from the low half, sign and exponent all ones";
     // Vector integers
     VAdd          "vadd"          [V128 V128]       V128    None     PURE     "wrapping sum";
@@ -326,6 +313,17 @@ opcodes! {
     VTable        "vtable"        [V128 V128]       V128    None     PURE     "bytes of first chosen by the low four bits of second's; zero where its bit 7 is set (PSHUFB)";
     VMoveMask     "vmove_mask"    [V128]            I32     None     PURE     "the lanes' sign bits";
     VTest         "vtest"         [V128 V128]       None    None     PURE     "ZF: no common bit; CF: no bit of second outside first; OF SF AF PF cleared (PTEST)";
+    VBlend        "vblend"        [V128 V128]       V128    Control  PURE     "lanes of second where imm has a bit, of first elsewhere";
+    // Cryptography: crate::crypto. The backend calls helpers where the host lacks the instructions
+    Crc32         "crc32"         [I32 Int]         I32     Control  PURE     "CRC-32C of first over the low imm bits (8, 16, 32) of second (CRC32)";
+    VAes          "vaes"          [V128 V128]       V128    Control  PURE     "AES round with key second; imm 0 AESENC, 1 AESENCLAST, 2 AESDEC, 3 AESDECLAST";
+    VAesImc       "vaes_imc"      [V128]            V128    None     PURE     "inverse MixColumns (AESIMC)";
+    VAesKey       "vaes_key"      [V128]            V128    None     PURE     "AESKEYGENASSIST with constant 0";
+    VClmul        "vclmul"        [V128 V128]       V128    Control  PURE     "carry-less product of halves, imm as in PCLMULQDQ (bits 0 and 4)";
+    VSha1         "vsha1"         [V128 V128]       V128    Control  PURE     "four rounds of SHA-1, imm as in SHA1RNDS4 (0..=3)";
+    VSha256       "vsha256"       [V128 V128 V128]  V128    None     PURE     "two rounds of SHA-256, third is XMM0 (SHA256RNDS2)";
+    VSha256Su0    "vsha256_su0"   [V128 V128]       V128    None     PURE     "message schedule (SHA256MSG1)";
+    VSha256Su1    "vsha256_su1"   [V128 V128]       V128    None     PURE     "message schedule (SHA256MSG2)";
     // SSE floating point; NaNs, min and max as the SDM's table 4-7 says
     FAdd          "fadd"          [V128 V128]       V128    None     FP       "sum";
     FSub          "fsub"          [V128 V128]       V128    None     FP       "difference";
@@ -390,16 +388,39 @@ impl Opcode {
         }
     }
 
+    /// Result type.
+    #[inline]
+    pub fn result(self) -> ResTy {
+        self.facts().result
+    }
+
+    /// Meaning of the immediate.
+    #[inline]
+    pub fn imm(self) -> ImmKind {
+        self.facts().imm
+    }
+
+    /// Effects.
+    #[inline]
+    pub fn effects(self) -> Effects {
+        self.facts().effects
+    }
+
     /// Number of arguments, absent ones included.
     #[inline]
     pub fn arg_count(self) -> usize {
-        usize::from(FACTS[self as usize].args)
+        usize::from(self.facts().args)
     }
 
     /// Whether flags matter to an instruction of this opcode even if it writes none: it may read some, or trap.
     #[inline]
-    pub(crate) fn needs_flags(self) -> bool {
-        FACTS[self as usize].needs_flags
+    pub fn needs_flags(self) -> bool {
+        self.facts().needs_flags
+    }
+
+    #[inline(always)]
+    fn facts(self) -> &'static Facts {
+        &FACTS[self as usize]
     }
 
     /// Flags read whatever the immediate is; `Inst::reads_flags` adds what depends on it.
@@ -415,16 +436,20 @@ impl Opcode {
 #[derive(Clone, Copy)]
 struct Facts {
     args: u8,
+    result: ResTy,
+    imm: ImmKind,
+    effects: Effects,
     needs_flags: bool,
 }
 
 static FACTS: [Facts; 256] = {
-    let mut facts = [Facts { args: 0, needs_flags: false }; 256];
+    let mut facts = [Opcode::ALL[0].row(); 256];
     let mut index = 0;
     while index < Opcode::ALL.len() {
         let op = Opcode::ALL[index];
-        let reads = matches!(op.imm(), ImmKind::Cc | ImmKind::Flags) || !op.reads_flags().is_empty();
-        facts[index] = Facts { args: op.args().len() as u8, needs_flags: reads || op.effects().has(Effects::TRAPS) };
+        let row = op.row();
+        let reads = matches!(row.imm, ImmKind::Cc | ImmKind::Flags) || !op.reads_flags().is_empty();
+        facts[index] = Facts { needs_flags: reads || row.effects.has(Effects::TRAPS), ..row };
         index += 1;
     }
     facts

@@ -10,10 +10,32 @@ pub enum LiftError {
     Fetch(Fault),
 }
 
+/// How often code is expected to run, and so how much of it is worth translating at once.
+#[derive(Clone, Copy)]
+pub enum Heat<'a> {
+    /// Maybe once: little beyond the path that is about to run. The function tells where there is code already.
+    Cold(&'a dyn Fn(GuestAddr) -> bool),
+    /// Often: whatever makes it run well.
+    Hot,
+}
+
+impl Heat<'_> {
+    /// Whether it is `Hot`.
+    pub fn is_hot(self) -> bool {
+        matches!(self, Self::Hot)
+    }
+}
+
+impl std::fmt::Debug for Heat<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.is_hot() { "Hot" } else { "Cold" })
+    }
+}
+
 /// Gives optimised, verified regions; `loader::translate` implements it with the frontend and the passes.
 pub trait RegionSource: Send + Sync {
     /// The region that starts at `entry`, ready for code generation.
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError>;
+    fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError>;
 
     /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes.
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError>;

@@ -2,7 +2,7 @@
 //! decides nothing.
 use crate::vdso;
 use backend_a64::runtime::{self, Engine, ExitHandle, ThreadContext};
-use ir::guest::Exit;
+use ir::guest::{Access, Exit, Fault};
 use ir::{GuestAddr, GuestRange, Trap};
 use linux_abi::signal::FaultOutcome;
 use linux_abi::{Action, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, Thread};
@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub struct Machine {
     engine: Engine,
     vdso: GuestAddr,
+    /// Whether to say at the end what the engine did.
+    stats: bool,
 }
 
 thread_local! {
@@ -23,14 +25,17 @@ thread_local! {
 }
 
 impl Machine {
-    /// Runs a guest that has the vDSO at `vdso` with `engine`.
-    pub fn new(engine: Engine, vdso: GuestAddr) -> Self {
-        Self { engine, vdso }
+    /// Runs a guest that has the vDSO at `vdso` with `engine`. `stats`: what the engine did is printed at the end.
+    pub fn new(engine: Engine, vdso: GuestAddr, stats: bool) -> Self {
+        Self { engine, vdso, stats }
     }
 
-    /// What was translated so far.
-    pub fn stats(&self) -> runtime::Stats {
-        self.engine.stats()
+    /// Prints what the engine did, if that is wanted.
+    pub fn report(&self) {
+        if self.stats {
+            let line = |(name, count, meaning)| format!("ferry: {count:>12} {name:<12} {meaning}\n");
+            eprint!("{}", self.engine.stats().rows().into_iter().map(line).collect::<String>());
+        }
     }
 
     /// One exit of translated code, answered.
@@ -44,7 +49,7 @@ impl Machine {
                 }
                 process.raise(thread, context.state_mut(), trap);
             }
-            Exit::Fault(fault) => match process.fault(thread, context.state_mut(), fault) {
+            Exit::Fault(fault) => match self.fault(process, thread, context, fault) {
                 FaultOutcome::Retry => {}
                 FaultOutcome::Signal if process.strace => {
                     eprintln!("--- fault {fault:?} at eip {:#x} ---", context.state().eip)
@@ -58,6 +63,21 @@ impl Machine {
             },
             Exit::Interrupted => {}
         }
+    }
+
+    /// Asks the ABI about a fault, with the access that the processor would report: the load of a read-modify-write wants the
+    /// right to write.
+    fn fault(
+        &self,
+        process: &Arc<Process>,
+        thread: &mut Thread,
+        context: &mut ThreadContext,
+        fault: Fault,
+    ) -> FaultOutcome {
+        let eip = GuestAddr(context.state().eip);
+        let writes = fault.access == Access::Read && frontend::access::reads_to_write(&*process.mm, eip);
+        let access = if writes { Access::Write } else { fault.access };
+        process.fault(thread, context.state_mut(), Fault { access, ..fault })
     }
 
     /// One line on stderr that names an instruction ferry does not implement.
@@ -94,7 +114,10 @@ impl Executor for Machine {
                     process.end_thread(thread);
                     return status;
                 }
-                Some(Action::ExitProcess(status)) => process.exit(status),
+                Some(Action::ExitProcess(status)) => {
+                    self.report();
+                    process.exit(status)
+                }
             }
         }
     }

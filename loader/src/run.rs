@@ -34,6 +34,7 @@ pub struct Start {
 /// Starts the program on this thread, which becomes the guest's first.
 pub fn run(start: Start) -> Result<Infallible> {
     let options = &start.options;
+    ir::helper::system::set_entropy(fill_random);
     let rootfs = |dir: &PathBuf| format!("--rootfs {}: not a directory that can be read", dir.display());
     let fs = FsContext::new(options.rootfs.clone())
         .with_context(|| options.rootfs.as_ref().map(rootfs).unwrap_or_default())?;
@@ -53,7 +54,7 @@ pub fn run(start: Start) -> Result<Infallible> {
     let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&EngineOptions::default(), Box::new(translator), watch)?;
-    let machine = Arc::new(Machine::new(engine, image.vdso));
+    let machine = Arc::new(Machine::new(engine, image.vdso, options.stats));
     let mut process = Process::new(mm, Arc::new(fs), machine.clone());
     process.vdso = Some(image.vdso_symbols());
     process.exec = Arc::new(exec_options(options)?);
@@ -63,6 +64,7 @@ pub fn run(start: Start) -> Result<Infallible> {
     thread.enter();
     let mut request = SpawnRequest { process: Arc::clone(&process), thread, state };
     let status = machine.run_thread(&mut request, &mut None);
+    machine.report();
     process.exit_first_thread(status)
 }
 
@@ -136,10 +138,16 @@ fn environment(changes: &[OsString]) -> Vec<CString> {
 
 fn random_bytes() -> [u8; 16] {
     let mut bytes = [0u8; 16];
-    let pointer = bytes.as_mut_ptr().expose_provenance() as u64;
     // An early boot without entropy gives zeros rather than a program that does not start.
-    let _ = host::syscall(libc::SYS_getrandom, [pointer, 16, 0, 0, 0, 0]);
+    fill_random(&mut bytes);
     bytes
+}
+
+/// Random bytes of the host's; whether there were any.
+fn fill_random(bytes: &mut [u8]) -> bool {
+    let pointer = bytes.as_mut_ptr().expose_provenance() as u64;
+    let (len, nonblock) = (bytes.len() as u64, u64::from(libc::GRND_NONBLOCK));
+    host::syscall(libc::SYS_getrandom, [pointer, len, nonblock, 0, 0, 0]).is_ok_and(|got| got as u64 == len)
 }
 
 /// Everything mapped before the program runs.

@@ -1,7 +1,7 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
 use frontend::RegionPolicy;
-use ir::{GuestAddr, LiftError, Region, RegionSource};
+use ir::{GuestAddr, Heat, LiftError, Region, RegionSource};
 use linux_abi::mm::AddressSpace;
 use std::sync::Arc;
 
@@ -46,8 +46,11 @@ impl Translator {
 }
 
 impl RegionSource for Translator {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
-        let mut region = frontend::lift_region(&*self.mm, entry, &self.policy)?;
+    fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        let mut region = match heat {
+            Heat::Cold(known) => frontend::lift_beside(&*self.mm, entry, &RegionPolicy::PATH, known)?,
+            Heat::Hot => frontend::lift_region(&*self.mm, entry, &self.policy)?,
+        };
         if self.dump.wants(DumpStage::Insn, entry) {
             self.show_insns(&region);
         }

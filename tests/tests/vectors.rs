@@ -12,8 +12,10 @@ fn check(name: &str) {
     }
     #[cfg(target_arch = "aarch64")]
     {
-        let wrong = tests::vectors::emitted::run(name).expect("replaying vectors");
-        report(name, "in emitted code", &wrong);
+        for baseline in [false, true] {
+            let wrong = tests::vectors::emitted::run(name, baseline).expect("replaying vectors");
+            report(name, if baseline { "in code for ARMv8.0" } else { "in emitted code" }, &wrong);
+        }
     }
 }
 
@@ -30,4 +32,19 @@ fn sse_int() {
 #[test]
 fn sse_fp() {
     check("sse_fp");
+}
+
+#[test]
+fn sse4() {
+    check("sse4");
+}
+
+#[test]
+fn bmi() {
+    check("bmi");
+}
+
+#[test]
+fn crypto() {
+    check("crypto");
 }

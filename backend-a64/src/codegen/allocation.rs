@@ -1,5 +1,6 @@
 //! Where every value of a block lives: computed before emission, printed, checked, then only read.
 use super::abi;
+use super::regalloc::operand::Operands;
 use ir::guest::{Gpr, Xmm};
 use ir::{Block, FlagSet, Ty, Value};
 use std::fmt;
@@ -94,6 +95,8 @@ pub struct Slot {
     pub live: FlagSet,
     /// For an I8 or I16 value: whether the bits above are known to be zero.
     pub zero_above: bool,
+    /// How the instruction's arguments reach it.
+    pub operands: Operands,
 }
 
 /// No position.

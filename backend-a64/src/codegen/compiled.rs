@@ -18,6 +18,8 @@ pub enum Stub {
     RetMiss,
     /// Leave with trap number w17; w16 is the eip to report.
     Trap,
+    /// Leave to find or make the code that is to take the place of that at the guest address in w16, as it is hot.
+    Hot,
     /// Execute the single guest instruction at w16 by other means (misaligned LOCK and the like), then go on after it.
     Single,
     /// Call the helper whose address is in x16; arguments are in x1-x4, the stub puts `CpuState` in x0. Preserves

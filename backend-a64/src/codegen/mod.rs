@@ -11,6 +11,7 @@ mod emit;
 mod flag_liveness;
 mod imm;
 mod listing;
+mod lower;
 mod regalloc;
 mod x87_stack;
 
@@ -42,6 +43,16 @@ pub struct HostFeatures {
     pub afp: bool,
     /// FEAT_FRINTTS: FRINT32Z and the like.
     pub frintts: bool,
+    /// FEAT_AES: AESE and the like.
+    pub aes: bool,
+    /// FEAT_PMULL: 64-bit polynomial products.
+    pub pmull: bool,
+    /// FEAT_SHA1.
+    pub sha1: bool,
+    /// FEAT_SHA256.
+    pub sha256: bool,
+    /// FEAT_CRC32.
+    pub crc32: bool,
 }
 
 /// What code is generated for.
@@ -51,6 +62,8 @@ pub struct Options {
     pub ordered: bool,
     /// What the host can do.
     pub features: HostFeatures,
+    /// Distance from the lookup table of the word in which entries and loops are counted; none for code that stays.
+    pub counter: Option<u32>,
     /// Allocate with few registers: for tests of spilling.
     pub few_registers: bool,
     /// What is expected of the x87 stack at the entry.
@@ -68,6 +81,7 @@ impl Options {
 
 /// Compiles a verified region.
 pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
+    let region = &*lower::lower(region, &options.features);
     let live_out = flag_liveness::live_out(region);
     let mut cx = EmitCx::new(region, options);
     let mut alloc = Allocation::default();
@@ -90,6 +104,7 @@ pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
 
 /// The allocation of every block of a region, in text.
 pub fn allocation_text(region: &Region, options: &Options) -> String {
+    let region = &*lower::lower(region, &options.features);
     let live_out = flag_liveness::live_out(region);
     let mut text = String::new();
     let mut alloc = Allocation::default();

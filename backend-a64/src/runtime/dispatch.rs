@@ -79,7 +79,7 @@ impl Engine {
         if let Some(pc) = self.code.probe(guest) {
             return Ok(pc);
         }
-        self.find_record(guest, X87Hint { top: state.top as u8 & 7, ftw: state.ftw }, linked)
+        self.find_record(guest, hint(state), linked)
     }
 
     #[cold]
@@ -88,7 +88,7 @@ impl Engine {
         if !linked {
             // Under the lock, and only if it is still there: an entry for dead code would bring the thread back for ever.
             let cache = self.lock();
-            if cache.find(guest) == Some(at) {
+            if cache.find(guest, false) == Some(at) {
                 self.code.tables.fill(guest, self.code.memory.table_offset(at));
             }
         }
@@ -104,10 +104,12 @@ impl Engine {
             ExitKind::Single | ExitKind::Wrap => &self.counters.singles,
             ExitKind::Fault => &self.counters.faults,
             ExitKind::Poll => &self.counters.polls,
+            ExitKind::Hot => &self.counters.hots,
         };
         counter.add(1);
         match kind {
             ExitKind::Link | ExitKind::Miss => None,
+            ExitKind::Hot => self.replace(GuestAddr(thread.state().eip), hint(thread.state())).err().map(Exit::Fault),
             ExitKind::Single | ExitKind::Wrap => self.step(thread, mem),
             ExitKind::Fault => Some(Exit::Fault(stored_fault(&thread.memory))),
             ExitKind::Poll => thread.memory.rearm_exit().then_some(Exit::Interrupted),
@@ -137,6 +139,11 @@ impl Engine {
         }
         fault.map(Exit::Fault)
     }
+}
+
+/// What code made now may expect of the x87 stack.
+fn hint(state: &CpuState) -> X87Hint {
+    X87Hint { top: state.top as u8 & 7, ftw: state.ftw }
 }
 
 fn trap_number(memory: &ThreadMemory) -> Trap {

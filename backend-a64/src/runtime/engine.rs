@@ -8,9 +8,9 @@ use super::thread::{current, ThreadContext};
 use super::world::World;
 use crate::codegen::{CompiledRegion, HostFeatures, X87Hint};
 use ir::guest::{Fault, GuestAddr, GuestRange};
-use ir::{CodeWatch, LiftError, Region, RegionSource};
+use ir::{CodeWatch, Heat, LiftError, Region, RegionSource};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What can be chosen about an engine.
@@ -43,9 +43,19 @@ pub enum EngineError {
     Thread(#[source] io::Error),
 }
 
-/// Code generation as the engine calls it: a region, whether memory accesses must keep x86-TSO order, what to expect of the
-/// x87 stack.
-pub(crate) type Compile = Box<dyn Fn(&Region, bool, X87Hint) -> CompiledRegion + Send + Sync>;
+/// What the engine asks of code generation for one region.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    /// Memory accesses must keep x86-TSO order.
+    pub(crate) ordered: bool,
+    /// Where passes through the code are counted; none for code that stays.
+    pub(crate) counter: Option<u32>,
+    /// What to expect of the x87 stack.
+    pub(crate) x87: X87Hint,
+}
+
+/// Code generation as the engine calls it.
+pub(crate) type Compile = Box<dyn Fn(&Region, Request) -> CompiledRegion + Send + Sync>;
 
 /// Translated code of one guest process. All methods may be called from any thread.
 pub struct Engine {
@@ -59,6 +69,8 @@ pub struct Engine {
     watch: Box<dyn CodeWatch>,
     compile: Compile,
     ordered: AtomicBool,
+    /// Number of counters in use.
+    counted: AtomicU32,
 }
 
 impl std::fmt::Debug for Engine {
@@ -75,8 +87,9 @@ impl Engine {
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
         let features = options.features;
-        let compile = Box::new(move |region: &Region, ordered, x87| {
-            crate::codegen::compile(region, &crate::codegen::Options { ordered, features, x87, ..Default::default() })
+        let compile = Box::new(move |region: &Region, Request { ordered, counter, x87 }| {
+            let options = crate::codegen::Options { ordered, counter, features, x87, ..Default::default() };
+            crate::codegen::compile(region, &options)
         });
         Self::with_compiler(options, source, watch, compile)
     }
@@ -98,6 +111,7 @@ impl Engine {
             watch,
             compile,
             ordered: AtomicBool::new(false),
+            counted: AtomicU32::new(0),
         })
     }
 
@@ -117,17 +131,33 @@ impl Engine {
 
     /// The code for `guest`, compiled if there is none yet; or why there is nothing to compile.
     pub(super) fn find_or_compile(&self, guest: GuestAddr, x87: X87Hint) -> Result<CacheOffset, Fault> {
+        self.find_or_make(guest, self.next_counter(), x87)
+    }
+
+    /// Puts code that is made to run often in the place of the cold code for `guest`.
+    #[cold]
+    pub(super) fn replace(&self, guest: GuestAddr, x87: X87Hint) -> Result<(), Fault> {
+        self.find_or_make(guest, None, x87).map(|_| ())
+    }
+
+    /// A word of its own for counting, as its distance from the lookup table, while there are any.
+    fn next_counter(&self) -> Option<u32> {
+        self.code.memory.counter(self.counted.load(Ordering::Relaxed))
+    }
+
+    /// The code for `guest`: any if a counter is given for cold code, else hot code.
+    fn find_or_make(&self, guest: GuestAddr, counter: Option<u32>, x87: X87Hint) -> Result<CacheOffset, Fault> {
         loop {
             let ticket = {
                 let cache = self.lock();
-                if let Some(at) = cache.find(guest) {
+                if let Some(at) = cache.find(guest, counter.is_none()) {
                     return Ok(at);
                 }
                 cache.invalidations.ticket()
             };
-            let ordered = self.ordered.load(Ordering::SeqCst);
-            let compiled = self.make(guest, ordered, x87)?;
-            match self.install(guest, &compiled, ticket, ordered) {
+            let request = Request { ordered: self.ordered.load(Ordering::SeqCst), counter, x87 };
+            let compiled = self.make(guest, request)?;
+            match self.install(guest, &compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
                 Some(Err(Full)) => self.flush(),
                 None => {}
@@ -136,8 +166,10 @@ impl Engine {
     }
 
     /// Lifts and compiles; no lock is held.
-    fn make(&self, guest: GuestAddr, ordered: bool, x87: X87Hint) -> Result<CompiledRegion, Fault> {
-        let lift = || self.source.region(guest).map_err(|LiftError::Fetch(fault)| fault);
+    fn make(&self, guest: GuestAddr, request: Request) -> Result<CompiledRegion, Fault> {
+        let known = |addr| self.lock().find(addr, false).is_some();
+        let heat = if request.counter.is_some() { Heat::Cold(&known) } else { Heat::Hot };
+        let lift = || self.source.region(guest, heat).map_err(|LiftError::Fetch(fault)| fault);
         let mut region = lift()?;
         loop {
             let fresh = self.world.is_shared() && !self.lock().has_pages(&region.ranges);
@@ -154,11 +186,20 @@ impl Engine {
             }
             region = again;
         }
-        let compiled = (self.compile)(&region, ordered, x87);
-        self.counters.regions.add(1);
-        self.counters.insns.add(u64::from(compiled.insns));
-        self.counters.code_bytes.add(compiled.code.len() as u64);
+        let compiled = (self.compile)(&region, request);
+        self.count(&compiled, heat.is_hot());
         Ok(compiled)
+    }
+
+    fn count(&self, compiled: &CompiledRegion, hot: bool) {
+        let insns = u64::from(compiled.insns);
+        self.counters.regions.add(1);
+        self.counters.insns.add(insns);
+        self.counters.code_bytes.add(compiled.code.len() as u64);
+        if hot {
+            self.counters.hot_regions.add(1);
+            self.counters.hot_insns.add(insns);
+        }
     }
 
     /// Installs what was compiled, unless it is stale (`None`) or does not fit.
@@ -167,16 +208,21 @@ impl Engine {
         guest: GuestAddr,
         compiled: &CompiledRegion,
         ticket: Ticket,
-        ordered: bool,
+        request: Request,
     ) -> Option<Result<CacheOffset, Full>> {
+        let hot = request.counter.is_none();
         let mut cache = self.lock();
-        if let Some(at) = cache.find(guest) {
+        if let Some(at) = cache.find(guest, hot) {
             return Some(Ok(at));
         }
-        if self.ordered.load(Ordering::SeqCst) != ordered || cache.invalidations.any_since(ticket, &compiled.ranges) {
+        let ordered = self.ordered.load(Ordering::SeqCst);
+        if ordered != request.ordered || cache.invalidations.any_since(ticket, &compiled.ranges) {
             return None;
         }
-        let installed = cache.install(&self.code, compiled);
+        let installed = cache.install(&self.code, compiled, hot);
+        if installed.is_ok() && !hot {
+            self.counted.fetch_add(1, Ordering::Relaxed);
+        }
         self.counters.links.set(cache.links_patched());
         Some(installed)
     }
@@ -212,6 +258,7 @@ impl Engine {
     pub fn flush(&self) {
         self.world.exclusive(|threads| {
             self.lock().flush(&self.code);
+            self.counted.store(0, Ordering::Relaxed);
             for thread in threads {
                 thread.clear_shadow();
             }

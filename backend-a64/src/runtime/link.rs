@@ -45,7 +45,7 @@ impl CodeCache {
     /// Adds the sites of a region at `start` that nobody executes yet; links those whose target exists.
     pub(super) fn add_links(&mut self, code: &Code, region: u32, start: CacheOffset, links: &[LinkSite]) {
         for link in links {
-            let target = self.targets.entry(link.target).or_insert(Target { code: None, sites: NO_SITE });
+            let target = self.targets.entry(link.target).or_insert(Target::NONE);
             let index = self.links.sites.len() as u32;
             let (at, stub) = (start.plus(link.at.0), start.plus(link.stub.0));
             self.links.sites.push(Site { at, stub, region, next: target.sites, linked: target.code.is_some() });
@@ -59,7 +59,7 @@ impl CodeCache {
 
     /// Links all sites that wait for `guest`, which has code now.
     pub(super) fn link_waiting(&mut self, code: &Code, guest: GuestAddr) {
-        let Some(Target { code: Some(to), sites }) = self.targets.get(&guest).copied() else {
+        let Some(Target { code: Some(to), sites, .. }) = self.targets.get(&guest).copied() else {
             return;
         };
         let mut next = sites;
@@ -71,6 +71,19 @@ impl CodeCache {
                 self.sync.wrote(code.memory.pc(site.at).0, 4);
                 self.links.sites[next as usize].linked = true;
                 self.links.patched += 1;
+            }
+            next = site.next;
+        }
+    }
+
+    /// Patches every link to `guest` to go to `to` instead of where it goes.
+    pub(super) fn relink(&mut self, code: &Code, guest: GuestAddr, to: CacheOffset) {
+        let mut next = self.targets.get(&guest).map_or(NO_SITE, |t| t.sites);
+        while next != NO_SITE {
+            let site = self.links.sites[next as usize];
+            if site.linked && self.is_live(site.region) {
+                patch(code, site.at, to);
+                self.sync.wrote(code.memory.pc(site.at).0, 4);
             }
             next = site.next;
         }

@@ -28,10 +28,13 @@ pub(crate) enum ExitKind {
     Wrap,
     /// The poll page.
     Poll,
+    /// `Stub::Hot`.
+    Hot,
 }
 
 impl ExitKind {
-    const ALL: [Self; 7] = [Self::Link, Self::Miss, Self::Trap, Self::Single, Self::Fault, Self::Wrap, Self::Poll];
+    const ALL: [Self; 8] =
+        [Self::Link, Self::Miss, Self::Trap, Self::Single, Self::Fault, Self::Wrap, Self::Poll, Self::Hot];
 
     /// The kind with this number.
     pub(crate) fn from_number(n: u64) -> Self {
@@ -56,6 +59,7 @@ pub(crate) struct Stubs {
     ret_miss: u32,
     trap: u32,
     single: u32,
+    hot: u32,
     helper: u32,
     fault_exit: u32,
     shadow_reset: u32,
@@ -80,6 +84,7 @@ impl Stubs {
             Stub::RetMiss => self.ret_miss,
             Stub::Trap => self.trap,
             Stub::Single => self.single,
+            Stub::Hot => self.hot,
             Stub::Helper => self.helper,
             Stub::X87(routine) => self.x87[routine as usize],
         })
@@ -130,6 +135,7 @@ pub(crate) fn assemble(base: HostPc) -> (Vec<u8>, Stubs) {
         ret_miss: 0,
         trap: 0,
         single: 0,
+        hot: 0,
         helper: 0,
         fault_exit: 0,
         shadow_reset: 0,
@@ -142,6 +148,8 @@ pub(crate) fn assemble(base: HostPc) -> (Vec<u8>, Stubs) {
     a64!(ops; str x17, [x28, host_word(word::ARG0)]; mov w0, ExitKind::Trap as u32; b ->leave);
     stubs.single = start(&mut ops);
     a64!(ops; mov w0, ExitKind::Single as u32; b ->leave);
+    stubs.hot = start(&mut ops);
+    a64!(ops; mov w0, ExitKind::Hot as u32; b ->leave);
     stubs.ret_miss = ret_miss(&mut ops);
     stubs.miss = miss(&mut ops);
     stubs.fault_exit = leave(&mut ops);

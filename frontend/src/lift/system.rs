@@ -1,7 +1,7 @@
 //! INTERRUPT, SYSTEM, NOP and the rest that talks to the processor itself. SDM vol. 1, 7.3.16; vol. 3, chapter 6.
 use super::segment::store_system_selector;
 use crate::lifter::LiftCx;
-use ir::guest::{Cc, Gpr, Trap};
+use ir::guest::{Cc, FlagSet, Gpr, Trap};
 use ir::{BlockId, Helper, Target, Terminator, Ty, Value};
 
 /// NOP, and instructions that are hints.
@@ -103,6 +103,17 @@ pub(crate) fn rdtscp(cx: &mut LiftCx) {
     cx.ir.set_gpr(Gpr::Ecx, zero);
 }
 
+/// RDRAND, RDSEED: CF tells whether there was a number; without one the destination is zero.
+pub(crate) fn random(cx: &mut LiftCx) {
+    let dst = cx.operand(0);
+    let number = cx.ir.helper(Helper::Random, Ty::I64, &[]);
+    let valid = cx.ir.extract(number, 32, 1);
+    let value = cx.ir.trunc(dst.ty, number);
+    let image = cx.ir.trunc(Ty::I32, valid);
+    cx.ir.set_flags(FlagSet::ALL, image);
+    cx.set(&dst, value);
+}
+
 /// MFENCE.
 pub(crate) fn mfence(cx: &mut LiftCx) {
     cx.ir.fence();
@@ -111,7 +122,7 @@ pub(crate) fn mfence(cx: &mut LiftCx) {
 /// LFENCE, SFENCE: loads are not reordered with loads nor stores with stores, so there is nothing to wait for.
 pub(crate) fn lesser_fence(_: &mut LiftCx) {}
 
-/// CLFLUSH: a load as far as faults go; coherent caches have nothing to do.
+/// CLFLUSH, CLFLUSHOPT: a load as far as faults go; coherent caches have nothing to do.
 pub(crate) fn clflush(cx: &mut LiftCx) {
     let addr = cx.mem_addr();
     cx.ir.load(Ty::I8, addr);

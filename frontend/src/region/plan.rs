@@ -49,6 +49,14 @@ pub(super) struct Plan {
     beside: Vec<GuestRange>,
 }
 
+/// What finding a region works with.
+struct FindCx<'a, 'm> {
+    code: &'a mut Code<'m>,
+    thunks: Code<'m>,
+    policy: &'a RegionPolicy,
+    known: &'a dyn Fn(GuestAddr) -> bool,
+}
+
 /// Room for the instructions of most regions.
 const TYPICAL_INSNS: usize = 48;
 
@@ -64,22 +72,23 @@ enum Flow {
 
 impl Plan {
     /// Finds the region at `entry`; the fault if its first instruction cannot be fetched.
-    pub(super) fn find(
-        code: &mut Code,
-        mem: &dyn GuestMem,
+    pub(super) fn find<'m>(
+        code: &mut Code<'m>,
+        mem: &'m dyn GuestMem,
         entry: GuestAddr,
         policy: &RegionPolicy,
+        known: &dyn Fn(GuestAddr) -> bool,
     ) -> Result<Self, Fault> {
         let steps = Vec::with_capacity(policy.max_insns.min(TYPICAL_INSNS));
         let mut plan = Self { entry, steps, runs: Vec::new(), blocks: 0, pending: Vec::new(), beside: Vec::new() };
-        let mut thunks = Code::small(mem);
-        if let Some(fault) = plan.add_run(code, &mut thunks, entry, policy) {
+        let mut cx = FindCx { code, thunks: Code::small(mem), policy, known };
+        if let Some(fault) = plan.add_run(&mut cx, entry) {
             return Err(fault);
         }
         let mut next = 0;
         while let Some(&target) = plan.pending.get(next) {
             next += 1;
-            plan.add_target(code, &mut thunks, target, policy);
+            plan.add_target(&mut cx, target);
         }
         plan.runs.sort_unstable_by_key(|run| run.start.0.wrapping_sub(entry.0));
         Ok(plan)
@@ -117,15 +126,15 @@ impl Plan {
     }
 
     /// Makes a jump target a block: of a run that is there already, or of a new one if the policy allows it.
-    fn add_target(&mut self, code: &mut Code, thunks: &mut Code, target: GuestAddr, policy: &RegionPolicy) {
+    fn add_target(&mut self, cx: &mut FindCx, target: GuestAddr) {
         if let Some(at) = self.step_at(target) {
             self.make_leader(at);
             return;
         }
         let distance = (target.0.wrapping_sub(self.entry.0) as i32).unsigned_abs();
-        let room = self.steps.len() < policy.max_insns && self.blocks < policy.max_blocks;
-        if room && distance <= policy.max_distance {
-            self.add_run(code, thunks, target, policy);
+        let room = self.steps.len() < cx.policy.max_insns && self.blocks < cx.policy.max_blocks;
+        if room && distance <= cx.policy.max_distance && !(cx.known)(target) {
+            self.add_run(cx, target);
         }
     }
 
@@ -150,13 +159,8 @@ impl Plan {
     }
 
     /// Decodes a run; the fault if not even one instruction can be fetched (then there is no run).
-    fn add_run(
-        &mut self,
-        code: &mut Code,
-        thunks: &mut Code,
-        start: GuestAddr,
-        policy: &RegionPolicy,
-    ) -> Option<Fault> {
+    fn add_run(&mut self, cx: &mut FindCx, start: GuestAddr) -> Option<Fault> {
+        let FindCx { code, thunks, policy, known } = cx;
         let first = self.steps.len();
         let mut stop = Stop::Never;
         let mut leader = Flow::Leader { entry: false };
@@ -175,9 +179,10 @@ impl Plan {
             // Known already, or no room: the run ends before this instruction.
             let full = self.steps.len() >= policy.max_insns
                 || (matches!(leader, Flow::Leader { .. }) && self.blocks >= policy.max_blocks);
-            let known = if addr.0.wrapping_sub(start.0) >= horizon { self.step_at(addr) } else { None };
-            if known.is_some() || (full && self.steps.len() > first) {
-                if let Some(at) = known {
+            let met = if addr.0.wrapping_sub(start.0) >= horizon { self.step_at(addr) } else { None };
+            let beside = matches!(leader, Flow::Leader { .. }) && known(addr);
+            if met.is_some() || ((full || beside) && self.steps.len() > first) {
+                if let Some(at) = met {
                     self.make_leader(at);
                 }
                 stop = Stop::Next(addr);
@@ -213,8 +218,14 @@ impl Plan {
             FlowControl::Next if ends_block(insn) => Flow::Leader { entry: false },
             FlowControl::Next => Flow::On,
             FlowControl::ConditionalBranch => {
-                self.note_target(insn);
-                Flow::Leader { entry: false }
+                if policy.both_ways {
+                    self.note_target(insn);
+                }
+                if policy.past_branches {
+                    Flow::Leader { entry: false }
+                } else {
+                    Flow::Stop
+                }
             }
             FlowControl::UnconditionalBranch => {
                 self.note_target(insn);

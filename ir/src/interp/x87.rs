@@ -28,12 +28,13 @@ impl Machine<'_> {
         };
         let low = convert.function()(self.state, bits, u64::from(form.truncate), 0, 0);
         if Pending::ok(self.state) {
-            // If the second part faults the first stays written, as on hardware.
-            self.store(inst, bytes.min(8), u128::from(low))?;
+            // The upper part goes first: if a page ends inside, the next is the one that may not be there, and hardware writes
+            // nothing then.
             if form.kind == StoreKind::F80 {
                 let high = Inst { imm: i64::from(inst.disp().wrapping_add(8)), ..*inst };
                 self.store(&high, 2, u128::from(Pending::high(self.state)))?;
             }
+            self.store(inst, bytes.min(8), u128::from(low))?;
         }
         Helper::X87Commit.function()(self.state, u64::from(form.pop), 0, 0, 0);
         Ok(())

@@ -1,6 +1,7 @@
 //! The same instructions through code generation and the engine; needs an arm64 host or its emulator.
-use super::{difference, read, Recorded, Watched, DATA};
+use super::{read, Recorded, Watched, DATA};
 use anyhow::{Context, Result};
+use backend_a64::codegen::HostFeatures;
 use backend_a64::runtime::{Engine, EngineOptions, ThreadContext};
 use frontend::RegionPolicy;
 use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, GuestRange, Trap};
@@ -41,7 +42,7 @@ impl GuestMem for Mem {
 struct Source(Arc<AddressSpace>);
 
 impl RegionSource for Source {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn region(&self, entry: GuestAddr, _: ir::Heat) -> Result<Region, LiftError> {
         let mut region = frontend::lift_region(&*self.0, entry, &RegionPolicy::default())?;
         ir::opt::optimize(&mut region);
         ir::verify::verify(&region).unwrap_or_else(|e| panic!("{e}\n{region}"));
@@ -63,7 +64,7 @@ pub(crate) struct Rig {
 
 impl Rig {
     /// Maps the operands' page and `code_len` bytes at [`CODE`].
-    pub(crate) fn new(code_len: u32) -> Result<Self> {
+    pub(crate) fn new(code_len: u32, options: &EngineOptions) -> Result<Self> {
         let mm = Arc::new(AddressSpace::new());
         let maps = [(CODE, code_len.next_multiple_of(PAGE)), (DATA & !(PAGE - 1), PAGE)];
         for (addr, len) in maps {
@@ -72,7 +73,7 @@ impl Rig {
             anyhow::ensure!(got.0 == addr, "the test's addresses are taken");
         }
         let source = Box::new(Source(mm.clone()));
-        let engine = Engine::new(&EngineOptions::default(), source, Box::new(NoWatch))?;
+        let engine = Engine::new(options, source, Box::new(NoWatch))?;
         let thread = engine.new_thread()?;
         Ok(Self { mm, engine, thread, maps })
     }
@@ -90,9 +91,7 @@ impl Rig {
     }
 
     fn run(&mut self, code: u32, before: &Watched) -> Result<(Exit, Watched)> {
-        for addr in [DATA - 16, DATA] {
-            self.store(addr, &before.mem.to_le_bytes())?;
-        }
+        self.store(DATA - 16, &before.around())?;
         let exit = self.execute(code, &before.state());
         let mut mem = [0; 16];
         self.load(DATA, &mut mem)?;
@@ -124,13 +123,17 @@ fn copy_state(from: &CpuState, to: &mut CpuState) {
     to.host = host;
 }
 
-/// Runs each instruction of a file with every input; the differences.
-pub fn run(name: &str) -> Result<Vec<String>> {
+/// Runs each instruction of a file with every input, with all that this CPU has or as on ARMv8.0; the differences.
+pub fn run(name: &str, baseline: bool) -> Result<Vec<String>> {
     // Guest addresses are host addresses: one at a time.
     static PLACE: Mutex<()> = Mutex::new(());
     let _place = PLACE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let ops = read(name)?;
-    let mut rig = Rig::new(ops.len() as u32 * STRIDE)?;
+    let mut options = EngineOptions::default();
+    if baseline {
+        options.features = HostFeatures::default();
+    }
+    let mut rig = Rig::new(ops.len() as u32 * STRIDE, &options)?;
     let mut wrong = Vec::new();
     for (n, op) in (0u32..).zip(&ops) {
         let at = CODE + n * STRIDE;
@@ -166,13 +169,9 @@ const EXCUSED: [Excuse; 3] = [
 ];
 
 fn run_op(rig: &mut Rig, at: u32, op: &Recorded) -> Result<Vec<String>> {
-    let mut wrong = Vec::new();
-    for (before, after) in &op.cases {
+    let run = |before: &Watched| {
         let (exit, got) = rig.run(at, before)?;
-        let same = got == *after || EXCUSED.iter().any(|excuse| excuse(&op.text, before, after, &got));
-        if exit != Exit::Trap(Trap::Syscall) || !same {
-            wrong.push(difference(&op.text, before, after, &got, &format!("{exit:?}")));
-        }
-    }
-    Ok(wrong)
+        Ok(((exit != Exit::Trap(Trap::Syscall)).then(|| format!("{exit:?}")), got))
+    };
+    op.replay(run, |before, want, got| EXCUSED.iter().any(|excuse| excuse(&op.text, before, want, got)))
 }

@@ -10,7 +10,7 @@ use super::vector_convert::{self, IntFix};
 use super::vector_nan::{self, NanFix};
 use super::{a64, call, fetch, x87, EmitCx, S0, S1};
 use ir::opcode::Effects;
-use ir::{Cc, FlagSet, GuestAddr, Inst, Target, Terminator, Trap, Ty, Value};
+use ir::{Cc, FlagSet, GuestAddr, Inst, Region, Target, Terminator, Trap, Ty, Value};
 
 /// Cold code to be emitted after the blocks.
 #[derive(Clone, Copy, Debug)]
@@ -84,20 +84,43 @@ pub(super) fn head(cx: &mut EmitCx) {
     let label = cx.blocks[cx.block_index];
     cx.asm.bind(label);
     cx.carry = Carry::Inverted;
-    if is_loop_head(cx) {
+    if cx.loop_heads[cx.block_index] {
         poll(cx, cx.block.start);
     }
     if cx.block.entry || cx.block_index == 0 {
         let entry = EntryPoint { guest: cx.block.start, at: cx.asm.here() };
         cx.entries.push(entry);
+        if cx.block_index == 0 || cx.loop_heads[cx.block_index] {
+            count(cx);
+        }
     }
 }
 
-/// Whether a block at or after this one in emission order branches back to it.
-fn is_loop_head(cx: &EmitCx) -> bool {
-    cx.region.blocks[cx.block_index..]
-        .iter()
-        .any(|b| b.term.targets().any(|t| matches!(t, Target::Block(id) if id.index() == cx.block_index)))
+/// Counts a pass through code that is replaced once it is hot. No flag is touched.
+fn count(cx: &mut EmitCx) {
+    let Some(word) = cx.options.counter else { return };
+    let kind = ColdKind::Leave { stub: Stub::Hot, eip: cx.block.start, trap: None, carry: cx.carry, x87: cx.x87.fix() };
+    let hot = cold(cx, kind);
+    cx.mov_imm(S1, word);
+    a64!(cx
+        ; ldr w16, [x27, x17]
+        ; add w16, w16, 1
+        ; str w16, [x27, x17]
+    );
+    cx.asm.tbnz(S0, abi::HOT_BIT, hot);
+}
+
+/// Which blocks a block at or after them in emission order branches back to.
+pub(super) fn loop_heads(region: &Region) -> Vec<bool> {
+    let mut heads = vec![false; region.blocks.len()];
+    for (from, block) in region.blocks.iter().enumerate() {
+        for target in block.term.targets() {
+            if let Target::Block(to) = target {
+                heads[to.index()] |= to.index() <= from;
+            }
+        }
+    }
+    heads
 }
 
 /// Lets the thread be stopped here, in the state at `eip`.

@@ -143,7 +143,14 @@ fn insert_bits(cx: &mut EmitCx, parts: &[Option<Part>], temps: Option<[u8; 2]>) 
 
 /// Whether the current instruction may leave anything in NZCV (after reading what it needs).
 pub(crate) fn nzcv_free(cx: &EmitCx) -> bool {
-    !cx.live().intersects(FlagSet::NZCV)
+    !cx.live().intersects(FlagSet::NZCV) && !faults_later(cx)
+}
+
+/// Whether the guest instruction can still fault, which must find the flags as they were before it.
+fn faults_later(cx: &EmitCx) -> bool {
+    let insn = cx.block.insts[cx.pos].insn;
+    let mut rest = cx.block.insts[cx.pos..].iter().skip(1).take_while(|inst| inst.insn == insn);
+    rest.any(|inst| inst.op.effects().may_exit())
 }
 
 pub(super) fn read_nzcv(cx: &mut EmitCx, reg: u8) {

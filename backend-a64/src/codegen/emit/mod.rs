@@ -11,6 +11,7 @@
 mod atomic;
 mod branch;
 mod call;
+mod crypto;
 mod flags;
 mod int;
 mod mem;
@@ -32,8 +33,9 @@ use super::allocation::{Allocation, Loc, When};
 use super::asm::{a64, Asm, Label};
 use super::compiled::{EntryPoint, LinkSite, PcEntry, Reloc};
 use super::imm::{mov32, MovWide};
-use super::regalloc::operand::{operand, zero_vector, Operand};
+use super::regalloc::operand::zero_vector;
 use super::{x87_stack, Options};
+use ir::opcode::Effects;
 use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
 
 pub(crate) use flags::Carry;
@@ -62,9 +64,13 @@ pub(crate) struct EmitCx<'a> {
     /// What the guest's registers hold, and where a step was already made by the access before it.
     pub(crate) held: writeback::Held,
     pub(crate) stepped: usize,
+    /// MMX registers whose sign and exponent are all ones by now.
+    pub(crate) mm_written: u8,
     /// Flags live at the end of the block.
     pub(crate) live_out: FlagSet,
     pub(crate) blocks: Vec<Label>,
+    /// Whether a block at or after it in emission order branches back to a block.
+    pub(crate) loop_heads: Vec<bool>,
     pub(crate) block_index: usize,
     pub(crate) cold: Vec<branch::Cold>,
     pub(crate) entries: Vec<EntryPoint>,
@@ -103,8 +109,10 @@ impl<'a> EmitCx<'a> {
             carry: Carry::Inverted,
             held: writeback::Held::default(),
             stepped: usize::MAX,
+            mm_written: 0,
             live_out: FlagSet::ALL,
             blocks,
+            loop_heads: branch::loop_heads(region),
             block_index: 0,
             cold: Vec::new(),
             entries: Vec::with_capacity(4),
@@ -240,6 +248,7 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
     cx.live_out = live_out;
     cx.held = writeback::Held::default();
     cx.stepped = usize::MAX;
+    cx.mm_written = 0;
     x87::begin_block(cx, index);
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
@@ -283,9 +292,13 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
         Loc::None if ty == Ty::V128 => abi::VSCRATCH[0],
         Loc::None => ZR,
     };
-    if inst.op.effects().may_exit() {
+    let effects = inst.op.effects();
+    if effects.may_exit() {
         let eip = cx.block.insn_addr(inst);
         cx.mark_pc(eip);
+    }
+    if inst.op != Opcode::SetMm && [Effects::WRITES_STATE, Effects::CALL, Effects::X87].iter().any(|e| effects.has(*e)) {
+        cx.mm_written = 0;
     }
     dispatch(cx, inst);
     if let Loc::Spill(n) = loc {
@@ -295,37 +308,36 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
 
 /// Finds the registers of the arguments; reloads what is spilled, makes constants that are first needed here.
 fn operands(cx: &mut EmitCx, inst: &Inst) {
-    for (i, arg) in inst.args.iter().enumerate() {
-        cx.imms[i] = None;
-        if arg.is_none() {
-            cx.regs[i] = ZR;
-            continue;
-        }
-        match operand(cx.block, inst, i) {
-            Operand::Imm(c) => {
-                cx.imms[i] = Some(c);
-                cx.regs[i] = ZR;
-            }
-            Operand::Zero => cx.regs[i] = ZR,
-            Operand::Reg => cx.regs[i] = fetch(cx, *arg, i),
-        }
+    let operands = cx.alloc.slots[cx.value].operands;
+    (cx.regs, cx.imms) = ([ZR; 4], [None; 4]);
+    for i in operands.imms {
+        cx.imms[i] = cx.block.as_const(inst.args[i]);
+    }
+    for i in operands.regs {
+        cx.regs[i] = fetch(cx, inst.args[i], i);
     }
 }
 
 /// The register that holds a value at the current position; `i` is the reload register to use if it has none.
 pub(crate) fn fetch(cx: &mut EmitCx, value: Value, i: usize) -> u8 {
-    let slot = cx.alloc.slots[value.index()];
-    let root = cx.alloc.slots[usize::from(slot.root)];
-    let ty = cx.block.ty(Value(slot.root));
-    let constant = cx.block.as_const(Value(slot.root));
-    match (root.loc, constant) {
+    let root = cx.alloc.slots[value.index()].root;
+    let slot = &cx.alloc.slots[usize::from(root)];
+    match slot.loc {
+        Loc::X(n) | Loc::V(n) if slot.when != When::FirstUse => n,
+        loc => fetch_made(cx, Value(root), loc, i),
+    }
+}
+
+/// As [`fetch`], of a constant or a spilled value.
+fn fetch_made(cx: &mut EmitCx, root: Value, loc: Loc, i: usize) -> u8 {
+    let ty = cx.block.ty(root);
+    match (loc, cx.block.as_const(root)) {
         (Loc::X(n), Some(c)) => {
-            if usize::from(root.first) == cx.pos {
+            if usize::from(cx.alloc.slots[root.index()].first) == cx.pos {
                 cx.mov_imm64(n, c);
             }
             n
         }
-        (Loc::X(n) | Loc::V(n), None) => n,
         (Loc::Spill(n), None) => {
             let reg = Allocation::reload(ty, i);
             mem::load_spill(cx, ty, reg, n);
@@ -336,7 +348,7 @@ pub(crate) fn fetch(cx: &mut EmitCx, value: Value, i: usize) -> u8 {
             cx.mov_imm64(reg, c);
             reg
         }
-        (loc, _) => panic!("v{} is in {loc} at {}: {:?}", value.index(), cx.pos, cx.block),
+        (loc, _) => panic!("{root} is in {loc} at {}: {:?}", cx.pos, cx.block),
     }
 }
 
@@ -395,6 +407,7 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Extract | ExtractS => int::extract(cx, inst),
         Insert => int::insert(cx, inst),
         Bswap | Clz | Ctz | Popcnt => int::count(cx, inst),
+        Crc32 => crypto::crc32(cx, inst),
         Load | LoadSx => mem::load(cx, inst),
         Store => mem::store(cx, inst),
         StoreIf => mem::store_if(cx, inst),

@@ -148,9 +148,14 @@ pub(super) fn get_mm(cx: &mut EmitCx, inst: &Inst) {
     a64!(cx; ldr D(cx.dst_v()), [x28, st(inst)]);
 }
 
-/// `set_mm`.
+/// `set_mm`. Sign and exponent are written once in a block.
 pub(super) fn set_mm(cx: &mut EmitCx, inst: &Inst) {
-    a64!(cx; str D(cx.v(0)), [x28, st(inst)]; movn w16, 0; strh w16, [x28, st(inst) + 8]);
+    a64!(cx; str D(cx.v(0)), [x28, st(inst)]);
+    let bit = 1 << (inst.imm & 7);
+    if cx.mm_written & bit == 0 {
+        a64!(cx; movn w16, 0; strh w16, [x28, st(inst) + 8]);
+        cx.mm_written |= bit;
+    }
 }
 
 /// `get_mxcsr`: the control bits and old flags from the state, new flags from FPSR.

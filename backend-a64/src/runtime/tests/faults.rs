@@ -257,8 +257,8 @@ impl GuestMem for Bytes {
 struct AddToMemory(Program);
 
 impl RegionSource for AddToMemory {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
-        self.0.region(entry)
+    fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        self.0.region(entry, heat)
     }
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
         let mut b = Builder::new(entry);

@@ -12,7 +12,7 @@ use super::thread::ThreadContext;
 use crate::codegen::CompiledRegion;
 use hashbrown::HashMap;
 use ir::guest::{CpuState, Exit, Fault, Gpr, GuestAddr, GuestMem, GuestRange};
-use ir::{CodeWatch, LiftError, Region, RegionSource};
+use ir::{CodeWatch, Heat, LiftError, Region, RegionSource};
 use region_asm::RegionAsm;
 use std::sync::{Arc, Mutex};
 
@@ -37,7 +37,7 @@ impl Program {
 }
 
 impl RegionSource for Program {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn region(&self, entry: GuestAddr, _: Heat) -> Result<Region, LiftError> {
         match self.get(entry.0) {
             Some(compiled) => Ok(Region { ranges: compiled.ranges, ..Region::new(entry) }),
             None => Err(LiftError::Fetch(no_code(entry))),

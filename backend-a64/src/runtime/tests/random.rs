@@ -28,7 +28,7 @@ pub(super) fn seeds() -> std::ops::Range<u64> {
 struct Current(Arc<Mutex<Option<Region>>>);
 
 impl RegionSource for Current {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn region(&self, entry: GuestAddr, _: Heat) -> Result<Region, LiftError> {
         let region = self.0.lock().unwrap().clone().filter(|r| r.entry == entry);
         region.ok_or(LiftError::Fetch(no_code(entry)))
     }

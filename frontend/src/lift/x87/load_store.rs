@@ -128,15 +128,16 @@ fn store(cx: &mut LiftCx, form: StoreForm) {
     cx.ir.x87_store(addr, form);
 }
 
-/// FBSTP. If the second part faults the first stays written, as on hardware.
+/// FBSTP. The upper part goes first: if a page ends inside, the next is the one that may not be there, and hardware writes
+/// nothing then.
 pub(crate) fn fbstp(cx: &mut LiftCx) {
     wait(cx);
     let addr = cx.mem_addr();
     let low = cx.ir.helper(Helper::X87ToBcd, Ty::I64, &[]);
     let high = cx.ir.get_state(Ty::I16, Pending::HIGH);
     let ok = cx.ir.get_state(Ty::I32, Pending::OK);
-    cx.ir.store_if(addr, low, ok);
     cx.ir.store_if(addr.plus(8), high, ok);
+    cx.ir.store_if(addr, low, ok);
     let pops = cx.ir.const32(1);
     cx.ir.helper(Helper::X87Commit, Ty::None, &[pops]);
 }

@@ -3,6 +3,7 @@
 //! A vector is a `u128`, lane 0 in the low bits; an integer operand arrives zero-extended. Opcodes that touch memory or
 //! state (`vload`, `vstore`, `get_mm`, `set_mm`, `get_mxcsr`, `set_mxcsr`) are the interpreter's own.
 mod arrange;
+mod crypto;
 mod fp;
 mod int;
 #[cfg(test)]
@@ -13,7 +14,10 @@ use crate::inst::Inst;
 /// The result of a vector opcode; `None` if `inst` is no such opcode. Adds the exceptions raised to `mxcsr`.
 pub fn eval(inst: &Inst, args: [u128; 3], mxcsr: &mut u32) -> Option<u128> {
     let [a, b, c] = args;
-    int::eval(inst, a, b).or_else(|| arrange::eval(inst, a, b, c)).or_else(|| fp::eval(inst, a, b, mxcsr))
+    int::eval(inst, a, b)
+        .or_else(|| arrange::eval(inst, a, b, c))
+        .or_else(|| crypto::eval(inst, args))
+        .or_else(|| fp::eval(inst, a, b, mxcsr))
 }
 
 /// The arithmetic flags, at their eflags bits, that `fcomi` and `vtest` produce. Adds the exceptions raised to `mxcsr`.

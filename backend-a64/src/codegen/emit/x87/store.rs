@@ -58,7 +58,8 @@ fn address(cx: &mut EmitCx, fixed: bool, size: u32) -> AddrMode {
     }
 }
 
-/// FSTP m80. If the second part faults the first stays written, as on hardware.
+/// FSTP m80. The upper part goes first: if a page ends inside, the next is the one that may not be there, and hardware writes
+/// nothing then.
 fn extended(cx: &mut EmitCx, kept: &Kept, fixed: bool) {
     restore_flags(cx, kept);
     ordered(cx);
@@ -69,8 +70,8 @@ fn extended(cx: &mut EmitCx, kept: &Kept, fixed: bool) {
     a64!(cx
         ; lsr w16, w15, 16
         ; orr w16, w16, w15
-        ; str x14, [x11]
-        ; strh w16, [x11, 8]);
+        ; strh w16, [x11, 8]
+        ; str x14, [x11]);
     cx.x87.c1_zero = true;
 }
 
