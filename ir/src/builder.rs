@@ -387,6 +387,15 @@ impl Builder {
         self.op_imm(Opcode::X87, ty, args, helper as i64)
     }
 
+    /// FCOMI and the like: compares ST(0) with ST(i) into the flags, then `pops` pops; `quiet` as FUCOMI.
+    pub fn x87_comi(&mut self, i: u32, pops: u32, quiet: bool) {
+        let mut inst = Inst::new(Opcode::X87, Ty::I32);
+        inst.args[..3].copy_from_slice(&[i, pops, u32::from(quiet)].map(|n| self.const32(n)));
+        inst.flags = FlagSet::ALL;
+        inst.imm = Helper::X87Comi as i64;
+        self.push(inst);
+    }
+
     /// Stores ST(0).
     pub fn x87_store(&mut self, addr: Addr, form: StoreForm) {
         let form = self.const32(form.encode());

@@ -137,7 +137,11 @@ impl Machine<'_> {
             }
             TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
             TrapIf => {}
-            Helper | X87 => return Ok(self.helper(block, inst, args)),
+            Helper | X87 => {
+                let result = self.helper(block, inst, args);
+                self.set_flags(inst, FlagSet::ALL, result as u32);
+                return Ok(result);
+            }
             X87Wait if x87::pending(self.state) => return Err(Stop::Trap(Trap::X87)),
             X87Wait => {}
             X87Store => self.x87_store(inst, args[2] as u32)?,

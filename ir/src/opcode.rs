@@ -242,7 +242,7 @@ opcodes! {
     Helper        "helper"        [Any Any Any Any] T       Helper   CALL     "call a function of ir::helper";
     // x87: what generated code does by itself. Everything else on the register stack is a `helper`.
     X87Wait       "x87_wait"      []                None    None     X87      "leave with Trap::X87 if an unmasked x87 exception is pending";
-    X87           "x87"           [Any Any Any Any] T       Helper   X87      "as `helper`, on the x87 register stack";
+    X87           "x87"           [Any Any Any Any] T       Helper   X87      "as `helper`, on the x87 register stack; with flags, those are the result's (FCOMI)";
     X87Store      "x87_store"     [Addr Addr I32]   None    Disp     X87STORE "store ST(0) as the constant third (`ir::x87::StoreForm`) says; the x87 state changes after memory";
     X87Status     "x87_status"    []                I32     None     X87      "the status word with TOP";
     // Vectors: `ty` is V128 unless the result is an integer. `lane` says how the operands are divided; scalar lanes (f32, f64)
@@ -380,7 +380,7 @@ impl Opcode {
     pub fn writes_flags(self) -> FlagSet {
         use Opcode::*;
         match self {
-            SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd | VTest | FComi => {
+            SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd | VTest | FComi | X87 => {
                 FlagSet::ALL
             }
             MulWideU | MulWideS | Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),

@@ -57,7 +57,7 @@ pub enum X87Routine {
     Sqrt,
     /// Compares a with b into the condition codes; a stays.
     Com,
-    /// The same into w9, as an eflags image.
+    /// The same into Z and C as a subtraction leaves them; w9 is a raw value of PF. N and V may be anything.
     Comi,
     /// a := the integer in x11. No site.
     IntA,
@@ -112,6 +112,21 @@ impl X87Fix {
         Self(1 << 24 | u32::from(top) | u32::from(c1_zero) << 3 | u32::from(filled) << 8 | u32::from(emptied) << 16)
     }
 
+    /// Besides, the guest's NZCV is at `X87Site::SAVED_NZCV`.
+    pub fn with_saved_flags(self, saved: bool) -> Self {
+        Self(self.0 | u32::from(saved) << 25)
+    }
+
+    /// Whether the guest's NZCV is at `X87Site::SAVED_NZCV`.
+    pub const fn saved_flags(self) -> bool {
+        self.0 >> 25 & 1 != 0
+    }
+
+    /// Whether the stack in memory lacks something.
+    pub const fn has_stack(self) -> bool {
+        self.0 >> 24 & 1 != 0
+    }
+
     /// From `bits`.
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits)
@@ -147,9 +162,9 @@ impl X87Fix {
         (self.0 >> 16) as u8
     }
 
-    /// Does it.
+    /// Brings the stack up to date.
     pub fn apply(self, live: &mut X87Live) {
-        if !self.is_none() {
+        if self.has_stack() {
             live.top = self.top();
             live.ftw = (live.ftw | self.filled()) & !self.emptied();
             live.c1 &= u8::from(!self.c1_zero());
@@ -178,20 +193,18 @@ pub struct X87Site {
     pub empty: u8,
     /// C is the guest's CF.
     pub carry_direct: bool,
-    /// NZCV is at `SAVED_NZCV` meanwhile.
-    pub saved_flags: bool,
 }
 
 impl X87Site {
     /// No register is the result.
     pub const NO_RESULT: u8 = 8;
-    /// Where the guest's NZCV is while an operation uses the host's, as an offset in `CpuState`.
+    /// Where the guest's NZCV is while operations use the host's, as an offset in `CpuState`.
     pub const SAVED_NZCV: u32 = super::abi::X87_NZCV;
 
     /// As words of code.
     pub fn words(&self) -> [u32; 5] {
         let [a, b, c] = self.args.map(u32::from);
-        let flags = u32::from(self.carry_direct) | u32::from(self.saved_flags) << 1;
+        let flags = u32::from(self.carry_direct) | u32::from(self.fix.saved_flags()) << 1;
         [
             u32::from(self.helper) | u32::from(self.result) << 16 | u32::from(self.operand.unwrap_or(0xff)) << 24,
             self.fix.to_bits(),
@@ -215,7 +228,6 @@ impl X87Site {
             full: byte(masks, 0),
             empty: byte(masks, 1),
             carry_direct: args >> 24 & 1 != 0,
-            saved_flags: args >> 25 & 1 != 0,
         }
     }
 }

@@ -135,6 +135,9 @@ fn store(regs: &HostRegs, state: *mut CpuState, eip: GuestAddr, flip: u32, x87: 
     state.nzcv = (regs.pstate as u32 ^ flip) & 0xf000_0000;
     state.eip = eip.0;
     x87.apply(&mut state.live);
+    if x87.saved_flags() {
+        state.nzcv = (state.host[word::X87_NZCV as usize] as u32 ^ flip) & 0xf000_0000;
+    }
     state.host[word::SHADOW as usize] = regs.x[usize::from(abi::SHADOW)];
 }
 

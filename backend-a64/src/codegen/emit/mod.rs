@@ -266,7 +266,7 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
         x87::after(cx, pos);
     }
     cx.pos = cx.block.insts.len();
-    x87::sync(cx);
+    x87::end_block(cx);
     branch::terminator(cx);
     std::mem::take(&mut cx.alloc)
 }

@@ -176,7 +176,7 @@ fn bytes_that_change_while_they_are_compiled_are_compiled_again() {
     let slot: Arc<Mutex<Option<std::sync::Weak<Engine>>>> = Arc::default();
     let inner = Arc::clone(&slot);
     // The compiler itself is where the change happens, once.
-    let compile = Box::new(move |region: &Region, _, _| {
+    let compile = Box::new(move |region: &Region, _| {
         let old = source.get(region.entry.0).unwrap();
         if let Some(engine) = inner.lock().unwrap().take().and_then(|e| e.upgrade()) {
             source.set(0x1000, |asm| asm.trap(Trap::Breakpoint, 0x1001));

@@ -90,7 +90,7 @@ impl Rig {
     fn with_code(code_len: usize) -> Self {
         let program = Program::default();
         let source = program.clone();
-        let compile = Box::new(move |region: &Region, _, _| source.get(region.entry.0).expect("lifted before"));
+        let compile = Box::new(move |region: &Region, _| source.get(region.entry.0).expect("lifted before"));
         let options = EngineOptions { code_len, ..EngineOptions::default() };
         let engine =
             Arc::new(Engine::with_compiler(&options, Box::new(program.clone()), Box::new(NoWatch), compile).unwrap());

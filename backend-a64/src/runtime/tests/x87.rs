@@ -197,9 +197,7 @@ fn lift(b: &mut Builder, op: Op) {
         }
         Op::Comi(i, pops) => {
             b.x87_wait();
-            let args = constants(b, [i, pops, 0]);
-            let image = b.x87(Helper::X87Comi, Ty::I32, &args);
-            b.set_flags(FlagSet::ALL, image);
+            b.x87_comi(i, pops, false);
         }
         Op::Status => {
             let status = b.x87_status();
@@ -316,7 +314,7 @@ impl Source {
 }
 
 impl RegionSource for Source {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn region(&self, entry: GuestAddr, _: ir::Heat<'_>) -> Result<Region, LiftError> {
         let mut region = self.0.lock().unwrap().region(Self::index(entry));
         ir::opt::optimize(&mut region);
         Ok(region)

@@ -8,6 +8,7 @@ pub(super) fn assemble(ops: &mut Asm, note: &mut impl FnMut(X87Routine, u32)) {
     compare(ops, true);
     note(X87Routine::Comi, start(ops));
     compare(ops, false);
+    comi_slow(ops);
     note(X87Routine::IntA, start(ops));
     from_int(ops, 14);
     note(X87Routine::IntB, start(ops));
@@ -24,8 +25,9 @@ pub(super) fn assemble(ops: &mut Asm, note: &mut impl FnMut(X87Routine, u32)) {
     set_cw(ops);
 }
 
-/// C0, C2 and C3 of a against b, stored or in w9.
+/// C0, C2 and C3 of a against b, stored, or as FCOMI wants them.
 fn compare(ops: &mut Asm, store: bool) {
+    let slow = ops.new_dynamic_label();
     a64!(ops
         ; eor w8, w15, w15, lsl 1
         ; eor w9, w13, w13, lsl 1
@@ -45,25 +47,51 @@ fn compare(ops: &mut Asm, store: bool) {
         ; add w9, w8, 1
         ; add w10, w16, 1
         ; orr w9, w9, w10
-        ; tbnz w9, 15, ->x87_slow
+        ; tbnz w9, 15, =>slow
         ; mov w9, w15
         ; cbnz w8, >b
-        ; cbnz x14, ->x87_slow
+        ; cbnz x14, =>slow
         ; mov w9, wzr
         ; b:
         ; cbnz w16, <order
-        ; cbnz x12, ->x87_slow
+        ; cbnz x12, =>slow
         ; mov w13, wzr
         ; b <order);
+    match store {
+        true => a64!(ops; =>slow; b ->x87_slow),
+        false => a64!(ops; =>slow; b ->x87_comi_slow),
+    }
 }
 
-/// The condition codes of the comparison that just was.
+/// `Slow`, its result as `Comi`'s.
+fn comi_slow(ops: &mut Asm) {
+    a64!(ops
+        ; ->x87_comi_slow:
+        ; str x30, [sp, -16]!
+        ; bl ->x87_slow
+        ; ldr x30, [sp], 16
+        ; eor w10, w9, 1
+        ; lsl w10, w10, 29
+        ; ubfx w8, w9, 6, 1
+        ; bfi w10, w8, 30, 1
+        ; msr NZCV, x10
+        ; ubfx w9, w9, 2, 1
+        ; eor w9, w9, 1
+        ; ret);
+}
+
+/// The outcome of the comparison that just was.
 fn order(ops: &mut Asm, store: bool) {
-    a64!(ops; movz w10, 0x40; cset w9, lo; csel w9, w10, w9, eq);
-    if store {
-        a64!(ops; strb w9, [x28, live::CODES]);
+    match store {
+        true => a64!(ops
+            ; movz w10, 0x40
+            ; cset w9, lo
+            ; csel w9, w10, w9, eq
+            ; strb w9, [x28, live::CODES]
+            ; ret),
+        // Odd parity: ordered.
+        false => a64!(ops; movz w9, 1; ret),
     }
-    a64!(ops; ret);
 }
 
 /// The integer in x11 as a register.

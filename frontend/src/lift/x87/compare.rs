@@ -2,7 +2,6 @@
 use super::arith::{memory_operand, Kind};
 use super::{last_st, operation, simple, wait};
 use crate::lifter::LiftCx;
-use ir::guest::FlagSet;
 use ir::{Helper, Ty};
 
 /// FCOM, FICOM.
@@ -65,28 +64,27 @@ pub(crate) fn fxam(cx: &mut LiftCx) {
 
 /// FCOMI.
 pub(crate) fn fcomi(cx: &mut LiftCx) {
-    to_eflags(cx, 0, 0);
+    to_eflags(cx, 0, false);
 }
 
 /// FCOMIP.
 pub(crate) fn fcomip(cx: &mut LiftCx) {
-    to_eflags(cx, 1, 0);
+    to_eflags(cx, 1, false);
 }
 
 /// FUCOMI.
 pub(crate) fn fucomi(cx: &mut LiftCx) {
-    to_eflags(cx, 0, 1);
+    to_eflags(cx, 0, true);
 }
 
 /// FUCOMIP.
 pub(crate) fn fucomip(cx: &mut LiftCx) {
-    to_eflags(cx, 1, 1);
+    to_eflags(cx, 1, true);
 }
 
 /// ZF, PF and CF from the order; OF, SF and AF become zero.
-fn to_eflags(cx: &mut LiftCx, pops: u32, quiet: u32) {
+fn to_eflags(cx: &mut LiftCx, pops: u32, quiet: bool) {
     wait(cx);
-    let args = [last_st(cx), pops, quiet].map(|n| cx.ir.const32(n));
-    let image = cx.ir.x87(Helper::X87Comi, Ty::I32, &args);
-    cx.ir.set_flags(FlagSet::ALL, image);
+    let i = last_st(cx);
+    cx.ir.x87_comi(i, pops, quiet);
 }

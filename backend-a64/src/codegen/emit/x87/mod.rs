@@ -15,11 +15,12 @@ use super::super::asm::{Cond, Label};
 use super::super::compiled::{Stub, X87Fix, X87Routine, X87Site};
 use super::super::x87_stack::{self, Form, Stack};
 use super::flags::{self, Carry};
+use super::super::flag_liveness;
 use super::{a64, branch, call, EmitCx, S0, S1};
 use ir::guest::state::offset as state;
 use ir::guest::x87_live::offset as live;
 use ir::guest::Trap;
-use ir::{Helper, Inst, Opcode};
+use ir::{FlagSet, Helper, Inst, Opcode};
 
 pub(super) use ops::operation;
 pub(super) use store::store;
@@ -41,6 +42,8 @@ pub(crate) struct X87State {
     emptied: u8,
     /// C1 is zero, whatever memory says.
     c1_zero: bool,
+    /// The guest's NZCV is in the state, that of the host is an operation's.
+    flags_away: bool,
     /// The place whose register is in x14 and x15.
     cached: Option<u8>,
     /// Whether the block leaves x14 and x15 alone between operations.
@@ -60,6 +63,7 @@ impl X87State {
             filled: 0,
             emptied: 0,
             c1_zero: false,
+            flags_away: false,
             cached: None,
             may_cache: false,
             sites: Vec::new(),
@@ -68,6 +72,10 @@ impl X87State {
 
     /// What memory lacks at this point.
     pub(super) fn fix(&self) -> X87Fix {
+        self.stack_fix().with_saved_flags(self.flags_away)
+    }
+
+    fn stack_fix(&self) -> X87Fix {
         let Form::Live(stack) = self.form else { return X87Fix::NONE };
         let filled = self.filled & !self.synced.full;
         let emptied = self.emptied & !self.synced.empty;
@@ -98,15 +106,18 @@ impl X87State {
 pub(super) fn begin_block(cx: &mut EmitCx, index: usize) {
     let uses = |slot: &Slot| matches!(slot.loc, Loc::X(8..=15));
     let x87 = &mut cx.x87;
-    (x87.covered, x87.rests, x87.cached) = (false, false, None);
+    (x87.covered, x87.rests, x87.cached, x87.flags_away) = (false, false, None, false);
     let Some(form) = x87.begin.get(index) else { return };
     x87.form = *form;
     x87.note_synced();
     x87.may_cache = !cx.alloc.spilled && !cx.alloc.slots.iter().any(uses);
 }
 
-/// Before an instruction that is no x87 operation: a barrier wants the state at rest.
+/// Before an instruction: a barrier wants the state at rest, who reads or writes flags those of the guest.
 pub(super) fn before(cx: &mut EmitCx, inst: &Inst) {
+    if cx.x87.flags_away {
+        flags_before(cx, inst);
+    }
     if inst.op == Opcode::Helper {
         cx.x87.cached = None;
     }
@@ -133,9 +144,44 @@ pub(super) fn after(cx: &mut EmitCx, pos: usize) {
     x87.emptied = (x87.emptied | emptied) & !filled;
 }
 
-/// Writes what memory lacks. Uses both scratch registers, not NZCV.
+/// Gives NZCV back if the instruction has to do with flags. (What only keeps NZCV may as well keep an operation's.)
+fn flags_before(cx: &mut EmitCx, inst: &Inst) {
+    cx.value = cx.pos;
+    let reads = inst.reads_flags().intersects(FlagSet::NZCV);
+    let writes = !inst.flags.is_empty();
+    if !reads && flags::kept(cx).is_empty() && (writes || flags::nzcv_free(cx)) {
+        // Nobody wants them any more.
+        cx.x87.flags_away = false;
+    } else if (reads || writes) && !x87_stack::is_live(inst) {
+        flags_back(cx);
+    }
+}
+
+/// Gives NZCV back.
+fn flags_back(cx: &mut EmitCx) {
+    if std::mem::take(&mut cx.x87.flags_away) {
+        a64!(cx; ldr x16, [x28, X87Site::SAVED_NZCV]);
+        flags::write_nzcv(cx, S0);
+    }
+}
+
+/// The end of a block, before its terminator.
+pub(super) fn end_block(cx: &mut EmitCx) {
+    sync(cx);
+    let read = cx.live_out | flag_liveness::branch_reads(cx.block);
+    if read.intersects(FlagSet::NZCV) {
+        flags_back(cx);
+    }
+    cx.x87.flags_away = false;
+}
+
+/// Writes what memory lacks, gives NZCV back. Uses both scratch registers.
 pub(super) fn emit_fix(cx: &mut EmitCx, fix: X87Fix) {
-    if fix.is_none() {
+    if fix.saved_flags() {
+        a64!(cx; ldr x16, [x28, X87Site::SAVED_NZCV]);
+        flags::write_nzcv(cx, S0);
+    }
+    if !fix.has_stack() {
         return;
     }
     let (filled, emptied) = (fix.filled(), fix.emptied());
@@ -156,8 +202,8 @@ pub(super) fn emit_fix(cx: &mut EmitCx, fix: X87Fix) {
 }
 
 /// Brings memory up to date.
-pub(super) fn sync(cx: &mut EmitCx) {
-    let fix = cx.x87.fix();
+fn sync(cx: &mut EmitCx) {
+    let fix = cx.x87.stack_fix();
     emit_fix(cx, fix);
     cx.x87.note_synced();
 }
@@ -212,7 +258,7 @@ fn emit_guard(cx: &mut EmitCx, needs: Stack, top: u8) {
     sync(cx);
     let (Form::Live(Stack { full: ftw, .. }) | Form::Unknown { ftw, .. }) = cx.x87.form;
     let expected = u32::from(top) | u32::from((ftw | needs.full) & !needs.empty) << 8;
-    let site = X87Site { full: needs.full, empty: needs.empty, fix: X87Fix::new(top, 0, 0, false), ..site(cx, false) };
+    let site = X87Site { full: needs.full, empty: needs.empty, fix: X87Fix::new(top, 0, 0, false).with_saved_flags(cx.x87.flags_away), ..site(cx) };
     let label = add_site(cx, site);
     let (cold, back) = cold(cx, ColdX87::Enter(label));
     if needs.full & needs.empty != 0 {
@@ -314,13 +360,12 @@ pub(super) fn emit_sites(cx: &mut EmitCx) {
     }
 }
 
-/// A site of the current instruction, without a helper. `saved`: whether NZCV is in the state meanwhile.
-fn site(cx: &EmitCx, saved: bool) -> X87Site {
+/// A site of the current instruction, without a helper.
+fn site(cx: &EmitCx) -> X87Site {
     X87Site {
         eip: cx.block.insn_addr(cx.inst()),
         fix: cx.x87.fix_or_top(),
         carry_direct: cx.carry == Carry::Direct,
-        saved_flags: saved,
         ..X87Site::default()
     }
 }
@@ -328,9 +373,11 @@ fn site(cx: &EmitCx, saved: bool) -> X87Site {
 impl X87State {
     /// As `fix`, but always with TOP.
     fn fix_or_top(&self) -> X87Fix {
-        match (self.fix(), self.form) {
-            (fix, Form::Live(stack)) if fix.is_none() => X87Fix::new(stack.top, 0, 0, false),
-            (fix, _) => fix,
+        match self.form {
+            Form::Live(stack) if !self.stack_fix().has_stack() => {
+                X87Fix::new(stack.top, 0, 0, false).with_saved_flags(self.flags_away)
+            }
+            _ => self.fix(),
         }
     }
 }
@@ -347,35 +394,17 @@ fn call_routine(cx: &mut EmitCx, routine: X87Routine, site: Label) {
     branch::call_stub(cx, Stub::X87(routine));
 }
 
-/// What is kept around an operation.
-struct Kept {
-    saves: Saves,
-    flags: bool,
-}
-
 /// Begins an operation: saves what lives in its registers, and NZCV if it is the guest's.
-fn begin(cx: &mut EmitCx) -> Kept {
-    let kept = Kept { saves: cx.alloc.saves_at(cx.pos), flags: !flags::nzcv_free(cx) };
-    call::push_temps(cx, kept.saves);
-    if kept.flags {
+fn begin(cx: &mut EmitCx) -> Saves {
+    let saves = cx.alloc.saves_at(cx.pos);
+    call::push_temps(cx, saves);
+    if flags::kept(cx).is_empty() {
+        cx.x87.flags_away = false;
+    } else if !std::mem::replace(&mut cx.x87.flags_away, true) {
         flags::read_nzcv(cx, S0);
         a64!(cx; str x16, [x28, X87Site::SAVED_NZCV]);
     }
-    kept
-}
-
-/// Gives NZCV back.
-fn restore_flags(cx: &mut EmitCx, kept: &Kept) {
-    if kept.flags {
-        a64!(cx; ldr x16, [x28, X87Site::SAVED_NZCV]);
-        flags::write_nzcv(cx, S0);
-    }
-}
-
-/// Ends an operation.
-fn end(cx: &mut EmitCx, kept: Kept) {
-    restore_flags(cx, &kept);
-    call::pop_temps(cx, kept.saves);
+    saves
 }
 
 /// Offset of a register by its place.

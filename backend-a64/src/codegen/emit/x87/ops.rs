@@ -1,6 +1,5 @@
 //! Operations on the stack: loads, arithmetic, comparison, exchanges.
 use super::*;
-use ir::Ty;
 
 /// `x87`.
 pub(in super::super) fn operation(cx: &mut EmitCx, inst: &Inst) {
@@ -22,26 +21,23 @@ pub(in super::super) fn operation(cx: &mut EmitCx, inst: &Inst) {
 /// What needs more than moves: the registers of an operation are free.
 fn compute(cx: &mut EmitCx, inst: &Inst, helper: Helper, stack: Stack) {
     use Helper::*;
-    let kept = begin(cx);
+    let saves = begin(cx);
     match helper {
-        X87Add | X87Mul | X87Sub | X87Subr | X87Div | X87Divr => arith(cx, inst, helper, stack, &kept),
-        X87FldF32 | X87FldF64 => load_float(cx, helper, stack.at(7), &kept),
-        X87FldF80 => load_extended(cx, stack.at(7), &kept),
+        X87Add | X87Mul | X87Sub | X87Subr | X87Div | X87Divr => arith(cx, inst, helper, stack),
+        X87FldF32 | X87FldF64 => load_float(cx, helper, stack.at(7)),
+        X87FldF80 => load_extended(cx, stack.at(7)),
         X87Fild => load_int(cx, stack.at(7)),
-        X87FldConst => load_constant(cx, inst, stack.at(7), &kept),
-        X87Com | X87Comi => compare(cx, inst, helper, stack, &kept),
-        X87ComF32 | X87ComF64 | X87ComInt | X87Tst => compare(cx, inst, helper, stack, &kept),
-        X87Sqrt => sqrt(cx, stack.at(0), &kept),
-        X87SetCw => set_cw(cx, &kept),
-        _ => arith_memory(cx, helper, stack.at(0), &kept),
+        X87FldConst => load_constant(cx, inst, stack.at(7)),
+        X87Com | X87Comi => compare(cx, inst, helper, stack),
+        X87ComF32 | X87ComF64 | X87ComInt | X87Tst => compare(cx, inst, helper, stack),
+        X87Sqrt => sqrt(cx, stack.at(0)),
+        X87SetCw => set_cw(cx),
+        _ => arith_memory(cx, helper, stack.at(0)),
     }
     if helper == X87Comi {
-        a64!(cx; mov w17, w9);
+        comi_flags(cx);
     }
-    end(cx, kept);
-    if helper == X87Comi {
-        cx.mov_result(S1, Ty::I32);
-    }
+    call::pop_temps(cx, saves);
 }
 
 /// FXCH.
@@ -116,11 +112,11 @@ fn routine(helper: Helper) -> X87Routine {
 }
 
 /// Arithmetic on two registers.
-fn arith(cx: &mut EmitCx, inst: &Inst, helper: Helper, stack: Stack, kept: &Kept) {
+fn arith(cx: &mut EmitCx, inst: &Inst, helper: Helper, stack: Stack) {
     let [dst, src] = [0, 1].map(|i| constant(cx, inst, i));
     let (to, from) = (stack.at(dst), stack.at(src));
     // Pops are followed statically.
-    let site = with_helper(site(cx, kept.flags), helper, [dst, src, 0], to);
+    let site = with_helper(site(cx), helper, [dst, src, 0], to);
     let site = add_site(cx, site);
     let mut routine = routine(helper);
     if cx.x87.cached == Some(from) && to != from {
@@ -205,9 +201,9 @@ fn widen(cx: &mut EmitCx, operand: Operand, reg: u8, into: u8, site: Label, done
 }
 
 /// Arithmetic on ST(0) and memory.
-fn arith_memory(cx: &mut EmitCx, helper: Helper, to: u8, kept: &Kept) {
+fn arith_memory(cx: &mut EmitCx, helper: Helper, to: u8) {
     let reg = bits(cx);
-    let site = X87Site { operand: Some(reg), ..with_helper(site(cx, kept.flags), helper, [0; 3], to) };
+    let site = X87Site { operand: Some(reg), ..with_helper(site(cx), helper, [0; 3], to) };
     let (site, done) = (add_site(cx, site), cx.asm.new_label());
     widen(cx, operand(helper), reg, 12, site, done);
     load_a(cx, to);
@@ -217,9 +213,9 @@ fn arith_memory(cx: &mut EmitCx, helper: Helper, to: u8, kept: &Kept) {
 }
 
 /// FLD m32, m64.
-fn load_float(cx: &mut EmitCx, helper: Helper, to: u8, kept: &Kept) {
+fn load_float(cx: &mut EmitCx, helper: Helper, to: u8) {
     let reg = bits(cx);
-    let site = X87Site { operand: Some(reg), ..with_helper(site(cx, kept.flags), helper, [0; 3], to) };
+    let site = X87Site { operand: Some(reg), ..with_helper(site(cx), helper, [0; 3], to) };
     let (site, done) = (add_site(cx, site), cx.asm.new_label());
     widen(cx, operand(helper), reg, 14, site, done);
     cx.asm.bind(done);
@@ -228,12 +224,12 @@ fn load_float(cx: &mut EmitCx, helper: Helper, to: u8, kept: &Kept) {
 }
 
 /// FLD m80.
-fn load_extended(cx: &mut EmitCx, to: u8, kept: &Kept) {
+fn load_extended(cx: &mut EmitCx, to: u8) {
     let (mantissa, high) = (cx.x(0), cx.x(1));
     // Neither is needed after the other is moved: x14 and x15 are written last.
     a64!(cx; mov x11, X(mantissa); ubfx w16, W(high), 15, 1; and w9, W(high), 0x7fff; orr w9, w9, w16, lsl 31);
     a64!(cx; orr w10, w9, w16, lsl 15);
-    let site = X87Site { operand: Some(11), ..with_helper(site(cx, kept.flags), Helper::X87FldF80, [0; 3], to) };
+    let site = X87Site { operand: Some(11), ..with_helper(site(cx), Helper::X87FldF80, [0; 3], to) };
     let site = add_site(cx, site);
     let (slow, back) = cold(cx, ColdX87::Call(X87Routine::Extended, site));
     a64!(cx; mov x14, x11; mov x15, x9);
@@ -253,12 +249,12 @@ fn load_int(cx: &mut EmitCx, to: u8) {
 }
 
 /// FLD1, FLDZ and the other constants, which depend on the rounding mode.
-fn load_constant(cx: &mut EmitCx, inst: &Inst, to: u8, kept: &Kept) {
+fn load_constant(cx: &mut EmitCx, inst: &Inst, to: u8) {
     let n = constant(cx, inst, 0);
     let value = ir::x87::manip::Constant::ALL[n as usize].value(ir::x87::Rc::Nearest);
     let rounded = !matches!(n, 0 | 6);
     if rounded {
-        let site = with_helper(site(cx, kept.flags), Helper::X87FldConst, [n, 0, 0], to);
+        let site = with_helper(site(cx), Helper::X87FldConst, [n, 0, 0], to);
         let site = add_site(cx, site);
         let (slow, back) = cold(cx, ColdX87::Call(X87Routine::Slow, site));
         a64!(cx; ldrh w16, [x28, state::FCW]; tst w16, 0xc00);
@@ -275,9 +271,9 @@ fn load_constant(cx: &mut EmitCx, inst: &Inst, to: u8, kept: &Kept) {
 }
 
 /// FCOM, FUCOM, FICOM, FTST; FCOMI and FUCOMI, whose result is in w9.
-fn compare(cx: &mut EmitCx, inst: &Inst, helper: Helper, stack: Stack, kept: &Kept) {
+fn compare(cx: &mut EmitCx, inst: &Inst, helper: Helper, stack: Stack) {
     use Helper::*;
-    let (with, done) = (site(cx, kept.flags), cx.asm.new_label());
+    let (with, done) = (site(cx), cx.asm.new_label());
     let site = match helper {
         // Pops are followed statically.
         X87Com | X87Comi => {
@@ -307,8 +303,8 @@ fn compare(cx: &mut EmitCx, inst: &Inst, helper: Helper, stack: Stack, kept: &Ke
 }
 
 /// FSQRT.
-fn sqrt(cx: &mut EmitCx, place: u8, kept: &Kept) {
-    let site = with_helper(site(cx, kept.flags), Helper::X87Sqrt, [0; 3], place);
+fn sqrt(cx: &mut EmitCx, place: u8) {
+    let site = with_helper(site(cx), Helper::X87Sqrt, [0; 3], place);
     let site = add_site(cx, site);
     load_a(cx, place);
     call_routine(cx, X87Routine::Sqrt, site);
@@ -316,10 +312,22 @@ fn sqrt(cx: &mut EmitCx, place: u8, kept: &Kept) {
 }
 
 /// FLDCW.
-fn set_cw(cx: &mut EmitCx, kept: &Kept) {
+fn set_cw(cx: &mut EmitCx) {
     let reg = bits(cx);
     a64!(cx; ubfx w11, W(reg), 0, 16);
-    let site = with_helper(site(cx, kept.flags), Helper::X87SetCw, [0; 3], X87Site::NO_RESULT);
+    let site = with_helper(site(cx), Helper::X87SetCw, [0; 3], X87Site::NO_RESULT);
     let site = add_site(cx, X87Site { operand: Some(11), ..site });
     call_routine(cx, X87Routine::SetCw, site);
+}
+
+/// FCOMI: Z and C are in NZCV, PF's raw value is in w9.
+fn comi_flags(cx: &mut EmitCx) {
+    let want = flags::wanted(cx);
+    flags::set_raw(cx, want, 9, None);
+    if want.intersects(FlagSet::SF | FlagSet::OF) {
+        flags::read_nzcv(cx, S0);
+        a64!(cx; and w16, w16, 0x6000_0000);
+        flags::write_nzcv(cx, S0);
+    }
+    cx.carry = Carry::Inverted;
 }

@@ -11,30 +11,33 @@ pub(crate) const COMMIT: u32 = 1;
 pub(in super::super) fn store(cx: &mut EmitCx, inst: &Inst) {
     let form = StoreForm::decode(constant(cx, inst, 2) as u32);
     let place = cx.x87.stack().at(0);
-    let kept = begin(cx);
+    let saves = begin(cx);
     let fixed = address_aside(cx);
     load_a(cx, place);
     if form.kind == StoreKind::F80 {
-        extended(cx, &kept, fixed);
-        return end(cx, Kept { flags: false, ..kept });
+        extended(cx, fixed);
+        return call::pop_temps(cx, saves);
     }
-    convert(cx, form, &kept);
-    restore_flags(cx, &kept);
-    ordered(cx);
+    convert(cx, form);
+    access(cx);
     let ty = [Ty::I16, Ty::I32, Ty::I64][form.kind.bytes().ilog2() as usize - 1];
     let mode = address(cx, fixed, ty.bytes());
     mem::store_to(cx, ty, 9, mode);
-    let commit = with_helper(site(cx, false), Helper::X87Commit, [0; 3], X87Site::NO_RESULT);
+    let commit = with_helper(site(cx), Helper::X87Commit, [0; 3], X87Site::NO_RESULT);
     let commit = add_site(cx, commit);
     let (pending, back) = cold(cx, ColdX87::Call(X87Routine::Slow, commit));
     cx.asm.tbnz(10, COMMIT, pending);
     a64!(cx; strb w10, [x28, live::C1]);
     cx.asm.bind(back);
     cx.x87.c1_zero = false;
-    end(cx, Kept { flags: false, ..kept });
+    call::pop_temps(cx, saves);
 }
 
-fn ordered(cx: &mut EmitCx) {
+/// What comes before the access.
+fn access(cx: &mut EmitCx) {
+    // NZCV may have gone since the instruction began.
+    let eip = cx.eip();
+    cx.mark_pc(eip);
     if cx.options.ordered {
         // Earlier loads are ordered by the barrier that follows each of them.
         a64!(cx; dmb ishst);
@@ -60,9 +63,8 @@ fn address(cx: &mut EmitCx, fixed: bool, size: u32) -> AddrMode {
 
 /// FSTP m80. The upper part goes first: if a page ends inside, the next is the one that may not be there, and hardware writes
 /// nothing then.
-fn extended(cx: &mut EmitCx, kept: &Kept, fixed: bool) {
-    restore_flags(cx, kept);
-    ordered(cx);
+fn extended(cx: &mut EmitCx, fixed: bool) {
+    access(cx);
     if !fixed {
         let reg = mem::plain_address(cx);
         a64!(cx; mov w11, W(reg));
@@ -76,7 +78,7 @@ fn extended(cx: &mut EmitCx, kept: &Kept, fixed: bool) {
 }
 
 /// The value in memory's format.
-fn convert(cx: &mut EmitCx, form: StoreForm, kept: &Kept) {
+fn convert(cx: &mut EmitCx, form: StoreForm) {
     let (routine, helper, bits) = match form.kind {
         StoreKind::F32 => (X87Routine::ToF32, Helper::X87ToF32, 0),
         StoreKind::F64 => (X87Routine::ToF64, Helper::X87ToF64, 0),
@@ -84,7 +86,7 @@ fn convert(cx: &mut EmitCx, form: StoreForm, kept: &Kept) {
         _ => (X87Routine::ToInt, Helper::X87ToInt, 8 * form.kind.bytes()),
     };
     let args = [u64::from(bits), u64::from(form.truncate), 0];
-    let site = with_helper(site(cx, kept.flags), helper, args, X87Site::NO_RESULT);
+    let site = with_helper(site(cx), helper, args, X87Site::NO_RESULT);
     let site = add_site(cx, site);
     if form.kind == StoreKind::F64 {
         return double(cx, site);
