@@ -90,6 +90,7 @@ pub(super) fn head(cx: &mut EmitCx) {
     if cx.block.entry || cx.block_index == 0 {
         let entry = EntryPoint { guest: cx.block.start, at: cx.asm.here() };
         cx.entries.push(entry);
+        x87::outside(cx, cx.entries.len() - 1);
         if cx.block_index == 0 || cx.loop_heads[cx.block_index] {
             count(cx);
         }

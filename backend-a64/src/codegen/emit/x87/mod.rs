@@ -13,7 +13,7 @@ mod store;
 use super::super::allocation::{Loc, Saves, Slot};
 use super::super::asm::{Cond, Label};
 use super::super::compiled::{Stub, X87Fix, X87Routine, X87Site};
-use super::super::x87_stack::{self, Form, Stack};
+use super::super::x87_stack::{self, Form, Guard, Needs, Plan, Stack, Track};
 use super::flags::{self, Carry};
 use super::super::flag_liveness;
 use super::{a64, branch, call, EmitCx, S0, S1};
@@ -28,20 +28,11 @@ pub(super) use store::store;
 /// The x87 state while a block is emitted.
 #[derive(Debug)]
 pub(crate) struct X87State {
-    /// At the beginning of every block; empty if the region has nothing of the kind.
-    begin: Vec<Form>,
-    form: Form,
-    /// Whether a guard of this block covers what follows.
-    covered: bool,
+    /// What is to be done in every block; empty if the region has nothing of the kind.
+    plans: Vec<Plan>,
+    track: Track,
     /// Whether the state is at rest for sure.
     rests: bool,
-    /// TOP and what was known of the tags when memory was last up to date.
-    synced: Stack,
-    /// Places filled and emptied since.
-    filled: u8,
-    emptied: u8,
-    /// C1 is zero, whatever memory says.
-    c1_zero: bool,
     /// The guest's NZCV is in the state, that of the host is an operation's.
     flags_away: bool,
     /// The place whose register is in x14 and x15.
@@ -52,17 +43,11 @@ pub(crate) struct X87State {
 }
 
 impl X87State {
-    pub(crate) fn new(begin: Vec<Form>) -> Self {
-        let nothing = Stack { top: 0, full: 0, empty: 0 };
+    pub(crate) fn new(plans: Vec<Plan>) -> Self {
         Self {
-            begin,
-            form: Form::Unknown { top: 0, ftw: 0 },
-            covered: false,
+            plans,
+            track: Track::unknown(0, 0),
             rests: false,
-            synced: nothing,
-            filled: 0,
-            emptied: 0,
-            c1_zero: false,
             flags_away: false,
             cached: None,
             may_cache: false,
@@ -72,33 +57,29 @@ impl X87State {
 
     /// What memory lacks at this point.
     pub(super) fn fix(&self) -> X87Fix {
-        self.stack_fix().with_saved_flags(self.flags_away)
+        self.track.fix().with_saved_flags(self.flags_away)
     }
 
-    fn stack_fix(&self) -> X87Fix {
-        let Form::Live(stack) = self.form else { return X87Fix::NONE };
-        let filled = self.filled & !self.synced.full;
-        let emptied = self.emptied & !self.synced.empty;
-        if stack.top == self.synced.top && filled | emptied == 0 && !self.c1_zero {
-            return X87Fix::NONE;
+    /// As `fix`, but always with TOP.
+    fn fix_or_top(&self) -> X87Fix {
+        match self.track.form {
+            Form::Live(stack) if !self.track.fix().has_stack() => {
+                X87Fix::new(stack.top, 0, 0, false).with_saved_flags(self.flags_away)
+            }
+            _ => self.fix(),
         }
-        X87Fix::new(stack.top, filled, emptied, self.c1_zero)
-    }
-
-    /// Memory is up to date.
-    fn note_synced(&mut self) {
-        if let Form::Live(stack) = self.form {
-            self.synced = stack;
-        }
-        (self.filled, self.emptied, self.c1_zero) = (0, 0, false);
     }
 
     /// The stack, which a guard has made known.
     fn stack(&self) -> Stack {
-        match self.form {
+        match self.track.form {
             Form::Live(stack) => stack,
             Form::Unknown { .. } => panic!("an x87 operation without a guard before it"),
         }
+    }
+
+    fn behind(&self, block: usize) -> Needs {
+        self.plans.get(block).map_or(Needs::default(), |plan| plan.behind)
     }
 }
 
@@ -106,11 +87,20 @@ impl X87State {
 pub(super) fn begin_block(cx: &mut EmitCx, index: usize) {
     let uses = |slot: &Slot| matches!(slot.loc, Loc::X(8..=15));
     let x87 = &mut cx.x87;
-    (x87.covered, x87.rests, x87.cached, x87.flags_away) = (false, false, None, false);
-    let Some(form) = x87.begin.get(index) else { return };
-    x87.form = *form;
-    x87.note_synced();
+    (x87.rests, x87.cached, x87.flags_away) = (false, None, false);
+    let Some(plan) = x87.plans.get(index) else { return };
+    x87.track = plan.begin;
+    x87.track.covered = false;
     x87.may_cache = !cx.alloc.spilled && !cx.alloc.slots.iter().any(uses);
+}
+
+/// The way into the current block from outside, if that is another than from inside, is in cold code: entry number `entry`.
+pub(super) fn outside(cx: &mut EmitCx, entry: usize) {
+    let Some(guard) = cx.x87.plans.get(cx.block_index).and_then(|plan| plan.outside) else { return };
+    let site = guard_site(X87Site { eip: cx.block.start, ..X87Site::default() }, &guard, false);
+    let site = add_site(cx, site);
+    let (_, back) = cold(cx, ColdX87::Outside { guard, site, entry });
+    cx.asm.bind(back);
 }
 
 /// Before an instruction: a barrier wants the state at rest, who reads or writes flags those of the guest.
@@ -129,19 +119,8 @@ pub(super) fn before(cx: &mut EmitCx, inst: &Inst) {
 
 /// After an instruction: what it has done to the stack.
 pub(super) fn after(cx: &mut EmitCx, pos: usize) {
-    let x87 = &mut cx.x87;
-    let Form::Live(before) = x87.form else {
-        return x87_stack::step(cx.block, pos, &mut x87.form, &mut x87.covered);
-    };
-    x87_stack::step(cx.block, pos, &mut x87.form, &mut x87.covered);
-    let Form::Live(now) = x87.form else { return };
-    if !x87_stack::is_live(&cx.block.insts[pos]) {
-        return;
-    }
-    let filled = now.full & !before.full;
-    let emptied = now.empty & !before.empty;
-    x87.filled = (x87.filled | filled) & !emptied;
-    x87.emptied = (x87.emptied | emptied) & !filled;
+    let behind = cx.x87.behind(cx.block_index);
+    cx.x87.track.step(cx.block, pos, behind);
 }
 
 /// Gives NZCV back if the instruction has to do with flags. (What only keeps NZCV may as well keep an operation's.)
@@ -167,7 +146,9 @@ fn flags_back(cx: &mut EmitCx) {
 
 /// The end of a block, before its terminator.
 pub(super) fn end_block(cx: &mut EmitCx) {
-    sync(cx);
+    if cx.x87.plans.get(cx.block_index).is_some_and(|plan| plan.sync) {
+        sync(cx);
+    }
     let read = cx.live_out | flag_liveness::branch_reads(cx.block);
     if read.intersects(FlagSet::NZCV) {
         flags_back(cx);
@@ -203,9 +184,9 @@ pub(super) fn emit_fix(cx: &mut EmitCx, fix: X87Fix) {
 
 /// Brings memory up to date.
 fn sync(cx: &mut EmitCx) {
-    let fix = cx.x87.stack_fix();
+    let fix = cx.x87.track.fix();
     emit_fix(cx, fix);
-    cx.x87.note_synced();
+    cx.x87.track.sync();
 }
 
 /// Puts the state at rest if it is not.
@@ -213,7 +194,7 @@ fn to_rest(cx: &mut EmitCx) {
     if std::mem::replace(&mut cx.x87.rests, true) {
         return;
     }
-    if matches!(cx.x87.form, Form::Unknown { .. }) {
+    if matches!(cx.x87.track.form, Form::Unknown { .. }) {
         let (cold, back) = cold(cx, ColdX87::Rest);
         a64!(cx; ldrb w16, [x28, live::AWAY]);
         cx.asm.cbz(false, S0, cold);
@@ -221,11 +202,7 @@ fn to_rest(cx: &mut EmitCx) {
     } else {
         sync(cx);
         branch::call_stub(cx, Stub::X87(X87Routine::Rest));
-        cx.x87.form = match cx.x87.form {
-            Form::Live(stack) => Form::Unknown { top: stack.top, ftw: stack.full },
-            unknown => unknown,
-        };
-        cx.x87.covered = false;
+        cx.x87.track.rest(0);
     }
 }
 
@@ -236,51 +213,45 @@ pub(super) fn wait(cx: &mut EmitCx) {
         to_rest(cx);
         let trap = branch::cold_trap(cx, Trap::X87);
         a64!(cx; ldrb w16, [x28, state::FSW]);
-        cx.asm.tbnz(S0, 7, trap);
-        return;
+        return cx.asm.tbnz(S0, 7, trap);
     }
-    if cx.x87.covered {
-        return;
-    }
-    let (needs, after, check) = x87_stack::guard(cx.block, pos, cx.x87.form);
-    if check {
-        emit_guard(cx, needs, after.top);
-    }
-    cx.x87.form = Form::Live(after);
-    (cx.x87.covered, cx.x87.rests) = (true, false);
-    if check {
-        cx.x87.note_synced();
-    }
-}
-
-/// Makes sure that the state is live with ST(0) at `top` and fits the needs. One comparison if TOP and tags are as expected.
-fn emit_guard(cx: &mut EmitCx, needs: Stack, top: u8) {
+    cx.x87.rests = false;
+    let behind = cx.x87.behind(cx.block_index);
+    let Some(guard) = cx.x87.track.guard(cx.block, pos, behind) else { return };
     sync(cx);
-    let (Form::Live(Stack { full: ftw, .. }) | Form::Unknown { ftw, .. }) = cx.x87.form;
-    let expected = u32::from(top) | u32::from((ftw | needs.full) & !needs.empty) << 8;
-    let site = X87Site { full: needs.full, empty: needs.empty, fix: X87Fix::new(top, 0, 0, false).with_saved_flags(cx.x87.flags_away), ..site(cx) };
-    let label = add_site(cx, site);
-    let (cold, back) = cold(cx, ColdX87::Enter(label));
-    if needs.full & needs.empty != 0 {
-        // A stack fault for sure.
-        cx.asm.b(cold);
-    } else {
-        a64!(cx; ldur w16, [x28, live::TOP as i32]);
-        if expected != 0 {
-            a64!(cx; movz w17, expected; eor w16, w16, w17);
-        }
-        cx.asm.cbnz(false, S0, cold);
-    }
+    let site = guard_site(site(cx), &guard, cx.x87.flags_away);
+    let site = add_site(cx, site);
+    let (cold, back) = cold(cx, ColdX87::Call(X87Routine::Enter, site));
+    compare_stack(cx, &guard, cold);
     cx.asm.bind(back);
     cx.x87.cached = None;
+}
+
+fn guard_site(site: X87Site, guard: &Guard, flags_away: bool) -> X87Site {
+    let fix = X87Fix::new(guard.top, 0, 0, false).with_saved_flags(flags_away);
+    X87Site { full: guard.needs.full, empty: guard.needs.empty, fix, ..site }
+}
+
+/// Goes to `other` unless the state is live with TOP and tags as expected.
+fn compare_stack(cx: &mut EmitCx, guard: &Guard, other: Label) {
+    if guard.needs.full & guard.needs.empty != 0 {
+        // A stack fault for sure.
+        return cx.asm.b(other);
+    }
+    let expected = u32::from(guard.top) | u32::from(guard.ftw) << 8;
+    a64!(cx; ldur w16, [x28, live::TOP as i32]);
+    if expected != 0 {
+        a64!(cx; movz w17, expected; eor w16, w16, w17);
+    }
+    cx.asm.cbnz(false, S0, other);
 }
 
 /// `x87_status`.
 pub(super) fn status(cx: &mut EmitCx) {
     let d = cx.dst();
-    if let Form::Live(stack) = cx.x87.form {
+    if let Form::Live(stack) = cx.x87.track.form {
         a64!(cx; ldrh w16, [x28, state::FSW]; ldrb w17, [x28, live::CODES]; orr w16, w16, w17, lsl 8);
-        if !cx.x87.c1_zero {
+        if !cx.x87.track.c1_is_zero() {
             a64!(cx; ldrb w17, [x28, live::C1]; orr w16, w16, w17, lsl 9);
         }
         a64!(cx; ldrb w17, [x28, live::TURN]);
@@ -305,8 +276,8 @@ pub(crate) struct Cold {
 enum ColdX87 {
     /// Put the state at rest, go on.
     Rest,
-    /// Make the state live as the site says, go on.
-    Enter(Label),
+    /// The way into a block from outside.
+    Outside { guard: Guard, site: Label, entry: usize },
     /// Call a routine with the site.
     Call(X87Routine, Label),
     /// A float in `reg` that is no normal number: zero goes on with x12 and w13 (or 14 and 15 for `a`), all else to `Slow` and
@@ -326,7 +297,14 @@ fn cold(cx: &mut EmitCx, kind: ColdX87) -> (Label, Label) {
 pub(super) fn emit_cold(cx: &mut EmitCx, cold: &Cold) {
     match cold.kind {
         ColdX87::Rest => branch::call_stub(cx, Stub::X87(X87Routine::Rest)),
-        ColdX87::Enter(site) => call_routine(cx, X87Routine::Enter, site),
+        ColdX87::Outside { guard, site, entry } => {
+            cx.entries[entry].at = cx.asm.here();
+            let other = cx.asm.new_label();
+            compare_stack(cx, &guard, other);
+            cx.asm.b(cold.back);
+            cx.asm.bind(other);
+            call_routine(cx, X87Routine::Enter, site);
+        }
         ColdX87::Call(routine, site) => call_routine(cx, routine, site),
         ColdX87::Widen { bits, wide, into, site, done } => {
             let slow = cx.asm.new_label();
@@ -367,18 +345,6 @@ fn site(cx: &EmitCx) -> X87Site {
         fix: cx.x87.fix_or_top(),
         carry_direct: cx.carry == Carry::Direct,
         ..X87Site::default()
-    }
-}
-
-impl X87State {
-    /// As `fix`, but always with TOP.
-    fn fix_or_top(&self) -> X87Fix {
-        match self.form {
-            Form::Live(stack) if !self.stack_fix().has_stack() => {
-                X87Fix::new(stack.top, 0, 0, false).with_saved_flags(self.flags_away)
-            }
-            _ => self.fix(),
-        }
     }
 }
 

@@ -12,7 +12,7 @@ pub(in super::super) fn operation(cx: &mut EmitCx, inst: &Inst) {
         X87FldSt => copy(cx, at(cx, 0), stack.at(7)),
         X87FstSt => copy(cx, stack.at(0), at(cx, 0)),
         X87Chs | X87Abs => sign(cx, stack.at(0), helper),
-        X87Free | X87Turn => cx.x87.c1_zero = true,
+        X87Free | X87Turn => {}
         X87Cmov => cmov(cx, inst, stack.at(0), at(cx, 0)),
         _ => compute(cx, inst, helper, stack),
     }
@@ -42,7 +42,6 @@ fn compute(cx: &mut EmitCx, inst: &Inst, helper: Helper, stack: Stack) {
 
 /// FXCH.
 fn exchange(cx: &mut EmitCx, a: u8, b: u8) {
-    cx.x87.c1_zero = true;
     if a == b {
         return;
     }
@@ -57,7 +56,6 @@ fn exchange(cx: &mut EmitCx, a: u8, b: u8) {
 
 /// FLD ST(i), FST ST(i).
 fn copy(cx: &mut EmitCx, from: u8, to: u8) {
-    cx.x87.c1_zero = true;
     if from == to {
         return;
     }
@@ -70,7 +68,6 @@ fn copy(cx: &mut EmitCx, from: u8, to: u8) {
 
 /// FCHS, FABS.
 fn sign(cx: &mut EmitCx, place: u8, helper: Helper) {
-    cx.x87.c1_zero = true;
     let reg = if cx.x87.cached == Some(place) { 15 } else { S0 };
     if reg == S0 {
         a64!(cx; ldr w16, [x28, st(place) + 8]);
@@ -134,7 +131,6 @@ fn arith(cx: &mut EmitCx, inst: &Inst, helper: Helper, stack: Stack) {
 /// The result of arithmetic is in x14 and x15, C1 is in memory.
 fn finish(cx: &mut EmitCx, to: u8) {
     store_a(cx, to);
-    cx.x87.c1_zero = false;
 }
 
 /// The memory operand of the instruction: the register that holds its bits until the operation is done.
@@ -220,7 +216,6 @@ fn load_float(cx: &mut EmitCx, helper: Helper, to: u8) {
     widen(cx, operand(helper), reg, 14, site, done);
     cx.asm.bind(done);
     store_a(cx, to);
-    cx.x87.c1_zero = true;
 }
 
 /// FLD m80.
@@ -236,7 +231,6 @@ fn load_extended(cx: &mut EmitCx, to: u8) {
     cx.asm.tbz(14, 63, slow);
     cx.asm.bind(back);
     store_a(cx, to);
-    cx.x87.c1_zero = true;
 }
 
 /// FILD.
@@ -245,7 +239,6 @@ fn load_int(cx: &mut EmitCx, to: u8) {
     cx.mov_wide(11, reg, true);
     branch::call_stub(cx, Stub::X87(X87Routine::IntA));
     store_a(cx, to);
-    cx.x87.c1_zero = true;
 }
 
 /// FLD1, FLDZ and the other constants, which depend on the rounding mode.
@@ -267,7 +260,6 @@ fn load_constant(cx: &mut EmitCx, inst: &Inst, to: u8) {
         cx.mov_imm(15, u32::from(value.sign_exponent));
     }
     store_a(cx, to);
-    cx.x87.c1_zero = true;
 }
 
 /// FCOM, FUCOM, FICOM, FTST; FCOMI and FUCOMI, whose result is in w9.
@@ -297,9 +289,6 @@ fn compare(cx: &mut EmitCx, inst: &Inst, helper: Helper, stack: Stack) {
     load_a(cx, stack.at(0));
     call_routine(cx, if helper == X87Comi { X87Routine::Comi } else { X87Routine::Com }, site);
     cx.asm.bind(done);
-    if helper != X87Comi {
-        cx.x87.c1_zero = true;
-    }
 }
 
 /// FSQRT.

@@ -29,7 +29,6 @@ pub(in super::super) fn store(cx: &mut EmitCx, inst: &Inst) {
     cx.asm.tbnz(10, COMMIT, pending);
     a64!(cx; strb w10, [x28, live::C1]);
     cx.asm.bind(back);
-    cx.x87.c1_zero = false;
     call::pop_temps(cx, saves);
 }
 
@@ -74,7 +73,6 @@ fn extended(cx: &mut EmitCx, fixed: bool) {
         ; orr w16, w16, w15
         ; strh w16, [x11, 8]
         ; str x14, [x11]);
-    cx.x87.c1_zero = true;
 }
 
 /// The value in memory's format.
