@@ -7,8 +7,8 @@
 //! checks that everything the code reads is filled and everything it pushes to is empty, so that no stack fault can happen.
 //! What is known at the end of a block is known at the beginning of the blocks that only it leads to, so loops and chains of
 //! blocks are checked once.
-use ir::guest::state::offset;
 use super::compiled::X87Fix;
+use ir::guest::state::offset;
 use ir::x87::StoreKind;
 use ir::{Block, Helper, Inst, Opcode, Region, Target, Terminator};
 
@@ -406,7 +406,9 @@ fn ways(term: &Terminator) -> impl Iterator<Item = usize> {
 /// The block that a call comes back to.
 fn return_block(term: &Terminator) -> Option<usize> {
     match term {
-        Terminator::Call { ret_block, .. } | Terminator::CallIndirect { ret_block, .. } => ret_block.map(|id| id.index()),
+        Terminator::Call { ret_block, .. } | Terminator::CallIndirect { ret_block, .. } => {
+            ret_block.map(|id| id.index())
+        }
         _ => None,
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tests::oracle::compare::{compare, disassemble, Difference};
 use tests::oracle::execute::{self, Host};
-use tests::oracle::{forms, inputs, Case, Group};
 use tests::oracle::rng::hash;
+use tests::oracle::{forms, inputs, Case, Group};
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -66,7 +66,12 @@ fn summarise(groups: &[Group], differences: &[Difference]) {
     for ((group, names), found) in kinds {
         let case = &groups[group].cases[found[0].case];
         let text = disassemble(case);
-        println!("{} {names}: {} times, first {}", groups[group].name, found.len(), text.lines().next().unwrap_or("").trim());
+        println!(
+            "{} {names}: {} times, first {}",
+            groups[group].name,
+            found.len(),
+            text.lines().next().unwrap_or("").trim()
+        );
         for d in found.iter().take(show) {
             print!("{}{}", disassemble(&groups[group].cases[d.case]), d.describe(groups));
         }

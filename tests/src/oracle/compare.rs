@@ -80,18 +80,26 @@ impl Difference {
         }
         if self.want.signo != self.got.signo {
             let (want, got) = (&self.want, &self.got);
-            return format!("signal {}/{}/{:x} for {}/{}/{:x}", got.signo, got.code as i32, got.err, want.signo, want.code as i32, want.err);
+            return format!(
+                "signal {}/{}/{:x} for {}/{}/{:x}",
+                got.signo, got.code as i32, got.err, want.signo, want.code as i32, want.err
+            );
         }
         let text = fields(&self.want, &self.got);
         let names = text.lines().filter_map(|line| line.trim().split_once(':')).map(|(name, _)| name);
         let flags = self.want.eflags ^ self.got.eflags;
-        names.map(|n| if n == "eflags" { format!("eflags {flags:x}") } else { n.to_owned() }).collect::<Vec<_>>().join(",")
+        names
+            .map(|n| if n == "eflags" { format!("eflags {flags:x}") } else { n.to_owned() })
+            .collect::<Vec<_>>()
+            .join(",")
     }
 
     /// The input and the fields that differ.
     pub fn describe(&self, groups: &[Group]) -> String {
         let case = &groups[self.group].cases[self.case];
-        let Some(input) = self.input.map(|i| &case.inputs[i]) else { return "  memory outside of the windows\n".into() };
+        let Some(input) = self.input.map(|i| &case.inputs[i]) else {
+            return "  memory outside of the windows\n".into();
+        };
         format!("  input {}\n{}", show_input(input), fields(&self.want, &self.got))
     }
 }
@@ -115,7 +123,8 @@ fn show_input(input: &Input) -> String {
     }
     for i in 0..8 {
         let (st, xmm) = (32 + 16 * i, 160 + 16 * i);
-        let _ = write!(text, "\n    st{i} {} xmm{i} {}", number(&input.fx[st..st + 10]), number(&input.fx[xmm..xmm + 16]));
+        let _ =
+            write!(text, "\n    st{i} {} xmm{i} {}", number(&input.fx[st..st + 10]), number(&input.fx[xmm..xmm + 16]));
     }
     text
 }

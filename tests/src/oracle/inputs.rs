@@ -23,8 +23,38 @@ pub struct Inputs {
 }
 
 const EDGES: [u32; 32] = [
-    0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 0x63, 0x7f, 0x80, 0x99, 0x9a, 0xff, 0x100, 0x7fff, 0x8000, 0x8080, 0xffff,
-    0x1_0000, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xff00_ff00, 0xffff_fff0, 0xffff_ffff, 0x1234_5678,
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    9,
+    15,
+    16,
+    17,
+    31,
+    32,
+    33,
+    0x63,
+    0x7f,
+    0x80,
+    0x99,
+    0x9a,
+    0xff,
+    0x100,
+    0x7fff,
+    0x8000,
+    0x8080,
+    0xffff,
+    0x1_0000,
+    0x7fff_ffff,
+    0x8000_0000,
+    0x8000_0001,
+    0xff00_ff00,
+    0xffff_fff0,
+    0xffff_ffff,
+    0x1234_5678,
 ];
 #[rustfmt::skip]
 const EDGES_INTEGER: [u64; 16] = [
@@ -105,7 +135,9 @@ impl Inputs {
         let mut fx = [0; FX];
         let mut fcw = 0x37f;
         if self.rng.one_in(2) {
-            fcw = 0x40 | self.rng.word() as u16 & 0xf00 | if self.rng.one_in(3) { self.rng.word() as u16 & 0x3f } else { 0x3f };
+            fcw = 0x40
+                | self.rng.word() as u16 & 0xf00
+                | if self.rng.one_in(3) { self.rng.word() as u16 & 0x3f } else { 0x3f };
         }
         let mut fsw = self.rng.word() as u16 & 0x7f7f;
         // Pending exceptions are rare: the next waiting instruction only raises them.
@@ -164,7 +196,11 @@ impl Inputs {
     }
 
     fn integer(&mut self) -> u64 {
-        if self.rng.one_in(2) { self.rng.pick(&EDGES_INTEGER) } else { self.rng.next() }
+        if self.rng.one_in(2) {
+            self.rng.pick(&EDGES_INTEGER)
+        } else {
+            self.rng.next()
+        }
     }
 
     fn single(&mut self) -> u32 {
@@ -271,7 +307,16 @@ impl Inputs {
             12 => DATA + 0x2000 - self.rng.below(size + 4),
             13 => DATA.wrapping_add(self.rng.below(8)).wrapping_sub(self.rng.below(size + 1)),
             14 => DATA + 0xe00 + self.rng.below(room) & !aligned,
-            _ => self.rng.pick(&[0, 0x1000, 0xffff_ffff, 0xffff_fff0, 0xfffe_0000, 0x8000_0000, 0x1fff_fffc, 0x2000_2ff8]),
+            _ => self.rng.pick(&[
+                0,
+                0x1000,
+                0xffff_ffff,
+                0xffff_fff0,
+                0xfffe_0000,
+                0x8000_0000,
+                0x1fff_fffc,
+                0x2000_2ff8,
+            ]),
         }
     }
 
@@ -338,7 +383,9 @@ fn hint(insn: &Instruction) -> Numbers {
     if insn.mnemonic() == Mnemonic::Fbld {
         return Numbers::Decimal;
     }
-    for (part, numbers) in [("Float80", Numbers::Extended), ("Float64", Numbers::Doubles), ("Float32", Numbers::Singles)] {
+    for (part, numbers) in
+        [("Float80", Numbers::Extended), ("Float64", Numbers::Doubles), ("Float32", Numbers::Singles)]
+    {
         if size.contains(part) {
             return numbers;
         }

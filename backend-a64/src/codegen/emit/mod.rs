@@ -297,7 +297,8 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
         let eip = cx.block.insn_addr(inst);
         cx.mark_pc(eip);
     }
-    if inst.op != Opcode::SetMm && [Effects::WRITES_STATE, Effects::CALL, Effects::X87].iter().any(|e| effects.has(*e)) {
+    if inst.op != Opcode::SetMm && [Effects::WRITES_STATE, Effects::CALL, Effects::X87].iter().any(|e| effects.has(*e))
+    {
         cx.mm_written = 0;
     }
     dispatch(cx, inst);

@@ -311,8 +311,7 @@ fn single_stepping_traps_after_each_instruction() {
     let program = Program::default();
     let options = EngineOptions { code_len: 1 << 20, ..EngineOptions::default() };
     let source = Box::new(AddToMemory(program));
-    let engine =
-        Engine::with_compiler(&options, source, Box::new(NoWatch), Box::new(|_, _| unreachable!())).unwrap();
+    let engine = Engine::with_compiler(&options, source, Box::new(NoWatch), Box::new(|_, _| unreachable!())).unwrap();
     let mut thread = engine.new_thread().unwrap();
     let mut mem = Bytes(vec![0; 64]);
     thread.state_mut().set_eflags(1 << 8);

@@ -37,7 +37,7 @@ enum Op {
 #[derive(Clone, Debug, Default)]
 struct Program {
     ops: Vec<Op>,
-    /// After these the program goes on there if EAX is odd.
+    /// After these the program goes on there if EAX is odd; or, where that is back, as long as EDI, counted down, is not negative.
     jumps: Vec<(usize, usize)>,
 }
 
@@ -154,7 +154,10 @@ fn program(rng: &mut Rng, mut depth: i32) -> Program {
     let ops = (0..len).map(|_| op(rng, &mut depth)).collect();
     let mut jump = |_| {
         let at = rng.below(len as u64) as usize;
-        (at, (at + 1 + rng.below(6) as usize).min(len))
+        match rng.one_in(3) {
+            true => (at, rng.below(at as u64 + 1) as usize),
+            false => (at, (at + 1 + rng.below(6) as usize).min(len)),
+        }
     };
     let mut jumps: Vec<_> = (0..3).map(&mut jump).collect();
     jumps.sort_unstable();
@@ -252,9 +255,17 @@ impl Program {
     fn leaders(&self, from: usize) -> Vec<usize> {
         let mut leaders: Vec<_> = self.jumps.iter().flat_map(|&(at, to)| [at + 1, to]).collect();
         leaders.extend([from, self.ops.len()]);
-        leaders.retain(|&at| at >= from);
+        // Reached from here: all that a loop goes back to as well.
+        let mut first = from;
+        while let Some(&(_, to)) = self.jumps.iter().find(|&&(at, to)| at >= first && to < first) {
+            first = to;
+        }
+        leaders.retain(|&at| at >= first);
         leaders.sort_unstable();
         leaders.dedup();
+        // The entry is the first block.
+        leaders.retain(|&at| at != from);
+        leaders.insert(0, from);
         leaders
     }
 
@@ -268,6 +279,13 @@ impl Program {
             b.begin_insn(address(to), 4);
         }
         let term = match to.checked_sub(1).filter(|_| to > from).and_then(|last| self.jump(last)) {
+            Some(taken) if taken < to => {
+                let (edi, one) = (b.get_gpr(Gpr::Edi), b.const32(1));
+                let less = b.binary(Opcode::Sub, edi, one, FlagSet::NONE);
+                b.set_gpr(Gpr::Edi, less);
+                let sign = b.extract(less, 31, 1);
+                Terminator::BranchNz { value: sign, taken: target(to), fallthrough: target(taken) }
+            }
             Some(taken) => {
                 let (eax, one) = (b.get_gpr(Gpr::Eax), b.const32(1));
                 let odd = b.binary(Opcode::And, eax, one, FlagSet::NONE);
@@ -286,10 +304,10 @@ impl Program {
         let target =
             |at: usize| Target::Block(BlockId(leaders.iter().position(|l| *l == at).expect("a leader") as u16));
         let mut region = Region::new(address(from));
-        region.ranges.push(GuestRange::new(address(from), 4 * (self.ops.len() - from) as u64 + 4));
-        for (i, &at) in leaders.iter().enumerate() {
-            let to = leaders.get(i + 1).copied().unwrap_or(at);
-            region.blocks.push(self.block(at, to, i == 0, target));
+        region.ranges.push(GuestRange::new(address(0), 4 * self.ops.len() as u64 + 4));
+        let next = |at: usize| leaders.iter().copied().filter(|l| *l > at).min().unwrap_or(at);
+        for &at in &leaders {
+            region.blocks.push(self.block(at, next(at), at == from, target));
         }
         region
     }
@@ -342,6 +360,7 @@ fn start(rng: &mut Rng) -> (CpuState, i32) {
     let mut state = state(rng);
     state.eflags_system = 0;
     state.set(Gpr::Esi, TestMem::BASE.0 + 256);
+    state.set(Gpr::Edi, rng.below(6) as u32);
     let depth = rng.below(6) as i32;
     state.top = rng.below(8) as u32;
     state.ftw = if rng.one_in(30) { rng.next() as u8 } else { ((1u8 << depth) - 1).rotate_left(state.top) };
@@ -417,7 +436,8 @@ fn x87_programs_do_what_the_interpreter_does() {
         }
         singles += engine.stats().singles;
     }
-    assert!(singles < 4 * runs, "{singles} instructions were left to the interpreter in {runs} runs");
+    // Loops over broken stacks are most of them.
+    assert!(singles < 16 * runs, "{singles} instructions were left to the interpreter in {runs} runs");
 }
 
 /// The page as it is mapped, for the instructions that are left to the interpreter.
