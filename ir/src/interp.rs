@@ -139,7 +139,9 @@ impl Machine<'_> {
             TrapIf => {}
             Helper | X87 => {
                 let result = self.helper(block, inst, args);
-                self.set_flags(inst, FlagSet::ALL, result as u32);
+                if !inst.flags.is_empty() {
+                    self.set_flags(inst, FlagSet::ALL, result as u32);
+                }
                 return Ok(result);
             }
             X87Wait if x87::pending(self.state) => return Err(Stop::Trap(Trap::X87)),

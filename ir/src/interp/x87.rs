@@ -1,6 +1,6 @@
 //! The x87 opcodes: the helpers with their loads and stores around them.
 use super::{Machine, Stop};
-use crate::guest::CpuState;
+use crate::guest::{CpuState, PAGE_SIZE};
 use crate::helper::{Helper, Pending};
 use crate::inst::Inst;
 use crate::x87::{StoreForm, StoreKind, ES};
@@ -28,15 +28,23 @@ impl Machine<'_> {
         };
         let low = convert.function()(self.state, bits, u64::from(form.truncate), 0, 0);
         if Pending::ok(self.state) {
-            // The upper part goes first: if a page ends inside, the next is the one that may not be there, and hardware writes
-            // nothing then.
-            if form.kind == StoreKind::F80 {
-                let high = Inst { imm: i64::from(inst.disp().wrapping_add(8)), ..*inst };
-                self.store(&high, 2, u128::from(Pending::high(self.state)))?;
-            }
-            self.store(inst, bytes.min(8), u128::from(low))?;
+            let high = (form.kind == StoreKind::F80).then(|| Pending::high(self.state));
+            self.x87_write(inst, bytes.min(8), low, high)?;
         }
         Helper::X87Commit.function()(self.state, u64::from(form.pop), 0, 0, 0);
         Ok(())
+    }
+
+    /// Writes a value and, behind eight bytes, its upper part. Where a page ends inside, that goes first: the next page is the
+    /// one that may not be there, and hardware writes nothing then. Otherwise the lower part is where the fault is reported.
+    fn x87_write(&mut self, inst: &Inst, bytes: u32, low: u64, high: Option<u16>) -> Result<(), Stop> {
+        let Some(high) = high else { return self.store(inst, bytes, u128::from(low)) };
+        let upper = Inst { imm: i64::from(inst.disp().wrapping_add(8)), ..*inst };
+        if self.address(inst).0 % PAGE_SIZE > PAGE_SIZE - 10 {
+            self.store(&upper, 2, u128::from(high))?;
+            return self.store(inst, bytes, u128::from(low));
+        }
+        self.store(inst, bytes, u128::from(low))?;
+        self.store(&upper, 2, u128::from(high))
     }
 }

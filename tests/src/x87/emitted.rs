@@ -11,10 +11,15 @@ use std::collections::HashMap;
 const PLACES: u32 = 1024;
 
 /// An engine that has seen some of the instructions.
-#[derive(Debug)]
 pub struct Emitted {
     rig: Rig,
     places: HashMap<Vec<u8>, u32>,
+}
+
+impl std::fmt::Debug for Emitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emitted").field("places", &self.places.len()).finish_non_exhaustive()
+    }
 }
 
 impl Emitted {

@@ -60,19 +60,26 @@ fn address(cx: &mut EmitCx, fixed: bool, size: u32) -> AddrMode {
     }
 }
 
-/// FSTP m80. The upper part goes first: if a page ends inside, the next is the one that may not be there, and hardware writes
-/// nothing then.
+/// FSTP m80. Where a page ends inside, the upper part goes first: the next page is the one that may not be there, and
+/// hardware writes nothing then. Otherwise the lower part is where the fault is reported.
 fn extended(cx: &mut EmitCx, fixed: bool) {
     access(cx);
     if !fixed {
         let reg = mem::plain_address(cx);
         a64!(cx; mov w11, W(reg));
     }
+    let (across, done) = (cx.asm.new_label(), cx.asm.new_label());
     a64!(cx
         ; lsr w16, w15, 16
         ; orr w16, w16, w15
-        ; strh w16, [x11, 8]
-        ; str x14, [x11]);
+        ; and w17, w11, 0xfff
+        ; sub w17, w17, 0xff7);
+    cx.asm.tbz(S1, 31, across);
+    a64!(cx; str x14, [x11]; strh w16, [x11, 8]);
+    cx.asm.b(done);
+    cx.asm.bind(across);
+    a64!(cx; strh w16, [x11, 8]; str x14, [x11]);
+    cx.asm.bind(done);
 }
 
 /// The value in memory's format.
