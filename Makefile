@@ -24,6 +24,7 @@ test: build
 
 record: build
 	@$(CARGO) run --quiet --package tests --bin demo -- --record
+	@$(CARGO) run --quiet --package tests --bin guest -- --record
 
 bench: build
 	@tools/bench.sh
@@ -33,7 +34,8 @@ bless:
 
 check:
 	$(CARGO) fmt --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --workspace --all-targets --target $(TARGET) -- -D warnings
 
 clean:
 	rm -rf target .work

@@ -14,6 +14,9 @@ _start:
 run:
     pushad
     mov [host_esp], esp
+    mov eax, ss
+    mov fs, eax
+    mov gs, eax
     fxrstor [fx_input]
     push dword ptr [input + 32]
     popfd
@@ -46,9 +49,6 @@ finish:
     mov eax, ss
     mov ds, eax
     mov es, eax
-    xor eax, eax
-    mov fs, eax
-    mov gs, eax
     push 2
     popfd
     fninit

@@ -6,5 +6,6 @@ pub mod filetest;
 pub mod guest;
 pub mod oracle;
 pub mod programs;
+pub mod tiny_elf;
 pub mod vectors;
 pub mod x87;

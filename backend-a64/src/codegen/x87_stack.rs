@@ -424,14 +424,15 @@ struct Analysis<'a> {
     clean: Vec<bool>,
 }
 
-/// The plan of every block; empty if the region does nothing with the x87 stack.
-pub(crate) fn analyse(region: &Region, hint: X87Hint) -> Vec<Plan> {
+/// The plan of every block; empty if the region does nothing with the x87 stack. `counted`: it may be left at every block for
+/// better code.
+pub(crate) fn analyse(region: &Region, hint: X87Hint, counted: bool) -> Vec<Plan> {
     if !region.blocks.iter().any(|b| b.insts.iter().any(is_live)) {
         return Vec::new();
     }
     let n = region.blocks.len();
     let entry = Track::unknown(hint.top, hint.ftw);
-    let clean = region.blocks.iter().map(|block| block.entry).collect();
+    let clean = region.blocks.iter().map(|block| block.entry || counted).collect();
     let (behind, begin, outside) = (vec![Needs::default(); n], vec![None; n], vec![None; n]);
     let mut a = Analysis { region, entry, behind, begin, outside, clean };
     // Where ST(0) is at every block; then what is needed behind each; then the rest.
@@ -591,7 +592,7 @@ mod tests {
     fn plans(text: &str) -> Vec<Plan> {
         let region = parse::parse(text).unwrap();
         ir::verify::verify(&region).unwrap();
-        analyse(&region, X87Hint { top: 0, ftw: 0 })
+        analyse(&region, X87Hint { top: 0, ftw: 0 }, false)
     }
 
     const PUSH: &str = "x87_wait

@@ -38,7 +38,7 @@ mod x87;
 #[allow(clippy::useless_conversion, reason = "as in trampoline")]
 mod x87_routines;
 
-pub use engine::{Engine, EngineError, EngineOptions};
+pub use engine::{Engine, EngineError, EngineOptions, Observer};
 pub use recover::{HostFault, HostRegs, Recovered};
 pub use stats::Stats;
 pub use thread::{ExitHandle, ThreadContext};

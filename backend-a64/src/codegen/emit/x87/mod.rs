@@ -13,13 +13,13 @@ mod store;
 use super::super::allocation::{Loc, Saves, Slot};
 use super::super::asm::{Cond, Label};
 use super::super::compiled::{Stub, X87Fix, X87Routine, X87Site};
-use super::super::flag_liveness;
 use super::super::x87_stack::{self, Form, Guard, Needs, Plan, Stack, Track};
 use super::flags::{self, Carry};
 use super::{a64, branch, call, EmitCx, S0, S1};
 use ir::guest::state::offset as state;
 use ir::guest::x87_live::offset as live;
 use ir::guest::Trap;
+use ir::opt::dead_flags::branch_reads;
 use ir::{FlagSet, Helper, Inst, Opcode};
 
 pub(super) use ops::operation;
@@ -149,7 +149,7 @@ pub(super) fn end_block(cx: &mut EmitCx) {
     if cx.x87.plans.get(cx.block_index).is_some_and(|plan| plan.sync) {
         sync(cx);
     }
-    let read = cx.live_out | flag_liveness::branch_reads(cx.block);
+    let read = cx.live_out | branch_reads(cx.block);
     if read.intersects(FlagSet::NZCV) {
         flags_back(cx);
     }
