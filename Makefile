@@ -34,7 +34,8 @@ bless:
 
 check:
 	$(CARGO) fmt --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --workspace --all-targets --target $(TARGET) -- -D warnings
 
 clean:
 	rm -rf target .work

@@ -3,8 +3,8 @@
 //! A read-modify-write asks for its operand as a write at once, so the error code of its fault says "write". An operand
 //! that runs over the top of the 4 GiB segment is #GP, or #SS in the stack segment, before any page is looked at. SDM
 //! vol. 3, 5.3 (limit checking) and 4.7 (error code).
-use crate::decode::{Code, Decoded};
-use iced_x86::{Instruction, InstructionInfoFactory, OpAccess, Register, UsedMemory};
+use crate::decode::{Code, Decoded, Window};
+use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, UsedMemory};
 use ir::guest::{Access, CpuState, Fault, Gpr, GuestAddr, GuestMem, Trap};
 
 /// What the program is to be told.
@@ -20,7 +20,7 @@ pub enum Report {
 /// those of the step).
 pub fn report(mem: &dyn GuestMem, state: &CpuState, fault: Fault) -> Report {
     let mut found = Report::Page(fault);
-    Code::small(mem).walk(GuestAddr(state.eip), |_, decoded| {
+    Code::new(mem, &mut Window::small()).walk(GuestAddr(state.eip), |_, decoded| {
         if let Decoded::Insn(insn) = decoded {
             found = of_insn(&insn, state, fault);
         }
@@ -34,20 +34,29 @@ fn of_insn(insn: &Instruction, state: &CpuState, fault: Fault) -> Report {
     let operands = factory.info(insn).used_memory();
     for operand in operands {
         let (offset, size) = (offset(operand, state), size(operand, insn));
-        if u64::from(offset) + u64::from(size) > 1 << 32 {
+        if !is_bit_string(insn) && u64::from(offset) + u64::from(size) > 1 << 32 {
             let stack = operand.segment() == Register::SS;
             return Report::Trap(if stack { Trap::StackFault } else { Trap::GeneralProtection });
         }
     }
-    let writes = |operand: &&UsedMemory| {
-        use OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
-        matches!(operand.access(), Write | CondWrite | ReadWrite | ReadCondWrite)
-            && (operands.len() == 1 || fault.addr.0.wrapping_sub(linear(operand, state)) < size(operand, insn))
+    let hit = |operand: &&UsedMemory| {
+        operands.len() == 1 || fault.addr.0.wrapping_sub(linear(operand, state)) < size(operand, insn)
     };
-    match operands.iter().find(writes) {
-        Some(_) => Report::Page(Fault { access: Access::Write, ..fault }),
-        None => Report::Page(fault),
-    }
+    // Where several operands are hit, one that is only read comes first.
+    let write = operands.iter().any(|operand| hit(&operand)) && operands.iter().filter(hit).all(writes);
+    Report::Page(Fault { access: if write { Access::Write } else { fault.access }, ..fault })
+}
+
+/// Whether the instruction writes through CS: #GP whatever the address, since code segments cannot be written (SDM vol. 3,
+/// 5.5).
+pub(crate) fn writes_code_segment(insn: &Instruction) -> bool {
+    let writes = |operand: &UsedMemory| operand.segment() == Register::CS && writes(operand);
+    insn.segment_prefix() == Register::CS && InstructionInfoFactory::new().info(insn).used_memory().iter().any(writes)
+}
+
+fn writes(operand: &UsedMemory) -> bool {
+    use OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
+    matches!(operand.access(), Write | CondWrite | ReadWrite | ReadCondWrite)
 }
 
 /// Offset of an operand in its segment.
@@ -86,12 +95,19 @@ fn linear(operand: &UsedMemory, state: &CpuState) -> u32 {
     offset(operand, state).wrapping_add(base)
 }
 
-/// Bytes of an operand; those of which iced knows no size count as one.
+/// Bytes of an operand; one where iced knows no size, an element's for a repetition.
 fn size(operand: &UsedMemory, insn: &Instruction) -> u32 {
-    let size = operand.memory_size().size().max(1) as u32;
-    // Bit strings are addressed by their operand's size from a start that the bit number moves.
-    debug_assert!(size < 4096, "{insn:?}");
-    size
+    let size = match operand.memory_size().size() {
+        0 => insn.memory_size().size(),
+        size => size,
+    };
+    size.max(1) as u32
+}
+
+/// BT and its kin with a bit number in a register: the operand is not at the address but the number's distance from it.
+fn is_bit_string(insn: &Instruction) -> bool {
+    use Mnemonic::{Bt, Btc, Btr, Bts};
+    matches!(insn.mnemonic(), Bt | Btc | Btr | Bts) && insn.op1_kind() == OpKind::Register
 }
 
 #[cfg(test)]

@@ -19,4 +19,4 @@ pub mod region;
 pub mod table;
 
 pub use decode::disassemble;
-pub use region::{lift_beside, lift_region, lift_single, RegionPolicy};
+pub use region::{lift_region, lift_single, Lifter, RegionPolicy};

@@ -6,11 +6,11 @@
 mod liveness;
 mod plan;
 
-use crate::decode::Code;
+use crate::decode::{Code, Window};
 use crate::lifter::LiftCx;
 use ir::guest::{GuestAddr, GuestMem, GuestRange};
-use ir::{Block, BlockId, LiftError, Region, Target, Terminator};
-use plan::{Plan, Run, Stop};
+use ir::{Block, BlockId, Floats, LiftError, Region, Target, Terminator};
+use plan::{FindCx, Plan, Run, Stop};
 
 /// How far a region reaches. Every instruction translated but never executed is wasted start-up time; every jump out
 /// of a region costs state at its edge.
@@ -35,6 +35,8 @@ pub struct RegionPolicy {
     pub lookahead: usize,
     /// Whether instructions are folded as they are built; `ir::opt::optimize` does it otherwise.
     pub folds: bool,
+    /// How SSE arithmetic is done.
+    pub floats: Floats,
 }
 
 impl Default for RegionPolicy {
@@ -49,12 +51,14 @@ impl Default for RegionPolicy {
             loops_are_entries: false,
             lookahead: 4,
             folds: true,
+            floats: Floats::Host,
         }
     }
 }
 
 impl RegionPolicy {
-    /// The path that is about to run and what will surely follow it: for code that may run once.
+    /// The path that is about to run and what will surely follow it: for code that may run once. To look for dead flags
+    /// would cost more than keeping them.
     pub const PATH: Self = Self {
         max_insns: 64,
         max_blocks: 16,
@@ -63,8 +67,9 @@ impl RegionPolicy {
         past_branches: false,
         both_ways: false,
         loops_are_entries: true,
-        lookahead: 4,
+        lookahead: 0,
         folds: true,
+        floats: Floats::Host,
     };
 
     /// Exactly one instruction, nothing assumed about what follows.
@@ -78,58 +83,96 @@ impl RegionPolicy {
         loops_are_entries: false,
         lookahead: 0,
         folds: false,
+        floats: Floats::Interpreted,
     };
 }
 
 /// The region at `entry`.
 ///
 /// # Errors
-/// `LiftError::Fetch` if the first instruction cannot be fetched; anything else that is no instruction is lifted to the
-/// exit the CPU would take.
+/// As [`Lifter::region`].
 pub fn lift_region(mem: &dyn GuestMem, entry: GuestAddr, policy: &RegionPolicy) -> Result<Region, LiftError> {
-    lift_beside(mem, entry, policy, &|_| false)
+    Lifter::default().region(mem, entry, policy, &|_| false)
 }
 
-/// The region at `entry` without what is `known`: blocks that are not to be part of it.
-///
-/// # Errors
-/// As [`lift_region`].
-pub fn lift_beside(
-    mem: &dyn GuestMem,
-    entry: GuestAddr,
-    policy: &RegionPolicy,
-    known: &dyn Fn(GuestAddr) -> bool,
-) -> Result<Region, LiftError> {
-    let mut code = Code::new(mem);
-    let plan = Plan::find(&mut code, mem, entry, policy, known).map_err(LiftError::Fetch)?;
-    let mut region = Region::new(entry);
-    let mut ranges: Vec<GuestRange> = plan.ranges().collect();
-    region.blocks = build(plan, policy);
-    region.folded = policy.folds;
-    if policy.lookahead > 0 {
-        liveness::look_ahead(&mut region, mem, policy.lookahead, &mut ranges);
+/// Lifts one region after the other in the same memory.
+#[derive(Debug)]
+pub struct Lifter {
+    plan: Plan,
+    cx: LiftCx,
+    /// Where blocks of the region start, and which of them are entries.
+    starts: Vec<(GuestAddr, BlockId)>,
+    entries: Vec<BlockId>,
+    /// A region that nobody needs any more.
+    old: Option<Region>,
+    window: Window,
+    /// What was fetched elsewhere.
+    aside: Window,
+}
+
+impl Default for Lifter {
+    fn default() -> Self {
+        Self {
+            plan: Plan::default(),
+            cx: LiftCx::default(),
+            starts: Vec::new(),
+            entries: Vec::new(),
+            old: None,
+            window: Window::default(),
+            aside: Window::small(),
+        }
     }
-    region.ranges = merge(ranges);
-    Ok(region)
 }
 
-/// A region of exactly the one instruction at `entry` (a REP string instruction with its loop).
-///
-/// # Errors
-/// As [`lift_region`].
-pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
-    lift_region(mem, entry, &RegionPolicy::SINGLE)
+impl Lifter {
+    /// The region at `entry` without what is `known`: blocks that are not to be part of it.
+    ///
+    /// # Errors
+    /// `LiftError::Fetch` if the first instruction cannot be fetched; anything else that is no instruction is lifted to
+    /// the exit the CPU would take.
+    pub fn region(
+        &mut self,
+        mem: &dyn GuestMem,
+        entry: GuestAddr,
+        policy: &RegionPolicy,
+        known: &dyn Fn(GuestAddr) -> bool,
+    ) -> Result<Region, LiftError> {
+        let code = &mut Code::new(mem, &mut self.window);
+        let aside = &mut Code::new(mem, &mut self.aside);
+        self.plan.find(FindCx { code, aside, policy, known }, entry).map_err(LiftError::Fetch)?;
+        let mut region = self.old.take().unwrap_or_else(|| Region::new(entry));
+        self.cx.restart(&mut region, entry, policy.folds, policy.floats);
+        region.ranges.extend(self.plan.ranges());
+        region.blocks = build(&self.plan, &mut self.cx, &mut self.starts, &mut self.entries, policy);
+        region.folded = policy.folds;
+        if policy.lookahead > 0 {
+            liveness::look_ahead(&mut region, code, aside, policy.lookahead);
+        }
+        merge(&mut region.ranges);
+        Ok(region)
+    }
+
+    /// Takes the memory of a region for the next one.
+    pub fn recycle(&mut self, region: Region) {
+        self.old = Some(region);
+    }
 }
 
 /// Lifts the runs in emission order and resolves the jumps between them.
-fn build(plan: Plan, policy: &RegionPolicy) -> Vec<Block> {
-    let mut cx = LiftCx::new(plan.blocks(), policy.folds);
-    let mut starts: Vec<(GuestAddr, BlockId)> = Vec::with_capacity(plan.blocks());
-    let mut entries: Vec<BlockId> = vec![BlockId(0)];
+fn build(
+    plan: &Plan,
+    cx: &mut LiftCx,
+    starts: &mut Vec<(GuestAddr, BlockId)>,
+    entries: &mut Vec<BlockId>,
+    policy: &RegionPolicy,
+) -> Vec<Block> {
+    starts.clear();
+    entries.clear();
+    entries.push(BlockId(0));
     for run in plan.runs() {
-        lift_run(&mut cx, &plan, run, &mut starts, &mut entries);
+        lift_run(cx, plan, run, starts, entries);
     }
-    let mut blocks = cx.into_blocks();
+    let mut blocks = cx.take_blocks();
     for id in entries {
         blocks[id.index()].entry = true;
     }
@@ -155,6 +198,14 @@ fn build(plan: Plan, policy: &RegionPolicy) -> Vec<Block> {
     blocks
 }
 
+/// A region of exactly the one instruction at `entry` (a REP string instruction with its loop).
+///
+/// # Errors
+/// As [`lift_region`].
+pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
+    lift_region(mem, entry, &RegionPolicy::SINGLE)
+}
+
 /// Makes entries of the blocks that a block at or after them goes back to. Blocks in the midst of an instruction, which
 /// are those that `find` does not give for their address, cannot be any.
 fn mark_loops(blocks: &mut [Block], find: impl Fn(GuestAddr) -> Option<BlockId>) {
@@ -176,7 +227,7 @@ fn lift_run(
     entries: &mut Vec<BlockId>,
 ) {
     let steps = plan.steps(run);
-    for (at, step) in steps.iter().enumerate() {
+    for step in steps {
         let addr = GuestAddr(step.insn.ip32());
         if step.leader {
             if !cx.ended() {
@@ -186,8 +237,7 @@ fn lift_run(
             if step.entry {
                 entries.push(cx.block_id());
             }
-            let insns = steps[at + 1..].iter().take_while(|step| !step.leader).count() + 1;
-            cx.begin_block(addr, insns);
+            cx.begin_block(addr);
         }
         // After an instruction that turned out to leave for good, nothing is reached up to the next leader.
         if !cx.ended() {
@@ -223,19 +273,16 @@ fn resolve(term: &mut Terminator, find: impl Fn(GuestAddr) -> Option<BlockId>) {
     }
 }
 
-/// Sorted and disjoint, adjacent ones joined.
-fn merge(mut ranges: Vec<GuestRange>) -> Vec<GuestRange> {
+/// Sorts them and joins those that overlap or touch.
+fn merge(ranges: &mut Vec<GuestRange>) {
     ranges.sort_unstable_by_key(|r| r.start);
-    let mut merged: Vec<GuestRange> = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if u64::from(range.start.0) <= last.end() => {
-                last.len = last.len.max(range.end() - u64::from(last.start.0));
-            }
-            _ => merged.push(range),
+    ranges.dedup_by(|range, last| {
+        let touches = u64::from(range.start.0) <= last.end();
+        if touches {
+            last.len = last.len.max(range.end() - u64::from(last.start.0));
         }
-    }
-    merged
+        touches
+    });
 }
 
 #[cfg(test)]

@@ -37,6 +37,6 @@ pub use helper::Helper;
 pub use inst::{Inst, Value};
 pub use opcode::Opcode;
 pub use region::{Block, BlockId, InsnMark, Region};
-pub use source::{CodeWatch, Heat, LiftError, RegionSource};
+pub use source::{CodeWatch, Floats, Heat, LiftError, RegionSource};
 pub use terminator::{Target, Terminator};
 pub use types::{Lane, Ty};

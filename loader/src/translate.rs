@@ -1,11 +1,13 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
-use frontend::RegionPolicy;
+use frontend::{Lifter, RegionPolicy};
 use ir::guest::GuestRange;
-use ir::{GuestAddr, Heat, LiftError, Region, RegionSource};
+use ir::opt::OptCx;
+use ir::{Floats, GuestAddr, Heat, LiftError, Region, RegionSource};
 use linux_abi::mm::AddressSpace;
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Which stages to show, and where.
 #[derive(Clone, Debug, Default)]
@@ -50,12 +52,46 @@ pub struct Translator {
     mm: Arc<AddressSpace>,
     policy: RegionPolicy,
     dump: DumpOptions,
+    /// Index into `Floats::LEVELS`.
+    floats: AtomicU8,
+    /// As many as threads have translated at the same time.
+    desks: Mutex<Vec<Box<Desk>>>,
+}
+
+/// The memory that one translation after the other uses.
+#[derive(Debug, Default)]
+struct Desk {
+    lifter: Lifter,
+    opt: OptCx,
 }
 
 impl Translator {
     /// A translator of the code in `mm`.
     pub fn new(mm: Arc<AddressSpace>, policy: RegionPolicy, dump: DumpOptions) -> Self {
-        Self { mm, policy, dump }
+        Self { mm, policy, dump, floats: AtomicU8::new(0), desks: Mutex::default() }
+    }
+
+    fn desks(&self) -> MutexGuard<'_, Vec<Box<Desk>>> {
+        self.desks.lock().expect("no panic under this lock")
+    }
+
+    fn translate(&self, desk: &mut Desk, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        let floats = Floats::LEVELS[usize::from(self.floats.load(Ordering::SeqCst))];
+        let mut region = match heat {
+            Heat::Cold(known) => {
+                let policy = RegionPolicy { floats, ..RegionPolicy::PATH };
+                desk.lifter.region(&*self.mm, entry, &policy, known)?
+            }
+            Heat::Hot => {
+                let policy = RegionPolicy { floats, ..self.policy };
+                desk.lifter.region(&*self.mm, entry, &policy, &|_| false)?
+            }
+        };
+        self.dump.show(DumpStage::Insn, &region, || self.insns(&region));
+        self.dump.show(DumpStage::Ir, &region, || region.to_string());
+        ir::opt::optimize_in(&mut region, &mut desk.opt);
+        self.dump.show(DumpStage::Opt, &region, || region.to_string());
+        Ok(region)
     }
 
     fn insns(&self, region: &Region) -> String {
@@ -72,15 +108,20 @@ impl Translator {
 
 impl RegionSource for Translator {
     fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
-        let mut region = match heat {
-            Heat::Cold(known) => frontend::lift_beside(&*self.mm, entry, &RegionPolicy::PATH, known)?,
-            Heat::Hot => frontend::lift_region(&*self.mm, entry, &self.policy)?,
-        };
-        self.dump.show(DumpStage::Insn, &region, || self.insns(&region));
-        self.dump.show(DumpStage::Ir, &region, || region.to_string());
-        ir::opt::optimize(&mut region);
-        self.dump.show(DumpStage::Opt, &region, || region.to_string());
-        Ok(region)
+        let mut desk = self.desks().pop().unwrap_or_default();
+        let region = self.translate(&mut desk, entry, heat);
+        self.desks().push(desk);
+        region
+    }
+
+    fn recycle(&self, region: Region) {
+        if let Some(desk) = self.desks().last_mut() {
+            desk.lifter.recycle(region);
+        }
+    }
+
+    fn set_floats(&self, floats: Floats) {
+        self.floats.fetch_max(floats as u8, Ordering::SeqCst);
     }
 
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {

@@ -282,6 +282,8 @@ void begin(const uint32_t *stack)
     map(DATA, 2 * PAGE, PROT_READ | PROT_WRITE);
     map(DATA + 2 * PAGE, PAGE, PROT_READ);
     map(STACK, PAGE, PROT_READ | PROT_WRITE);
+    /* A page that was never read is reported as not present. */
+    (void)*(volatile uint32_t *)(DATA + 2 * PAGE);
     catch_signals();
     uint32_t groups = *file++;
     while (groups--)

@@ -6,11 +6,11 @@ use super::invalidations::Ticket;
 use super::stats::{Counters, Stats};
 use super::thread::{current, ThreadContext};
 use super::world::World;
-use crate::codegen::{CompiledRegion, HostFeatures, Options};
+use crate::codegen::{compile_in, CompiledRegion, HostFeatures, Options, Workspace};
 use ir::guest::{Fault, GuestAddr, GuestRange};
-use ir::{CodeWatch, Heat, LiftError, Region, RegionSource};
+use ir::{CodeWatch, Floats, Heat, LiftError, Region, RegionSource};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What hears of every compilation, to show it: the region, how it was compiled, and what came of it.
@@ -60,12 +60,21 @@ pub enum EngineError {
 pub(crate) struct Request {
     /// Memory accesses must keep x86-TSO order.
     pub(crate) ordered: bool,
+    /// How SSE arithmetic is done; code generation sees it in the region.
+    pub(crate) floats: u8,
     /// Where passes through the code are counted; none for code that stays.
-    pub(crate) counter: Option<u32>,
+    pub(crate) counter: Option<u16>,
 }
 
-/// Code generation as the engine calls it.
-pub(crate) type Compile = Box<dyn Fn(&Region, Request) -> CompiledRegion + Send + Sync>;
+/// The memory that one translation after the other uses.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    work: Workspace,
+    pub(crate) compiled: CompiledRegion,
+}
+
+/// Code generation as the engine calls it; the result is left on the desk.
+pub(crate) type Compile = Box<dyn Fn(&Region, Request, &mut Desk) + Send + Sync>;
 
 /// Translated code of one guest process. All methods may be called from any thread.
 pub struct Engine {
@@ -78,7 +87,11 @@ pub struct Engine {
     cache: Mutex<CodeCache>,
     watch: Box<dyn CodeWatch>,
     compile: Compile,
+    /// As many as threads have compiled at the same time.
+    desks: Mutex<Vec<Box<Desk>>>,
     ordered: AtomicBool,
+    /// Index into `Floats::LEVELS`.
+    floats: AtomicU8,
     /// Number of counters in use.
     counted: AtomicU32,
 }
@@ -97,13 +110,12 @@ impl Engine {
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
         let (features, observer) = (options.features, options.observer.clone());
-        let compile = Box::new(move |region: &Region, Request { ordered, counter }| {
+        let compile = Box::new(move |region: &Region, Request { ordered, counter, .. }: Request, desk: &mut Desk| {
             let options = Options { ordered, counter, features, ..Default::default() };
-            let compiled = crate::codegen::compile(region, &options);
+            compile_in(region, &options, &mut desk.work, &mut desk.compiled);
             if let Some(Observer(observe)) = &observer {
-                observe(region, &options, &compiled);
+                observe(region, &options, &desk.compiled);
             }
-            compiled
         });
         Self::with_compiler(options, source, watch, compile)
     }
@@ -124,7 +136,9 @@ impl Engine {
             cache: Mutex::new(CodeCache::new()),
             watch,
             compile,
+            desks: Mutex::default(),
             ordered: AtomicBool::new(false),
+            floats: AtomicU8::new(0),
             counted: AtomicU32::new(0),
         })
     }
@@ -154,13 +168,21 @@ impl Engine {
         self.find_or_make(guest, None).map(|_| ())
     }
 
-    /// A word of its own for counting, as its distance from the lookup table, while there are any.
-    fn next_counter(&self) -> Option<u32> {
-        self.code.memory.counter(self.counted.load(Ordering::Relaxed))
+    /// A counter for one region, while there are any.
+    fn next_counter(&self) -> Option<u16> {
+        u16::try_from(self.counted.load(Ordering::Relaxed)).ok()
     }
 
     /// The code for `guest`: any if a counter is given for cold code, else hot code.
-    fn find_or_make(&self, guest: GuestAddr, counter: Option<u32>) -> Result<CacheOffset, Fault> {
+    fn find_or_make(&self, guest: GuestAddr, counter: Option<u16>) -> Result<CacheOffset, Fault> {
+        let desks = || self.desks.lock().expect("no panic under this lock");
+        let mut desk = desks().pop().unwrap_or_default();
+        let found = self.find_or_make_at(&mut desk, guest, counter);
+        desks().push(desk);
+        found
+    }
+
+    fn find_or_make_at(&self, desk: &mut Desk, guest: GuestAddr, counter: Option<u16>) -> Result<CacheOffset, Fault> {
         loop {
             let ticket = {
                 let cache = self.lock();
@@ -169,9 +191,10 @@ impl Engine {
                 }
                 cache.invalidations.ticket()
             };
-            let request = Request { ordered: self.ordered.load(Ordering::SeqCst), counter };
-            let compiled = self.make(guest, request)?;
-            match self.install(guest, &compiled, ticket, request) {
+            let (ordered, floats) = self.modes();
+            let request = Request { ordered, floats, counter };
+            self.make(desk, guest, request)?;
+            match self.install(guest, &desk.compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
                 Some(Err(Full)) => self.flush(),
                 None => {}
@@ -180,7 +203,7 @@ impl Engine {
     }
 
     /// Lifts and compiles; no lock is held.
-    fn make(&self, guest: GuestAddr, request: Request) -> Result<CompiledRegion, Fault> {
+    fn make(&self, desk: &mut Desk, guest: GuestAddr, request: Request) -> Result<(), Fault> {
         let known = |addr| self.lock().find(addr, false).is_some();
         let heat = if request.counter.is_some() { Heat::Cold(&known) } else { Heat::Hot };
         let lift = || self.source.region(guest, heat).map_err(|LiftError::Fetch(fault)| fault);
@@ -200,9 +223,10 @@ impl Engine {
             }
             region = again;
         }
-        let compiled = (self.compile)(&region, request);
-        self.count(&compiled, heat.is_hot());
-        Ok(compiled)
+        (self.compile)(&region, request, desk);
+        self.source.recycle(region);
+        self.count(&desk.compiled, heat.is_hot());
+        Ok(())
     }
 
     fn count(&self, compiled: &CompiledRegion, hot: bool) {
@@ -229,8 +253,8 @@ impl Engine {
         if let Some(at) = cache.find(guest, hot) {
             return Some(Ok(at));
         }
-        let ordered = self.ordered.load(Ordering::SeqCst);
-        if ordered != request.ordered || cache.invalidations.any_since(ticket, &compiled.ranges) {
+        if self.modes() != (request.ordered, request.floats) || cache.invalidations.any_since(ticket, &compiled.ranges)
+        {
             return None;
         }
         let installed = cache.install(&self.code, compiled, hot);
@@ -265,6 +289,42 @@ impl Engine {
     pub fn set_ordered(&self) {
         if !self.ordered.swap(true, Ordering::SeqCst) {
             self.flush();
+        }
+    }
+
+    /// What code is made for now.
+    fn modes(&self) -> (bool, u8) {
+        (self.ordered.load(Ordering::SeqCst), self.floats.load(Ordering::SeqCst))
+    }
+
+    /// From now on SSE arithmetic is done in this way at least; code that does it in another is dropped. The caller is
+    /// outside translated code.
+    #[cold]
+    fn set_floats(&self, level: u8) {
+        if self.floats.load(Ordering::SeqCst) >= level {
+            return;
+        }
+        self.source.set_floats(Floats::LEVELS[usize::from(level)]);
+        if self.floats.fetch_max(level, Ordering::SeqCst) < level {
+            self.flush();
+        }
+    }
+
+    /// A thread has left because code as it is now cannot do what MXCSR is about to say.
+    pub(super) fn next_floats(&self, from: u8) {
+        let last = Floats::LEVELS.len() as u8 - 1;
+        self.set_floats((from + 1).min(last));
+    }
+
+    /// Index into `Floats::LEVELS` of how SSE arithmetic is done.
+    pub(super) fn floats(&self) -> u8 {
+        self.floats.load(Ordering::SeqCst)
+    }
+
+    /// Sees to it that code can run under this MXCSR.
+    pub(super) fn suit_floats(&self, mxcsr: u32) {
+        if super::fp::needs_exact(mxcsr) {
+            self.set_floats(Floats::LEVELS.len() as u8 - 1);
         }
     }
 

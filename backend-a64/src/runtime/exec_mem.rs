@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Room for the runtime's stubs.
 const STUBS_LEN: usize = 64 << 10;
-/// Room for the counters of cold code, four bytes each.
-const COUNTERS_LEN: usize = 1 << 20;
+/// Room for the counters of cold code: four bytes each, numbered by 16 bits.
+const COUNTERS_LEN: usize = 4 << 16;
 /// Least and most memory for code: the least holds any one region, the most keeps direct branches in reach.
 pub const CODE_LEN_RANGE: std::ops::RangeInclusive<usize> = 1 << 20..=112 << 20;
 
@@ -82,12 +82,6 @@ impl ExecMem {
     /// What a lookup entry holds for code at `at`: its distance from the tables.
     pub(crate) fn table_offset(&self, at: CacheOffset) -> u32 {
         (Tables::LEN + COUNTERS_LEN) as u32 + at.0
-    }
-
-    /// What generated code adds to the tables' address to reach a counter; none if there are not so many.
-    pub(crate) fn counter(&self, number: u32) -> Option<u32> {
-        let at = number.checked_mul(4)?;
-        ((at as usize) < COUNTERS_LEN).then_some(Tables::LEN as u32 + at)
     }
 
     /// Makes all counters zero; no thread may be in translated code.

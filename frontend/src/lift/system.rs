@@ -7,6 +7,14 @@ use ir::{BlockId, Helper, Target, Terminator, Ty, Value};
 /// NOP, and instructions that are hints.
 pub(crate) fn nop(_: &mut LiftCx) {}
 
+/// The opcodes set aside for hints. 0F 0D is a prefetch, which has no register form: #UD.
+pub(crate) fn reserved_nop(cx: &mut LiftCx) {
+    use iced_x86::Code::{Reservednop_rm16_r16_0F0D, Reservednop_rm32_r32_0F0D};
+    if matches!(cx.insn.code(), Reservednop_rm16_r16_0F0D | Reservednop_rm32_r32_0F0D) {
+        cx.fault(Trap::Undefined);
+    }
+}
+
 /// INT n: vectors with a gate that user code may use; #GP for all others.
 pub(crate) fn int(cx: &mut LiftCx) {
     match cx.imm32(0) & 0xff {

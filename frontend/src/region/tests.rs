@@ -43,7 +43,7 @@ fn a_loop_stays_inside() {
 fn path(bytes: &[u8]) -> Vec<String> {
     let mem = Bytes(0x1000, bytes.to_vec());
     let known = |addr| addr == GuestAddr(0x1010);
-    shape_of(&lift_beside(&mem, GuestAddr(0x1000), &RegionPolicy::PATH, &known).unwrap())
+    shape_of(&Lifter::default().region(&mem, GuestAddr(0x1000), &RegionPolicy::PATH, &known).unwrap())
 }
 
 #[test]

@@ -227,7 +227,7 @@ super::section! {
     Prefetchw   => Full(system::nop);
     Prefetchwt1 => Full(system::nop);
     Rdsspd      => Full(system::nop);
-    Reservednop => Full(system::nop);
+    Reservednop => Full(system::reserved_nop);
     // MISC
     Clflush     => Full(system::clflush);
     Clflushopt  => Full(system::clflush);

@@ -11,7 +11,7 @@ use crate::guest::CpuState;
 mod crypto;
 mod pcmpstr;
 mod segment;
-mod sse;
+pub(crate) mod sse;
 pub mod system;
 mod x87;
 
@@ -86,6 +86,7 @@ helpers! {
     Sha256     "sha256"      crypto::sha256_rounds,       "vsha256";
     Sha256Su0  "sha256_su0"  crypto::sha256_schedule1,    "vsha256_su0";
     Sha256Su1  "sha256_su1"  crypto::sha256_schedule2,    "vsha256_su1";
+    Simd     "simd"      sse::execute,      "SSE operation a2 (sse::code) of a0, a1: its integer or flags | 1 << 32 if unmasked; a vector in scratch[0]";
     // segment.rs
     LoadSegment      "load_segment"      segment::load,     "segment register (a0) := selector (a1): 0 done, 1 #GP, 2 base unknown (Trap::Segment)";
     DescribeSegment  "describe_segment"  segment::describe, "selector (a0): access rights as LAR | limit << 32, 0 if not accessible";

@@ -81,7 +81,7 @@ impl Process {
                 (19, 0, SigInfo::fault(libc::SIGFPE, float_code(unmasked), eip))
             }
             Trap::Fetch => return self.raise_fetch(thread, eip),
-            Trap::Syscall | Trap::Sysenter | Trap::Yield => return,
+            Trap::Syscall | Trap::Sysenter | Trap::Yield | Trap::Mxcsr | Trap::Interpret => return,
         };
         thread.signals.last_fault = LastFault { trapno, err, ..thread.signals.last_fault };
         thread.signals.force(info);

@@ -94,10 +94,13 @@ fn script(text: &[u8], whole: bool) -> Result<ProgramKind, Errno> {
 /// The strings a list of pointers names; NULL is an empty list.
 fn strings(cx: &Cx<'_>, at: GuestAddr, total: &mut usize) -> Result<Vec<CString>, Errno> {
     let mut list = Vec::new();
-    while at.0 != 0 {
+    if at.0 == 0 {
+        return Ok(list);
+    }
+    loop {
         let pointer: U32 = cx.read(at.plus(4 * list.len() as u32))?;
         if pointer.get() == 0 {
-            break;
+            return Ok(list);
         }
         let text = cx.read_cstr(GuestAddr(pointer.get()), MAX_STRING, Errno::E2BIG)?;
         *total += text.as_bytes_with_nul().len() + size_of::<u32>();
@@ -106,7 +109,6 @@ fn strings(cx: &Cx<'_>, at: GuestAddr, total: &mut usize) -> Result<Vec<CString>
         }
         list.push(text);
     }
-    Ok(list)
 }
 
 /// A file to be executed.
@@ -152,7 +154,9 @@ fn read_head(fd: u64) -> Result<Vec<u8>, Errno> {
     let mut fs = crate::layout::host64::Statfs::default();
     host::syscall(libc::SYS_fstatfs, args![fd, host::call::mut_ptr(&mut fs)])?;
     let regular = u32::from(stat.stx_mode.get()) & libc::S_IFMT == libc::S_IFREG;
-    if !regular || fs.f_flags.get() as u64 & libc::ST_NOEXEC as u64 != 0 {
+    #[allow(clippy::unnecessary_cast, reason = "the widths differ between hosts")]
+    let no_exec = fs.f_flags.get() as u64 & libc::ST_NOEXEC as u64 != 0;
+    if !regular || no_exec {
         return Err(Errno::EACCES);
     }
     let mut head = vec![0u8; HEAD];

@@ -1,6 +1,6 @@
 //! Holds two sets of answers against each other.
 use super::wire::Answers;
-use super::{masks, Case, Group, Input, Outcome, Output, CODE};
+use super::{masks, Case, Group, Input, Output, CODE};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
 use std::fmt::Write as _;
 
@@ -34,27 +34,16 @@ pub fn compare(groups: &[Group], want: &[u8], got: &[u8]) -> (Vec<Difference>, u
             let n = case.inputs.len();
             let (Some(want), Some(got)) = (want.next(n), got.next(n)) else { return (found, done) };
             done += 1;
-            case_differences(case, &want, &got, |input, want, got| {
-                found.push(Difference { group: g, case: c, input, want, got });
-            });
+            for i in 0..n {
+                found.extend(Difference::new((g, c, i), case, &want.outputs[i], &got.outputs[i]));
+            }
+            if want.strayed != got.strayed {
+                let (want, got) = (Output::default(), Output::default());
+                found.push(Difference { group: g, case: c, input: None, want, got });
+            }
         }
     }
     (found, done)
-}
-
-fn case_differences(case: &Case, want: &Outcome, got: &Outcome, mut note: impl FnMut(Option<usize>, Output, Output)) {
-    let insns = [first_insn(case)];
-    for (i, input) in case.inputs.iter().enumerate() {
-        let (mut want, mut got) = (want.outputs[i].clone(), got.outputs[i].clone());
-        masks::apply(&insns, input, &mut want);
-        masks::apply(&insns, input, &mut got);
-        if want != got {
-            note(Some(i), want, got);
-        }
-    }
-    if want.strayed != got.strayed {
-        note(None, Output::default(), Output::default());
-    }
 }
 
 /// The instructions of a case.
@@ -73,6 +62,15 @@ pub fn disassemble(case: &Case) -> String {
 }
 
 impl Difference {
+    /// What is left of two outcomes that differ after the masks. `at`: group, case, input.
+    pub fn new(at: (usize, usize, usize), case: &Case, want: &Output, got: &Output) -> Option<Self> {
+        let insns = [first_insn(case)];
+        let (mut want, mut got) = (want.clone(), got.clone());
+        masks::apply(&insns, &case.inputs[at.2], &mut want);
+        masks::apply(&insns, &case.inputs[at.2], &mut got);
+        (want != got).then_some(Self { group: at.0, case: at.1, input: Some(at.2), want, got })
+    }
+
     /// The names of the fields that differ.
     pub fn names(&self) -> String {
         if self.input.is_none() {
@@ -104,7 +102,8 @@ impl Difference {
     }
 }
 
-fn show_input(input: &Input) -> String {
+/// An input in words.
+pub fn show_input(input: &Input) -> String {
     let half = |at: usize| u16::from_le_bytes([input.fx[at], input.fx[at + 1]]);
     let mut text = format!(
         "gpr {:08x?} eflags {:x} fcw {:x} fsw {:x} tags {:x} mxcsr {:x}",

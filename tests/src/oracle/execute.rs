@@ -68,7 +68,7 @@ pub fn program() -> Result<PathBuf> {
 impl Host {
     fn command(&self, program: &Path) -> Result<Command> {
         let Self::Ferry(cpu) = self else { return Ok(Command::new(program)) };
-        let ferry = std::env::var_os("FERRY").map_or_else(ferry, |path| Ok(path.into()))?;
+        let ferry = ferry()?;
         let mut command = if cfg!(target_arch = "aarch64") {
             Command::new(&ferry)
         } else {

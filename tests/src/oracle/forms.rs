@@ -23,6 +23,7 @@ pub const NOT_TRIED: &[(&[Mnemonic], &str)] = &[
     (&[Mnemonic::Cpuid, Mnemonic::Xgetbv], "tell ferry's own identity"),
     (&[Mnemonic::Int1], "ICEBP is a trap, which hypervisors report as a fault"),
     (&[Mnemonic::Vmcall, Mnemonic::Vmmcall], "call the hypervisor, if there is one"),
+    (&[Mnemonic::Xsetbv], "#UD or #GP as the kernel has set CR4.OSXSAVE"),
     (&[Mnemonic::Xbegin, Mnemonic::Xend, Mnemonic::Xabort, Mnemonic::Xtest], "depend on transactional memory"),
 ];
 
@@ -137,7 +138,7 @@ fn form(bytes: &[u8]) -> Option<Form> {
         OpKind::NearBranch32 => code.extend([0xb3, 0x5a]),
         _ => {}
     }
-    (!system_call).then_some(Form { code, insn })
+    (!system_call && !somewhere_else(&insn)).then_some(Form { code, insn })
 }
 
 fn kind(insn: &Instruction) -> Kind {
@@ -151,6 +152,16 @@ fn kind(insn: &Instruction) -> Kind {
         return Kind::SameRegister;
     }
     Kind::Registers
+}
+
+/// Whether the encoding names an address that belongs to the stack or the vDSO of some hosts, or an address in the middle
+/// of a bit string whose 16-bit wrap is not emulated.
+fn somewhere_else(insn: &Instruction) -> bool {
+    let absolute = insn.memory_base() == Register::None && insn.memory_index() == Register::None;
+    let occupied = absolute && (0xf000_0000..0xffff_f000).contains(&insn.memory_displacement32());
+    let kinds = insn.op0_kind() == OpKind::Memory && insn.op1_kind() == OpKind::Register;
+    let bits = matches!(insn.mnemonic(), Mnemonic::Bt | Mnemonic::Btc | Mnemonic::Btr | Mnemonic::Bts);
+    occupied || kinds && bits && (insn.memory_base().is_gpr16() || insn.memory_index().is_gpr16())
 }
 
 /// Whether an address is in a window with room behind it.
@@ -202,7 +213,7 @@ fn extra(insn: &Instruction, prefix: usize, kind: Kind) -> usize {
     let wanted = match bytes {
         [0xf0] | [0x66, 0xf0] | [0xf2, 0xf0] => kind == Kind::Memory && insn.has_lock_prefix(),
         [0x67] | [0x67, 0xf3] => addresses || insn.mnemonic() == Mnemonic::Lea,
-        [0x2e] | [0x65] => addresses && hash(format!("{:?}", insn.code()).as_bytes()) % 4 == u64::from(bytes[0] & 1),
+        [0x2e] | [0x65] => addresses && insn.mnemonic() != Mnemonic::Str && hash(format!("{:?}", insn.code()).as_bytes()) % 4 == u64::from(bytes[0] & 1),
         [0xf2] | [0xf3] | [0x66, 0xf2] | [0x66, 0xf3] => string,
         _ => hash(format!("{prefix}{:?}", insn.code()).as_bytes()) % 16 == 0,
     };

@@ -10,6 +10,8 @@ pub mod execute;
 pub mod forms;
 pub mod inputs;
 pub mod masks;
+pub mod model;
+pub mod record;
 pub mod rng;
 pub mod wire;
 

@@ -188,7 +188,7 @@ static void make_inputs(const char *group)
     else if (!strncmp(group, "some", 4))
         packed(wide, 1, 40);
     else if (!strncmp(group, "mix", 3))
-        mix(96);
+        mix(48);
     else
         packed(wide, 0, 40);
 }

@@ -82,23 +82,18 @@ pub(super) fn head(cx: &mut EmitCx) {
     }
 }
 
-/// Counts a pass through code that is replaced once it is hot. No flag is touched.
+/// Counts a pass through code that is replaced once it is hot. The stub finds out where it is by the pc map.
 fn count(cx: &mut EmitCx) {
-    let Some(word) = cx.options.counter else { return };
-    let kind = ColdKind::Leave { stub: Stub::Hot, eip: cx.block.start, trap: None, carry: cx.carry };
-    let hot = cold(cx, kind);
-    cx.mov_imm(S1, word);
-    a64!(cx
-        ; ldr w16, [x27, x17]
-        ; add w16, w16, 1
-        ; str w16, [x27, x17]
-    );
-    cx.asm.tbnz(S0, abi::HOT_BIT, hot);
+    let Some(counter) = cx.options.counter else { return };
+    cx.mark_pc(cx.block.start);
+    a64!(cx; movz w17, u32::from(counter));
+    call_stub(cx, Stub::Count);
 }
 
-/// Which blocks a block at or after them in emission order branches back to.
-pub(super) fn loop_heads(region: &Region) -> Vec<bool> {
-    let mut heads = vec![false; region.blocks.len()];
+/// Finds which blocks a block at or after them in emission order branches back to.
+pub(super) fn find_loop_heads(region: &Region, heads: &mut Vec<bool>) {
+    heads.clear();
+    heads.resize(region.blocks.len(), false);
     for (from, block) in region.blocks.iter().enumerate() {
         for target in block.term.targets() {
             if let Target::Block(to) = target {
@@ -106,7 +101,6 @@ pub(super) fn loop_heads(region: &Region) -> Vec<bool> {
             }
         }
     }
-    heads
 }
 
 /// Lets the thread be stopped here, in the state at `eip`.
@@ -118,7 +112,7 @@ fn poll(cx: &mut EmitCx, eip: GuestAddr) {
 /// Lets a loop that consists of indirect jumps (a threaded interpreter) be stopped: before a jump that has written nothing
 /// yet, so that it is simply done again. Those that have, far returns and the like, make no loops by themselves.
 fn poll_jump(cx: &mut EmitCx) {
-    let Some((index, last)) = cx.block.insns.iter().enumerate().last() else {
+    let Some((index, last)) = cx.block.insns.iter().enumerate().next_back() else {
         return;
     };
     let writes = |inst: &Inst| {
@@ -189,7 +183,7 @@ pub(super) fn ret_miss(cx: &mut EmitCx, pc: u8) -> Label {
 }
 
 fn leave(cx: &mut EmitCx, stub: Stub, eip: GuestAddr, trap: Option<Trap>) {
-    cx.mov_imm(S0, eip.0);
+    cx.mov_addr(S0, eip);
     if let Some(trap) = trap {
         cx.mov_imm(S1, trap as u32);
     }
@@ -296,9 +290,10 @@ fn branch_nz(cx: &mut EmitCx, value: Value, taken: Target, fallthrough: Target) 
     });
 }
 
-/// Emits the cold code, then the stub code of every link site; returns the link sites.
-pub(crate) fn cold_code(cx: &mut EmitCx) -> Vec<LinkSite> {
-    for Cold { label, kind } in std::mem::take(&mut cx.cold) {
+/// Emits the cold code, then the stub code of every link site; adds the link sites to `sites`.
+pub(crate) fn cold_code(cx: &mut EmitCx, sites: &mut Vec<LinkSite>) {
+    for index in 0..cx.cold.len() {
+        let Cold { label, kind } = cx.cold[index];
         cx.asm.bind(label);
         match kind {
             ColdKind::Leave { stub, eip, trap, carry } => {
@@ -322,8 +317,10 @@ pub(crate) fn cold_code(cx: &mut EmitCx) -> Vec<LinkSite> {
             }
         }
     }
-    let links = std::mem::take(&mut cx.links);
-    links.iter().map(|pending| link_stub(cx, pending)).collect()
+    for index in 0..cx.links.len() {
+        let pending = cx.links[index];
+        sites.push(link_stub(cx, &pending));
+    }
 }
 
 fn link_stub(cx: &mut EmitCx, pending: &PendingLink) -> LinkSite {
@@ -331,7 +328,7 @@ fn link_stub(cx: &mut EmitCx, pending: &PendingLink) -> LinkSite {
     cx.asm.bind(stub);
     let here = cx.asm.here();
     cx.asm.adr_back(S1, at);
-    cx.mov_imm(S0, target.0);
+    cx.mov_addr(S0, target);
     to_stub(cx, Stub::Link);
     LinkSite { at, kind, target, stub: here }
 }

@@ -19,6 +19,7 @@ mod muldiv;
 mod shift;
 mod vector;
 mod vector_convert;
+mod vector_denormal;
 mod vector_fp;
 mod vector_int;
 mod vector_move;
@@ -30,7 +31,7 @@ mod writeback;
 use super::abi;
 use super::allocation::{Allocation, Loc, When};
 use super::asm::{a64, Asm, Label};
-use super::compiled::{EntryPoint, LinkSite, PcEntry, Reloc};
+use super::compiled::{CompiledRegion, EntryPoint, PcEntry, Reloc};
 use super::imm::{mov32, MovWide};
 use super::regalloc::operand::zero_vector;
 use super::Options;
@@ -82,26 +83,43 @@ pub(crate) struct EmitCx<'a> {
     dst: u8,
 }
 
-/// The parts of a region's code besides its bytes.
-pub(crate) struct Emitted {
-    pub(crate) code: Vec<u8>,
-    pub(crate) entries: Vec<EntryPoint>,
-    pub(crate) links: Vec<LinkSite>,
-    pub(crate) relocs: Vec<Reloc>,
-    pub(crate) pc_map: Vec<PcEntry>,
+/// Memory that emission uses again for every region.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    alloc: Allocation,
+    asm: Asm,
+    blocks: Vec<Label>,
+    loop_heads: Vec<bool>,
+    cold: Vec<branch::Cold>,
+    links: Vec<branch::PendingLink>,
+}
+
+/// An empty vector in the memory of an old one.
+fn emptied<T>(old: &mut Vec<T>) -> Vec<T> {
+    let mut taken = std::mem::take(old);
+    taken.clear();
+    taken
 }
 
 impl<'a> EmitCx<'a> {
-    /// A context for a region; block and allocation are replaced as it goes.
-    pub(crate) fn new(region: &'a Region, options: &'a Options) -> Self {
-        let mut asm = Asm::with_capacity(region.insn_count() * 16 + 256);
-        let blocks = region.blocks.iter().map(|_| asm.new_label()).collect();
+    /// A context for a region; block and allocation change as it goes. The code goes to the memory of `old`.
+    pub(crate) fn new(
+        region: &'a Region,
+        options: &'a Options,
+        mut buffers: Buffers,
+        old: &mut CompiledRegion,
+    ) -> Self {
+        let mut asm = buffers.asm;
+        asm.restart(std::mem::take(&mut old.code), region.insn_count() * 16 + 256);
+        let mut blocks = emptied(&mut buffers.blocks);
+        blocks.extend(region.blocks.iter().map(|_| asm.new_label()));
+        branch::find_loop_heads(region, &mut buffers.loop_heads);
         Self {
             asm,
             region,
             options,
             block: &region.blocks[0],
-            alloc: Allocation::default(),
+            alloc: buffers.alloc,
             value: 0,
             pos: 0,
             carry: Carry::Inverted,
@@ -110,13 +128,13 @@ impl<'a> EmitCx<'a> {
             mm_written: 0,
             live_out: FlagSet::ALL,
             blocks,
-            loop_heads: branch::loop_heads(region),
+            loop_heads: buffers.loop_heads,
             block_index: 0,
-            cold: Vec::new(),
-            entries: Vec::with_capacity(4),
-            links: Vec::with_capacity(8),
-            relocs: Vec::with_capacity(8),
-            pc_map: Vec::with_capacity(region.insn_count()),
+            cold: emptied(&mut buffers.cold),
+            entries: emptied(&mut old.entries),
+            links: emptied(&mut buffers.links),
+            relocs: emptied(&mut old.relocs),
+            pc_map: emptied(&mut old.pc_map),
             regs: [ZR; 4],
             imms: [None; 4],
             dst: ZR,
@@ -181,6 +199,12 @@ impl<'a> EmitCx<'a> {
         }
     }
 
+    /// Puts a guest address into a register: in two instructions, as where this is used code is seldom run but often made.
+    pub(crate) fn mov_addr(&mut self, reg: u8, addr: GuestAddr) {
+        self.asm.word(0x5280_0000 | (addr.0 & 0xffff) << 5 | u32::from(reg));
+        self.asm.word(0x72a0_0000 | addr.0 >> 16 << 5 | u32::from(reg));
+    }
+
     /// Puts a 64-bit constant into a register.
     pub(crate) fn mov_imm64(&mut self, reg: u8, value: u64) {
         self.mov_imm(reg, value as u32);
@@ -236,19 +260,17 @@ impl<'a> EmitCx<'a> {
     }
 }
 
-/// Emits one block: its instructions, then its terminator. Gives the allocation back for its buffers.
-pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: FlagSet) -> Allocation {
+/// Emits one block, which `cx.alloc` is the allocation of: its instructions, then its terminator.
+pub(crate) fn block(cx: &mut EmitCx, index: usize, live_out: FlagSet) {
     cx.block = &cx.region.blocks[index];
     cx.block_index = index;
-    cx.alloc = alloc;
     cx.live_out = live_out;
     cx.held = writeback::Held::default();
     cx.stepped = usize::MAX;
     cx.mm_written = 0;
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
-        let slot = cx.alloc.slots[pos];
-        if slot.when != When::Here {
+        if cx.alloc.slots[pos].when != When::Here {
             continue;
         }
         cx.pos = pos;
@@ -260,13 +282,22 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
     }
     cx.pos = cx.block.insts.len();
     branch::terminator(cx);
-    std::mem::take(&mut cx.alloc)
 }
 
-/// Emits the cold code and resolves all branches.
-pub(crate) fn finish(mut cx: EmitCx) -> Emitted {
-    let links = branch::cold_code(&mut cx);
-    Emitted { code: cx.asm.finish(), entries: cx.entries, links, relocs: cx.relocs, pc_map: cx.pc_map }
+/// Emits the cold code, resolves all branches and hands everything over.
+pub(crate) fn finish(mut cx: EmitCx, out: &mut CompiledRegion) -> Buffers {
+    out.links.clear();
+    branch::cold_code(&mut cx, &mut out.links);
+    out.code = cx.asm.finish();
+    (out.entries, out.relocs, out.pc_map) = (cx.entries, cx.relocs, cx.pc_map);
+    Buffers {
+        alloc: cx.alloc,
+        asm: cx.asm,
+        blocks: cx.blocks,
+        loop_heads: cx.loop_heads,
+        cold: cx.cold,
+        links: cx.links,
+    }
 }
 
 /// Emits the instruction that defines `value` at the current position.
@@ -301,10 +332,10 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
 fn operands(cx: &mut EmitCx, inst: &Inst) {
     let operands = cx.alloc.slots[cx.value].operands;
     (cx.regs, cx.imms) = ([ZR; 4], [None; 4]);
-    for i in operands.imms {
+    for i in operands.imms() {
         cx.imms[i] = cx.block.as_const(inst.args[i]);
     }
-    for i in operands.regs {
+    for i in operands.regs() {
         cx.regs[i] = fetch(cx, inst.args[i], i);
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! `cx.v(i)` and `cx.dst_v()` are register numbers for `V(..)`, `Q(..)`, `D(..)`, `S(..)`; integer arguments and results
 //! are `cx.x(i)` and `cx.dst()`. Scratch is v30, v31 and x16, x17, x30. Arm ARM C7.2 (Advanced SIMD and floating point).
-use super::{crypto, vector_convert, vector_fp, vector_int, vector_move, vector_pack, vector_shuffle, EmitCx};
+use super::{
+    crypto, vector_convert, vector_denormal, vector_fp, vector_int, vector_move, vector_pack, vector_shuffle, EmitCx,
+};
 use ir::{Inst, Opcode};
 
 /// First vector scratch register.
@@ -92,6 +94,8 @@ pub(super) fn emit(cx: &mut EmitCx, inst: &Inst) {
         VIntToF => vector_convert::packed_from_int(cx, inst),
         FWiden => vector_convert::widen(cx, inst),
         FNarrow => vector_convert::narrow(cx, inst),
+        VDenormal => vector_denormal::check(cx, inst),
+        VDaz => vector_denormal::flush(cx, inst),
         GetMxcsr => vector_move::get_mxcsr(cx),
         SetMxcsr => vector_move::set_mxcsr(cx),
         _ => unreachable!("{} is no vector opcode", inst.op.name()),

@@ -1,12 +1,13 @@
 //! Tests of the runtime on hand-written regions: what links, looks up, leaves, faults and is dropped.
 mod faults;
 mod flow;
+mod heat;
 mod invalidation;
 mod random;
 mod region_asm;
 mod threads;
 
-use super::engine::{Engine, EngineOptions};
+use super::engine::{Desk, Engine, EngineOptions};
 use super::thread::ThreadContext;
 use crate::codegen::CompiledRegion;
 use hashbrown::HashMap;
@@ -89,7 +90,9 @@ impl Rig {
     fn with_code(code_len: usize) -> Self {
         let program = Program::default();
         let source = program.clone();
-        let compile = Box::new(move |region: &Region, _| source.get(region.entry.0).expect("lifted before"));
+        let compile = Box::new(move |region: &Region, _, desk: &mut Desk| {
+            desk.compiled = source.get(region.entry.0).expect("lifted before");
+        });
         let options = EngineOptions { code_len, ..EngineOptions::default() };
         let engine =
             Arc::new(Engine::with_compiler(&options, Box::new(program.clone()), Box::new(NoWatch), compile).unwrap());
