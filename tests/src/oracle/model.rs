@@ -27,19 +27,13 @@ const CODE_AREA: usize = 0;
 
 impl Memory {
     fn new(case: &Case) -> Self {
-        let mut code = vec![0; (case.at as usize + case.code.len() + super::wire::TAIL).next_multiple_of(PAGE as usize)];
+        let mut code =
+            vec![0; (case.at as usize + case.code.len() + super::wire::TAIL).next_multiple_of(PAGE as usize)];
         code[case.at as usize..case.at as usize + case.code.len()].copy_from_slice(&case.code);
         let pages = |n: u32| vec![0; (n * PAGE) as usize];
         let end = case.at as usize + case.code.len();
         code[end..end + LEAVE.len()].copy_from_slice(&LEAVE);
-        Self {
-            areas: [
-                (CODE, code),
-                (DATA, pages(2)),
-                (DATA + 2 * PAGE, pages(1)),
-                (STACK & !(PAGE - 1), pages(1)),
-            ],
-        }
+        Self { areas: [(CODE, code), (DATA, pages(2)), (DATA + 2 * PAGE, pages(1)), (STACK & !(PAGE - 1), pages(1))] }
     }
 
     /// The area and the offset in it of an address.
@@ -50,7 +44,13 @@ impl Memory {
     }
 
     /// Checks `len` bytes from `addr`, and calls for each.
-    fn each(&mut self, addr: GuestAddr, len: usize, access: Access, mut f: impl FnMut(usize, &mut u8)) -> Result<(), Fault> {
+    fn each(
+        &mut self,
+        addr: GuestAddr,
+        len: usize,
+        access: Access,
+        mut f: impl FnMut(usize, &mut u8),
+    ) -> Result<(), Fault> {
         for pass in 0..2 {
             for i in 0..len {
                 let at = addr.plus(i as u32);
@@ -226,6 +226,8 @@ fn event(outcome: interp::Outcome, state: &mut CpuState, mem: &Memory) -> Event 
     let (trapno, err, signo, code, addr) = match trap {
         Trap::Yield => return Event::None,
         Trap::Segment | Trap::Syscall | Trap::Sysenter => return Event::Unknown,
+        // The engine's own business: an interpreter answers them by going on.
+        Trap::Mxcsr | Trap::Interpret | Trap::Stale => return Event::Unknown,
         Trap::Fetch => {
             let kind = mem.fetch(GuestAddr(eip), &mut [0]).err().map_or(FaultKind::Unmapped, |fault| fault.kind);
             let fault = Fault { addr: GuestAddr(eip), access: Access::Execute, kind };
@@ -233,6 +235,7 @@ fn event(outcome: interp::Outcome, state: &mut CpuState, mem: &Memory) -> Event 
         }
         Trap::DivideError => (0, 0, 8, 1, eip),
         Trap::Debug => (1, 0, 5, 1, eip),
+        Trap::SingleStep => (1, 0, 5, 2, eip),
         Trap::Breakpoint => (3, 0, 5, 0x80, 0),
         Trap::Overflow => (4, 0, 11, 0x80, 0),
         Trap::BoundRange => (5, 0, 11, 0x80, 0),
@@ -240,6 +243,7 @@ fn event(outcome: interp::Outcome, state: &mut CpuState, mem: &Memory) -> Event 
         Trap::StackFault => (12, 0, 7, 0x80, 0),
         Trap::GeneralProtection => (13, gate(mem, eip), 11, 0x80, 0),
         Trap::X87 => (16, 0, 8, unmasked(x87), eip),
+        Trap::Alignment => (17, 0, 7, 1, 0),
         Trap::Simd => (19, 0, 8, unmasked(simd), eip),
     };
     Event::Signal(Output { eip, trapno, err, signo, code, addr, eflags: state.eflags(), ..Output::default() })
