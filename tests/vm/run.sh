@@ -14,7 +14,7 @@ ferry doctor | busybox grep -q '^compat entry: *present' && entry=yes
 compare() {
   name=$1 recording=$2; shift 2
   busybox rm -rf /tmp/work; busybox mkdir /tmp/work; cd /tmp/work
-  busybox timeout -s KILL 300 "$@" >/tmp/out 2>/tmp/err </dev/null; status=$?
+  busybox timeout -s KILL 900 "$@" >/tmp/out 2>/tmp/err </dev/null; status=$?
   echo "exit $status" >>/tmp/out
   cd /
   if busybox cmp -s /tmp/out "$recording"; then echo "ok    $name"; return; fi
