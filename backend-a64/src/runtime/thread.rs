@@ -48,11 +48,13 @@ pub(crate) mod word {
     pub(crate) const SHADOW_RESET: u32 = 11;
     /// Where `shadow_reset` goes on.
     pub(crate) const RESUME: u32 = 12;
+    /// `abi::X87_NZCV`.
+    pub(crate) const X87_NZCV: u32 = 13;
     /// One past the last word of the runtime.
-    pub(crate) const END: u32 = 13;
+    pub(crate) const END: u32 = 14;
 }
 
-const _: () = assert!(word::END <= crate::codegen::abi::SPILL_FIRST_WORD);
+const _: () = assert!(word::END <= abi::SPILL_FIRST_WORD && abi::host_word(word::X87_NZCV) == abi::X87_NZCV);
 
 /// Bytes of a shadow stack; touched as the guest's calls nest.
 const SHADOW_LEN: usize = 1 << 20;

@@ -6,6 +6,7 @@ pub mod flags;
 pub mod mem;
 pub mod reg;
 pub mod state;
+pub mod x87_live;
 
 pub use addr::{GuestAddr, GuestRange, PAGE_SIZE};
 pub use descriptor::Descriptor;
@@ -14,3 +15,4 @@ pub use flags::{Cc, FlagSet};
 pub use mem::{Access, Fault, FaultKind, GuestMem};
 pub use reg::{Gpr, Mm, Seg, Xmm};
 pub use state::CpuState;
+pub use x87_live::{X87Live, X87Mode};

@@ -5,8 +5,10 @@
 use super::descriptor::Descriptor;
 use super::flags::FlagSet;
 use super::reg::{Gpr, Seg};
+use super::x87_live::X87Live;
 
-/// An x87 register: 80 bits in 16 bytes. MMX registers are the significands.
+/// An x87 register: 80 bits in 16 bytes. MMX registers are the significands. While the state is live ([`X87Live`]) the sign
+/// is in the topmost bit of the third half word instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C, align(16))]
 pub struct St {
@@ -14,13 +16,21 @@ pub struct St {
     pub mantissa: u64,
     /// Sign in bit 15, biased exponent below.
     pub sign_exponent: u16,
-    reserved: [u16; 3],
+    pub(super) live_sign: u16,
+    reserved: [u16; 2],
 }
 
 impl St {
     /// A register with these two parts.
     pub const fn new(sign_exponent: u16, mantissa: u64) -> Self {
-        Self { mantissa, sign_exponent, reserved: [0; 3] }
+        Self { mantissa, sign_exponent, live_sign: 0, reserved: [0; 2] }
+    }
+}
+
+impl St {
+    /// The second word of a register of the live state: sign in bit 31, exponent below bit 15.
+    pub fn live_word(&self) -> u32 {
+        u32::from(self.sign_exponent) | u32::from(self.live_sign) << 16
     }
 }
 
@@ -103,6 +113,8 @@ pub struct CpuState {
     segment_wanted: u32,
     /// The descriptor that belongs to it, once answered.
     segment_answer: Descriptor,
+    /// How translated code holds the x87 state.
+    pub live: X87Live,
     /// Physical x87 registers.
     pub st: [St; 8],
     /// XMM0..XMM7.
@@ -150,6 +162,7 @@ impl Default for CpuState {
             fds: 0,
             segment_wanted: 0,
             segment_answer: Descriptor::NULL,
+            live: X87Live::AWAY,
             st: [St::default(); 8],
             xmm: [0; 8],
             scratch: [0; 4],
@@ -271,7 +284,7 @@ pub mod offset {
         GPR = gpr, EIP = eip, NZCV = nzcv, PF_RAW = pf_raw, AF_RAW = af_raw, DF_STEP = df_step,
         EFLAGS_SYSTEM = eflags_system, SELECTOR = selector, SEG_BASE = seg_base,
         SEG_RIGHTS = seg_rights, SEG_LIMIT = seg_limit, SEG_END = seg_end, SEGMENTED = segmented, AFTER_MOV_SS = after_mov_ss, MXCSR = mxcsr, FCW = fcw, FSW = fsw,
-        TOP = top, FTW = ftw, FOP = fop, FIP = fip, FDP = fdp, FCS = fcs, FDS = fds, ST = st, XMM = xmm, SCRATCH = scratch, HOST = host,
+        TOP = top, FTW = ftw, FOP = fop, FIP = fip, FDP = fdp, FCS = fcs, FDS = fds, LIVE = live, ST = st, XMM = xmm, SCRATCH = scratch, HOST = host,
     }
 }
 
@@ -279,7 +292,7 @@ const _: () = {
     assert!(offset::GPR == 0);
     assert!(offset::XMM % 16 == 0 && offset::XMM < 1008);
     assert!(offset::HOST % 8 == 0 && offset::HOST + 8 * (HOST_WORDS as u32) < 4096);
-    assert!(offset::ST < 504);
+    assert!(offset::LIVE < 255 && offset::ST < 392);
 };
 
 #[cfg(test)]

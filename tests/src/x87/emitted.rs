@@ -18,6 +18,12 @@ pub struct Emitted {
     places: HashMap<Vec<u8>, u32>,
 }
 
+impl std::fmt::Debug for Emitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emitted").field("places", &self.places.len()).finish_non_exhaustive()
+    }
+}
+
 impl Emitted {
     /// A fresh engine.
     ///

@@ -1,5 +1,4 @@
 //! FXSAVE and FXRSTOR: the 512-byte image of x87, MMX and SSE state. SDM vol. 1, 10.5.
-use super::control::status_word;
 use crate::lift::sse::state;
 use crate::lifter::LiftCx;
 use ir::builder::Addr;
@@ -45,7 +44,7 @@ fn save_control(cx: &mut LiftCx, addr: Addr) {
         let value = cx.ir.get_state(Ty::I16, field);
         store_half(cx, addr.plus(at), value);
     }
-    let status = status_word(cx);
+    let status = cx.ir.x87_status();
     store_half(cx, addr.plus(2), status);
     let tags = cx.ir.get_state(Ty::I8, offset::FTW);
     let tags = cx.ir.zext(Ty::I32, tags);
