@@ -164,7 +164,8 @@ fn run_input(case: &Case, input: &Input, mem: &mut Memory, optimize: bool) -> Op
     let exit = state.eip + case.code.len() as u32;
     let mut output = Output::default();
     for _ in 0..MAX_REGIONS {
-        let outcome = match frontend::lift_region(mem, GuestAddr(state.eip), &RegionPolicy::default()) {
+        let policy = RegionPolicy { floats: ir::Floats::Interpreted, ..RegionPolicy::default() };
+        let outcome = match frontend::lift_region(mem, GuestAddr(state.eip), &policy) {
             Ok(mut region) => {
                 if optimize {
                     ir::opt::optimize(&mut region);
@@ -242,6 +243,7 @@ fn event(outcome: interp::Outcome, state: &mut CpuState, mem: &Memory) -> Event 
         Trap::Undefined | Trap::Unimplemented => (6, 0, 4, 2, eip),
         Trap::StackFault => (12, 0, 7, 0x80, 0),
         Trap::GeneralProtection => (13, gate(mem, eip), 11, 0x80, 0),
+        Trap::Alignment => (17, 0, 7, 1, 0),
         Trap::X87 => (16, 0, 8, unmasked(x87), eip),
         Trap::Alignment => (17, 0, 7, 1, 0),
         Trap::Simd => (19, 0, 8, unmasked(simd), eip),
