@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What hears of every compilation, to show it: the region, how it was compiled, and what came of it.
 #[derive(Clone)]
-pub struct Observer(pub Arc<dyn Fn(&Region, &Options, &CompiledRegion) + Send + Sync>);
+pub struct Observer(pub Arc<Observe>);
+
+type Observe = dyn Fn(&Region, &Options, &CompiledRegion) + Send + Sync;
 
 impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -156,6 +156,17 @@ pub(crate) fn popa(cx: &mut LiftCx) {
     cx.ir.set_gpr(Gpr::Esp, new);
 }
 
+/// Pushes below `top` the frame pointers of the enclosing frames of `level`; where the last of them is.
+fn copy_frames(cx: &mut LiftCx, ty: Ty, ebp: Value, mut top: Addr, level: u32) -> Addr {
+    let step = ty.bytes() as i32;
+    for i in 1..level as i32 {
+        let pointer = load(cx, ty, Addr::base(ebp).plus(-i * step));
+        top = top.plus(-step);
+        store(cx, top, pointer);
+    }
+    top
+}
+
 /// ENTER: a stack frame with copies of `level - 1` enclosing frame pointers and its own.
 pub(crate) fn enter(cx: &mut LiftCx) {
     let ty = frame_width(cx);
@@ -165,12 +176,7 @@ pub(crate) fn enter(cx: &mut LiftCx) {
     let frame = Addr::base(esp).plus(-step);
     let saved = cx.ir.trunc(ty, ebp);
     store(cx, frame, saved);
-    let mut top = frame;
-    for i in 1..level as i32 {
-        let pointer = load(cx, ty, Addr::base(ebp).plus(-i * step));
-        top = top.plus(-step);
-        store(cx, top, pointer);
-    }
+    let mut top = copy_frames(cx, ty, ebp, frame, level);
     let frame = cx.ir.lea(frame);
     let own = cx.ir.trunc(ty, frame);
     if level > 0 {
