@@ -136,3 +136,42 @@ fn ranges_are_merged_and_hold_what_was_looked_at() {
     assert!(region.live_at(GuestAddr(0x2000)).is_empty());
     assert!(Trap::ALL.len() > 1);
 }
+
+#[test]
+fn code_that_may_change_compares_its_bytes() {
+    // 1000: mov [ebx], eax; 1002: inc eax; 1003: jmp 1000
+    let mem = Bytes(0x1000, vec![0x89, 0x03, 0x40, 0xeb, 0xfb]);
+    let lift = |checks| {
+        let policy = RegionPolicy { checks, lookahead: 0, ..RegionPolicy::default() };
+        lift_region(&mem, GuestAddr(0x1000), &policy).unwrap()
+    };
+    let traps = |region: &Region| {
+        let of = |block: &Block| {
+            let stale = |inst: &&ir::Inst| inst.op == ir::Opcode::TrapIf && inst.trap() == Trap::Stale;
+            block.insts.iter().filter(stale).map(|inst| block.insn_addr(inst).0).collect::<Vec<_>>()
+        };
+        region.blocks.iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(traps(&lift(Checks::None)), [[]; 1]);
+    assert_eq!(traps(&lift(Checks::Blocks)), [[0x1000]]);
+    assert_eq!(traps(&lift(Checks::Stores)), [[0x1000], [0x1002]]);
+    assert_eq!(lift(Checks::Stores).insn_count(), 3);
+}
+
+#[test]
+fn only_segments_that_may_have_a_limit_are_checked() {
+    let checked = |prefix: u8, segments| {
+        // mov eax, seg:[ebx]
+        let mem = Bytes(0x1000, vec![prefix, 0x8b, 0x03]);
+        let policy = RegionPolicy { segments, ..RegionPolicy::default() };
+        let region = lift_region(&mem, GuestAddr(0x1000), &policy).unwrap();
+        let traps = region.blocks[0].insts.iter().filter(|inst| inst.op == ir::Opcode::TrapIf);
+        traps.map(|inst| inst.trap()).collect::<Vec<_>>()
+    };
+    let (es, fs, gs) = (0x26, 0x64, 0x65);
+    assert_eq!(checked(es, Segments::Flat), []);
+    assert_eq!(checked(fs, Segments::Flat), [Trap::Interpret]);
+    assert_eq!(checked(gs, Segments::Flat), []);
+    assert_eq!(checked(gs, Segments::GsLimit), [Trap::Interpret]);
+    assert_eq!(checked(es, Segments::Full), [Trap::GeneralProtection]);
+}

@@ -205,8 +205,9 @@ impl AddressSpace {
         host: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         {
-            let _leaf = super::address_space::lock(&self.watch);
+            let mut watch = super::address_space::lock(&self.watch);
             host()?;
+            watch.forget(vma.range);
             if self.pages.set(vma.range, vma.page_flags()) {
                 effects.stale.push(vma.range);
             }

@@ -178,6 +178,31 @@ fn a_write_to_watched_code_is_seen() {
 }
 
 #[test]
+fn a_page_that_is_written_too_often_is_watched_no_more() {
+    use super::watch::Volatility;
+    let (mm, notes) = space();
+    let at = mm.mmap(anon(0x2000, Prot::ALL)).unwrap();
+    let (code, beside) = (GuestRange::new(at, 8), GuestRange::new(at.plus(0x1000), 8));
+    let mut rounds = 0;
+    while mm.volatility(code) == Volatility::Watched {
+        mm.watch(code);
+        mm.store(at.plus(0x800), b"data").unwrap();
+        rounds += 1;
+    }
+    assert_eq!((rounds, notes.stale.lock().unwrap().len()), (129, 129));
+    mm.watch(code);
+    mm.store(at.plus(0x800), b"data").unwrap();
+    assert_eq!(notes.stale.lock().unwrap().len(), 129, "its code looks itself");
+    assert_eq!(mm.volatility(beside), Volatility::Watched);
+    // Code made from it still ends with the right to execute, and with the mapping.
+    mm.mprotect(at.0, 0x1000, 5).unwrap();
+    assert_eq!((mm.volatility(code), notes.stale.lock().unwrap().len()), (Volatility::Volatile, 129));
+    mm.mprotect(at.0, 0x1000, 3).unwrap();
+    assert_eq!((mm.volatility(code), notes.stale.lock().unwrap().len()), (Volatility::Watched, 130));
+    mm.munmap(at.0, 0x2000).unwrap();
+}
+
+#[test]
 fn a_write_through_another_mapping_is_seen() {
     let (mm, notes) = space();
     // SAFETY: a new file without a name.

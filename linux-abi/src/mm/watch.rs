@@ -27,6 +27,13 @@ pub(super) struct Watch {
     writes: HashMap<u32, u8>,
 }
 
+impl Watch {
+    /// Something new is mapped in a range.
+    pub(super) fn forget(&mut self, range: PageRange) {
+        self.writes.retain(|page, _| !(range.start()..range.end()).contains(&(page * PAGE_SIZE)));
+    }
+}
+
 /// How code in a range may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Volatility {
