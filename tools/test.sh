@@ -12,6 +12,8 @@ cargo test --quiet -p tests --test filetests
 echo "== recorded instructions"
 cargo test --quiet -p tests --test vectors
 cargo test --quiet -p tests --test vectors --target $target
+echo "== every instruction form and random blocks, as recorded from a CPU"
+cargo test --quiet -p tests --test oracle
 echo "== guest programs"
 cargo test --quiet -p tests --test guest
 echo "== demo programs"

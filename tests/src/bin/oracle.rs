@@ -113,7 +113,8 @@ fn compare_model(words: &[&str]) -> Result<()> {
 
 fn record_all() -> Result<()> {
     let info = std::fs::read_to_string("/proc/cpuinfo")?;
-    let cpu = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("").trim_matches(['\t', ':', ' ']);
+    let cpu =
+        info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("").trim_matches(['\t', ':', ' ']);
     for recording in [Recording::Forms, Recording::Blocks] {
         let groups = recording.groups();
         std::fs::write(recording.path(), record::write(&groups, &native(&groups)?, cpu)?)?;

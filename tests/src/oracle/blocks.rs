@@ -47,13 +47,13 @@ pub struct Blocks {
 fn unwanted(insn: &Instruction) -> bool {
     use Mnemonic::{
         Bound, F2xm1, Fbld, Fbstp, Fcos, Femms, Fldcw, Fldenv, Fnsave, Fnstenv, Fpatan, Fptan, Frstor, Fsin, Fsincos,
-        Fxrstor, Fxsave, Fyl2x, Fyl2xp1, Int1, Lar, Ldmxcsr, Lsl, Maskmovdqu, Maskmovq, Rdpmc, Sgdt, Shld, Shrd, Sidt, Sldt,
-        Smsw, Stmxcsr, Str, Verr, Verw, Xlatb, Xrstor, Xsave, Xsaveopt, Xsavec,
+        Fxrstor, Fxsave, Fyl2x, Fyl2xp1, Int1, Lar, Ldmxcsr, Lsl, Maskmovdqu, Maskmovq, Rdpmc, Sgdt, Shld, Shrd, Sidt,
+        Sldt, Smsw, Stmxcsr, Str, Verr, Verw, Xlatb, Xrstor, Xsave, Xsavec, Xsaveopt,
     };
     const UNWANTED: &[Mnemonic] = &[
         Bound, F2xm1, Fbld, Fbstp, Fcos, Femms, Fldcw, Fldenv, Fnsave, Fnstenv, Fpatan, Fptan, Frstor, Fsin, Fsincos,
-        Fxrstor, Fxsave, Fyl2x, Fyl2xp1, Int1, Lar, Ldmxcsr, Lsl, Maskmovdqu, Maskmovq, Rdpmc, Sgdt, Shld, Shrd, Sidt, Sldt,
-        Smsw, Stmxcsr, Str, Verr, Verw, Xlatb, Xrstor, Xsave, Xsaveopt, Xsavec,
+        Fxrstor, Fxsave, Fyl2x, Fyl2xp1, Int1, Lar, Ldmxcsr, Lsl, Maskmovdqu, Maskmovq, Rdpmc, Sgdt, Shld, Shrd, Sidt,
+        Sldt, Smsw, Stmxcsr, Str, Verr, Verw, Xlatb, Xrstor, Xsave, Xsaveopt, Xsavec,
     ];
     UNWANTED.contains(&insn.mnemonic()) || NOT_TRIED.iter().any(|(mnemonics, _)| mnemonics.contains(&insn.mnemonic()))
 }
@@ -137,7 +137,13 @@ impl Blocks {
             10..=16 => bytes.push(0x0f),
             17 => bytes.extend([0x0f, 0x38]),
             18 => bytes.extend([0x0f, 0x3a]),
-            _ => bytes = vec![0xc4, 0xe0 | (2 + self.rng.below(2) as u8), (8 + self.rng.below(8) as u8) << 3 | self.rng.below(4) as u8],
+            _ => {
+                bytes = vec![
+                    0xc4,
+                    0xe0 | (2 + self.rng.below(2) as u8),
+                    (8 + self.rng.below(8) as u8) << 3 | self.rng.below(4) as u8,
+                ]
+            }
         }
         bytes.push(self.rng.word() as u8);
         let reg = self.rng.below(8) as u8;

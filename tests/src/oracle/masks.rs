@@ -1,7 +1,6 @@
 //! What is not compared, and why: one table. It is meant to shrink.
 use super::compare::first_insn;
 use super::{Case, Input, Output};
-use frontend::table::{support, Support};
 use iced_x86::{Instruction, Mnemonic, OpKind, Register, RflagsBits};
 
 /// A part of an outcome that is left out.
@@ -23,15 +22,6 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn mxcsr(&self) -> u32 {
-        u32::from_le_bytes([self.input.fx[24], self.input.fx[25], self.input.fx[26], self.input.fx[27]])
-    }
-
-    /// CMPSD shares its row with the string instruction of that name.
-    fn sse_gap(&self) -> bool {
-        self.partial("DE is not recorded") || self.insn.op0_register().is_xmm() && self.insn.mnemonic() == Mnemonic::Cmpsd
-    }
-
     fn fcw(&self) -> u16 {
         u16::from_le_bytes([self.input.fx[0], self.input.fx[1]])
     }
@@ -54,15 +44,7 @@ impl Subject<'_> {
     fn name_starts(&self, start: &str) -> bool {
         frontend::table::name(self.insn.mnemonic()).starts_with(start)
     }
-
-    /// A row of the table that says what is missing.
-    fn partial(&self, part: &str) -> bool {
-        matches!(support(self.insn.mnemonic()), Support::Partial(_, note) if note.contains(part))
-    }
 }
-
-const DE: u8 = 1 << 1;
-const UE: u8 = 1 << 4;
 
 /// All masks.
 pub const MASKS: &[Mask] = &[
@@ -85,16 +67,6 @@ pub const MASKS: &[Mask] = &[
         applies: |s| s.faults,
         clear: |insn, out| out.eflags &= !arithmetic(insn.rflags_modified()),
         why: "flags at a fault that the same instruction overwrites when it is run again",
-    },
-    Mask {
-        applies: |s| s.sse_gap(),
-        clear: |_, out| out.fx[24] &= !DE,
-        why: "known gap: MXCSR.DE is not recorded where the host does not tell",
-    },
-    Mask {
-        applies: |s| s.sse_gap(),
-        clear: |_, out| out.fx[24] &= !UE,
-        why: "known gap: MXCSR.UE of a result that is tiny before rounding only",
     },
     Mask {
         applies: |s| s.name_starts("sha") && s.in_memory() && s.address() % 16 != 0,
@@ -154,19 +126,20 @@ pub const MASKS: &[Mask] = &[
         why: "RETF n with a selector of another ring: this CPU looks at the outer stack before it looks at the selector",
     },
     Mask {
+        applies: |s| {
+            use Mnemonic::{Cvtpd2pi, Cvtpi2pd, Cvtpi2ps, Cvtps2pi, Cvttpd2pi, Cvttps2pi};
+            s.faults && matches!(s.insn.mnemonic(), Cvtpd2pi | Cvtpi2pd | Cvtpi2ps | Cvtps2pi | Cvttpd2pi | Cvttps2pi)
+        },
+        clear: |_, out| {
+            (out.fx[2], out.fx[3], out.fx[4]) = (0, 0, 0);
+            out.fx[32..160].fill(0);
+        },
+        why: "known gap: whether a conversion to or from MMX that raises #XM has made TOP and tags those of MMX before",
+    },
+    Mask {
         applies: |s| s.faults && s.name_starts("cmps") && s.insn.is_string_instruction(),
         clear: |_, out| out.addr = 0,
         why: "CMPS where both operands fault: which one is reported depends on the CPU's path, as with 16-bit addresses",
-    },
-    Mask {
-        applies: |s| s.partial("unmasked exceptions") && s.mxcsr() & 0x1f80 != 0x1f80,
-        clear: |_, out| *out = Output::default(),
-        why: "known gap: unmasked SSE exceptions",
-    },
-    Mask {
-        applies: |s| s.partial("FTZ and DAZ") && s.mxcsr() & 0x8040 != 0,
-        clear: |_, out| *out = Output::default(),
-        why: "known gap: FTZ and DAZ apart, MIN and MAX with them",
     },
     Mask {
         applies: |s| transcendental(s.insn),
@@ -209,12 +182,11 @@ pub fn apply(case: &Case, input: &Input, out: &mut Output) {
 }
 
 /// Clears what is not compared in the outcome of a block: pointers, flags that are `undefined` (iced's bits) at its end, all
-/// arithmetic flags at a fault (those that a later instruction overwrites are not kept), the known gaps of MXCSR.
+/// arithmetic flags at a fault (those that a later instruction overwrites are not kept).
 fn apply_to_block(undefined: u32, out: &mut Output) {
     const ARITHMETIC: u32 = 0x8d5;
     out.fx[5..24].fill(0);
     out.fx[28..32].fill(0);
-    out.fx[24] &= !(DE | UE);
     out.eflags &= !arithmetic(undefined);
     if out.signo != 0 {
         out.eflags &= !ARITHMETIC;

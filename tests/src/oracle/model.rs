@@ -4,7 +4,7 @@ use frontend::fault::Report;
 use frontend::RegionPolicy;
 use ir::guest::state::St;
 use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr, GuestMem, Trap};
-use ir::interp;
+use ir::{interp, Floats};
 
 const PAGE: u32 = 4096;
 /// Regions a case may run through before it counts as endless.
@@ -27,19 +27,13 @@ const CODE_AREA: usize = 0;
 
 impl Memory {
     fn new(case: &Case) -> Self {
-        let mut code = vec![0; (case.at as usize + case.code.len() + super::wire::TAIL).next_multiple_of(PAGE as usize)];
+        let mut code =
+            vec![0; (case.at as usize + case.code.len() + super::wire::TAIL).next_multiple_of(PAGE as usize)];
         code[case.at as usize..case.at as usize + case.code.len()].copy_from_slice(&case.code);
         let pages = |n: u32| vec![0; (n * PAGE) as usize];
         let end = case.at as usize + case.code.len();
         code[end..end + LEAVE.len()].copy_from_slice(&LEAVE);
-        Self {
-            areas: [
-                (CODE, code),
-                (DATA, pages(2)),
-                (DATA + 2 * PAGE, pages(1)),
-                (STACK & !(PAGE - 1), pages(1)),
-            ],
-        }
+        Self { areas: [(CODE, code), (DATA, pages(2)), (DATA + 2 * PAGE, pages(1)), (STACK & !(PAGE - 1), pages(1))] }
     }
 
     /// The area and the offset in it of an address.
@@ -50,7 +44,13 @@ impl Memory {
     }
 
     /// Checks `len` bytes from `addr`, and calls for each.
-    fn each(&mut self, addr: GuestAddr, len: usize, access: Access, mut f: impl FnMut(usize, &mut u8)) -> Result<(), Fault> {
+    fn each(
+        &mut self,
+        addr: GuestAddr,
+        len: usize,
+        access: Access,
+        mut f: impl FnMut(usize, &mut u8),
+    ) -> Result<(), Fault> {
         for pass in 0..2 {
             for i in 0..len {
                 let at = addr.plus(i as u32);
@@ -163,8 +163,10 @@ fn run_input(case: &Case, input: &Input, mem: &mut Memory, optimize: bool) -> Op
     state.eip = CODE + case.at;
     let exit = state.eip + case.code.len() as u32;
     let mut output = Output::default();
+    // SSE arithmetic as the interpreter does it, whatever MXCSR says.
+    let policy = RegionPolicy { floats: Floats::Interpreted, ..RegionPolicy::default() };
     for _ in 0..MAX_REGIONS {
-        let outcome = match frontend::lift_region(mem, GuestAddr(state.eip), &RegionPolicy::default()) {
+        let outcome = match frontend::lift_region(mem, GuestAddr(state.eip), &policy) {
             Ok(mut region) => {
                 if optimize {
                     ir::opt::optimize(&mut region);
@@ -225,7 +227,7 @@ fn event(outcome: interp::Outcome, state: &mut CpuState, mem: &Memory) -> Event 
     let simd = state.mxcsr & !(state.mxcsr >> 7) & 0x3f;
     let (trapno, err, signo, code, addr) = match trap {
         Trap::Yield => return Event::None,
-        Trap::Segment | Trap::Syscall | Trap::Sysenter => return Event::Unknown,
+        Trap::Segment | Trap::Syscall | Trap::Sysenter | Trap::Mxcsr | Trap::Interpret => return Event::Unknown,
         Trap::Fetch => {
             let kind = mem.fetch(GuestAddr(eip), &mut [0]).err().map_or(FaultKind::Unmapped, |fault| fault.kind);
             let fault = Fault { addr: GuestAddr(eip), access: Access::Execute, kind };

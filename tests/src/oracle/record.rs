@@ -114,7 +114,8 @@ pub fn write(groups: &[Group], answers: &[u8], cpu: &str) -> Result<String> {
     for group in groups {
         let _ = writeln!(text, "{}", group.name);
         for case in &group.cases {
-            let outcome = answers.next(case.inputs.len()).with_context(|| format!("the CPU stopped in {}", group.name))?;
+            let outcome =
+                answers.next(case.inputs.len()).with_context(|| format!("the CPU stopped in {}", group.name))?;
             let _ = write!(text, " {} {}", hex(&case.code), hex(&hashes(case, &outcome)));
             let _ = case.block.map(|undefined| write!(text, " {undefined:x}"));
             text.push('\n');

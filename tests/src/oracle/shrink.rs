@@ -62,8 +62,12 @@ pub fn run(blocks: &[(u64, Vec<Item>, Vec<Input>)], hosts: &[Host; 2]) -> Result
     let (mut want, mut got) = (Answers::new(&want.stdout), Answers::new(&got.stdout));
     let mut bulk = Bulk { failures: Vec::new(), executions: 0, signals: 0, trouble: String::new() };
     for (n, (seed, items, inputs)) in blocks.iter().enumerate() {
-        let failure = |input: usize, want: Output, got: Output| {
-            Failure { seed: *seed, items: items.clone(), input: inputs[input].clone(), want, got }
+        let failure = |input: usize, want: Output, got: Output| Failure {
+            seed: *seed,
+            items: items.clone(),
+            input: inputs[input].clone(),
+            want,
+            got,
         };
         let Some(want) = want.next(inputs.len()) else { break };
         let Some(got) = got.next(inputs.len()) else {
@@ -129,8 +133,10 @@ fn smaller(items: &[Item]) -> Vec<Vec<Item>> {
 /// As [`run`].
 pub fn shrink(mut failure: Failure, hosts: &[Host; 2]) -> Result<Failure> {
     loop {
-        let candidates: Vec<_> =
-            smaller(&failure.items).into_iter().map(|items| (failure.seed, items, vec![failure.input.clone()])).collect();
+        let candidates: Vec<_> = smaller(&failure.items)
+            .into_iter()
+            .map(|items| (failure.seed, items, vec![failure.input.clone()]))
+            .collect();
         // One at a time where ferry does not survive them, all at once otherwise.
         let mut found = run(&candidates, hosts)?;
         match found.failures.pop() {

@@ -167,12 +167,17 @@ fn ordered_accesses_are_tso() {
             let lines = access_lines(ty, &options);
             let at = |part: &str| lines.iter().position(|line| line.starts_with(part));
             let load = at("ldr").map_or_else(|| at("ldap").or(at("ldar")).is_some(), |n| lines[n + 1] == "dmb ishld");
-            let store = at("str").or(at("stur")).map_or_else(|| at("stl").is_some(), |n| {
-                lines[..n].iter().rev().take(2).any(|line| line == "dmb ishst" || line == "dmb ish")
-            });
+            let store = at("str").or(at("stur")).map_or_else(
+                || at("stl").is_some(),
+                |n| lines[..n].iter().rev().take(2).any(|line| line == "dmb ishst" || line == "dmb ish"),
+            );
             assert!(load && store, "{ty:?} {options:?}\n{}", lines.join("\n"));
             let plain = access_lines(ty, &Options { ordered: false, ..options });
-            assert!(!plain.iter().any(|line| line.starts_with("dmb") || line.starts_with("stl")), "{}", plain.join("\n"));
+            assert!(
+                !plain.iter().any(|line| line.starts_with("dmb") || line.starts_with("stl")),
+                "{}",
+                plain.join("\n")
+            );
         }
     }
 }
