@@ -12,6 +12,7 @@ use crate::region::{Block, InsnMark};
 use crate::source::Floats;
 use crate::terminator::Terminator;
 use crate::types::{Lane, Ty};
+use crate::x87::StoreForm;
 
 /// A memory operand: `base + (index << shift) + disp` modulo 2^32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +188,11 @@ impl Builder {
     /// The base address of a segment.
     pub fn seg_base(&mut self, seg: Seg) -> Value {
         self.get_state(Ty::I32, offset::SEG_BASE + 4 * seg as u32)
+    }
+
+    /// One past the last offset of a segment (`I64`).
+    pub fn seg_end(&mut self, seg: Seg) -> Value {
+        self.get_state(Ty::I64, offset::SEG_END + 8 * seg as u32)
     }
 
     /// The arithmetic flags in `mask` at their eflags bits.
@@ -383,6 +389,36 @@ impl Builder {
     /// Calls a helper; `ty` is the result's type, `Ty::None` for none.
     pub fn helper(&mut self, helper: Helper, ty: Ty, args: &[Value]) -> Value {
         self.op_imm(Opcode::Helper, ty, args, helper as i64)
+    }
+
+    /// Leaves with `Trap::X87` if an unmasked exception is pending.
+    pub fn x87_wait(&mut self) {
+        self.op_imm(Opcode::X87Wait, Ty::None, &[], 0);
+    }
+
+    /// An operation on the x87 stack; as `helper`.
+    pub fn x87(&mut self, helper: Helper, ty: Ty, args: &[Value]) -> Value {
+        self.op_imm(Opcode::X87, ty, args, helper as i64)
+    }
+
+    /// FCOMI and the like: compares ST(0) with ST(i) into the flags, then `pops` pops; `quiet` as FUCOMI.
+    pub fn x87_comi(&mut self, i: u32, pops: u32, quiet: bool) {
+        let mut inst = Inst::new(Opcode::X87, Ty::I32);
+        inst.args[..3].copy_from_slice(&[i, pops, u32::from(quiet)].map(|n| self.const32(n)));
+        inst.flags = FlagSet::ALL;
+        inst.imm = Helper::X87Comi as i64;
+        self.push(inst);
+    }
+
+    /// Stores ST(0).
+    pub fn x87_store(&mut self, addr: Addr, form: StoreForm) {
+        let form = self.const32(form.encode());
+        self.mem(Opcode::X87Store, Ty::None, addr, &[form]);
+    }
+
+    /// The x87 status word with TOP.
+    pub fn x87_status(&mut self) -> Value {
+        self.op_imm(Opcode::X87Status, Ty::I32, &[], 0)
     }
 
     /// A vector operation; `imm` as the opcode's row says.

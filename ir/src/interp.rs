@@ -11,6 +11,7 @@ pub(crate) mod float;
 mod shift;
 mod state;
 pub mod vector;
+mod x87;
 
 use crate::guest::state::St;
 use crate::guest::{CpuState, Fault, FlagSet, GuestAddr, GuestMem, Trap};
@@ -141,7 +142,17 @@ impl Machine<'_> {
             }
             TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
             TrapIf => {}
-            Helper => return Ok(self.helper(block, inst, args)),
+            Helper | X87 => {
+                let result = self.helper(block, inst, args);
+                if !inst.flags.is_empty() {
+                    self.set_flags(inst, FlagSet::ALL, result as u32);
+                }
+                return Ok(result);
+            }
+            X87Wait if x87::pending(self.state) => return Err(Stop::Trap(Trap::X87)),
+            X87Wait => {}
+            X87Store => self.x87_store(inst, args[2] as u32)?,
+            X87Status => return Ok(u128::from(x87::status(self.state))),
             VLoad => return self.load(inst, inst.lane.bits() / 8),
             VStore => self.store(inst, inst.lane.bits() / 8, args[2])?,
             GetMm => {
@@ -205,19 +216,24 @@ impl Machine<'_> {
     }
 
     fn atomic(&mut self, inst: &Inst, operand: u128, new: u128) -> Result<u128, Stop> {
-        let old = self.load(inst, inst.ty.bytes())?;
-        let result = match inst.op {
-            Opcode::AtomicXchg => operand,
-            Opcode::AtomicAdd => old.wrapping_add(operand),
-            Opcode::AtomicAnd => old & operand,
-            Opcode::AtomicOr => old | operand,
-            Opcode::AtomicXor => old ^ operand,
-            Opcode::AtomicNeg => old.wrapping_neg(),
-            _ if old == operand => new,
-            _ => old,
-        };
-        self.store(inst, inst.ty.bytes(), result)?;
-        Ok(old)
+        let (addr, bytes) = (self.address(inst), inst.ty.bytes() as usize);
+        loop {
+            let old = self.load(inst, inst.ty.bytes())?;
+            let result = match inst.op {
+                Opcode::AtomicXchg => operand,
+                Opcode::AtomicAdd => old.wrapping_add(operand),
+                Opcode::AtomicAnd => old & operand,
+                Opcode::AtomicOr => old | operand,
+                Opcode::AtomicXor => old ^ operand,
+                Opcode::AtomicNeg => old.wrapping_neg(),
+                _ if old == operand => new,
+                _ => old,
+            };
+            let (from, to) = (old.to_le_bytes(), result.to_le_bytes());
+            if self.mem.replace(addr, &from[..bytes], &to[..bytes]).map_err(Stop::Fault)? {
+                return Ok(old);
+            }
+        }
     }
 
     fn helper(&mut self, block: &Block, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {

@@ -101,6 +101,8 @@ impl Effects {
     /// SSE arithmetic: reads rounding and flushing from MXCSR and adds to its sticky flags. Such instructions keep their
     /// order with `get_mxcsr` and `set_mxcsr` and are not removed; among themselves they may move.
     pub const FP: Self = Self(128);
+    /// x87: reads and writes the x87 state, waits for pending exceptions. May leave before the guest instruction is done.
+    pub const X87: Self = Self(256);
 
     /// Whether all bits of `other` are set.
     pub const fn has(self, other: Self) -> bool {
@@ -120,7 +122,7 @@ impl Effects {
 
     /// Whether the instruction may leave the block before its end, so that guest state must be exact there.
     pub const fn may_exit(self) -> bool {
-        self.0 & (Self::LOAD.0 | Self::STORE.0 | Self::TRAPS.0) != 0
+        self.0 & (Self::LOAD.0 | Self::STORE.0 | Self::TRAPS.0 | Self::X87.0) != 0
     }
 }
 
@@ -238,6 +240,11 @@ opcodes! {
     // Events and calls
     TrapIf        "trap_if"       [Int]             None    Trap     TRAPS    "leave with the trap at this instruction if the value is not zero";
     Helper        "helper"        [Any Any Any Any] T       Helper   CALL     "call a function of ir::helper";
+    // x87: what generated code does by itself. Everything else on the register stack is a `helper`.
+    X87Wait       "x87_wait"      []                None    None     X87      "leave with Trap::X87 if an unmasked x87 exception is pending";
+    X87           "x87"           [Any Any Any Any] T       Helper   X87      "as `helper`, on the x87 register stack; with flags, those are the result's (FCOMI)";
+    X87Store      "x87_store"     [Addr Addr I32]   None    Disp     X87STORE "store ST(0) as the constant third (`ir::x87::StoreForm`) says; the x87 state changes after memory";
+    X87Status     "x87_status"    []                I32     None     X87      "the status word with TOP";
     // Vectors: `ty` is V128 unless the result is an integer. `lane` says how the operands are divided; scalar lanes (f32, f64)
     // keep the other bits of the first argument. Semantics: interp::vector.
     // Vector moves
@@ -351,6 +358,8 @@ const TRAPS: Effects = Effects::TRAPS;
 const FENCE: Effects = Effects::FENCE;
 const CALL: Effects = Effects::CALL;
 const FP: Effects = Effects::FP;
+const X87: Effects = Effects::X87;
+const X87STORE: Effects = Effects::X87.and(Effects::STORE);
 
 impl Opcode {
     /// The opcode with this name in the text form.
@@ -373,7 +382,7 @@ impl Opcode {
     pub fn writes_flags(self) -> FlagSet {
         use Opcode::*;
         match self {
-            SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd | VTest | FComi => {
+            SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd | VTest | FComi | X87 => {
                 FlagSet::ALL
             }
             MulWideU | MulWideS | Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),

@@ -38,6 +38,8 @@ pub const SCRATCH0: u8 = 16;
 pub const SCRATCH1: u8 = 17;
 /// General registers the allocator may use, in order of preference.
 pub const TEMPS: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+/// Of these, those that x87 operations use while they run.
+pub const X87_TEMPS: [u8; 8] = [8, 9, 10, 11, 12, 13, 14, 15];
 /// Vector registers the allocator may use; v30 and v31 are the emitter's scratch.
 pub const VTEMPS: [u8; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29];
 /// Vector scratch registers of an emitted sequence.
@@ -63,6 +65,9 @@ pub const SHADOW_ENTRY: u32 = 16;
 pub const fn host_word(n: u32) -> u32 {
     offset::HOST + 8 * n
 }
+
+/// Offset from `CpuState` of the guest's NZCV while an x87 operation uses the host's.
+pub const X87_NZCV: u32 = host_word(13);
 
 /// Words of `CpuState::host` from here on are spill slots of the allocator (8 bytes each; a vector takes two).
 pub const SPILL_FIRST_WORD: u32 = 24;

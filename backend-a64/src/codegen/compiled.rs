@@ -1,5 +1,5 @@
 //! What code generation hands to the runtime: position-independent bytes and what to know about them.
-use ir::guest::{GuestAddr, GuestRange};
+use ir::guest::{GuestAddr, GuestRange, X87Live};
 
 /// A byte offset into one region's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +26,211 @@ pub enum Stub {
     /// Call the helper whose address is in x16; arguments are in x1-x4, the stub puts `CpuState` in x0. Preserves
     /// v16-v23 and the pinned registers, not NZCV. `bl` to it; result in x0.
     Helper,
+    /// A routine of the x87; `bl` to it.
+    X87(X87Routine),
+}
+
+/// Routines that operations on the x87 registers call, with a convention of their own. a is x14 (significand) and w15 (sign in
+/// bit 31, exponent), b x12 and w13, both in the live form; the result takes a's place. x17 points at the [`X87Site`]. x8-x10,
+/// x12-x16 and NZCV may change, nothing else does. C1 is written where arithmetic defines it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum X87Routine {
+    /// Puts the state at rest; changes no register at all and wants no site.
+    Rest,
+    /// Makes the state live as the site says, or leaves the instruction to the interpreter. Changes no register at all.
+    Enter,
+    /// The site's helper on the state at rest. a is the site's result register afterwards, x9 what the helper gave.
+    Slow,
+    /// a + b.
+    Add,
+    /// a - b.
+    Sub,
+    /// b - a.
+    Subr,
+    /// a * b.
+    Mul,
+    /// a / b.
+    Div,
+    /// b / a.
+    Divr,
+    /// The square root of a.
+    Sqrt,
+    /// Compares a with b into the condition codes; a stays.
+    Com,
+    /// The same into Z and C as a subtraction leaves them; w9 is a raw value of PF. N and V may be anything.
+    Comi,
+    /// a := the integer in x11. No site.
+    IntA,
+    /// b := the integer in x11. No site.
+    IntB,
+    /// a is a register whose integer bit is clear: `Slow` unless its exponent is zero. w9 is a's sign and exponent.
+    Extended,
+    /// x9 := a as f32, w10 := C1, or bit 1 set if `Commit` is to follow. a stays.
+    ToF32,
+    /// The same as f64.
+    ToF64,
+    /// The same as an integer of w8 bits.
+    ToInt,
+    /// The same towards zero.
+    Truncate,
+    /// FLDCW of w11.
+    SetCw,
+}
+
+impl X87Routine {
+    /// Every routine, in order.
+    pub const ALL: [Self; 20] = {
+        use X87Routine::*;
+        [
+            Rest, Enter, Slow, Add, Sub, Subr, Mul, Div, Divr, Sqrt, Com, Comi, IntA, IntB, Extended, ToF32, ToF64,
+            ToInt, Truncate, SetCw,
+        ]
+    };
+
+    /// The routine that does the same with a and b exchanged.
+    pub fn swapped(self) -> Self {
+        match self {
+            Self::Sub => Self::Subr,
+            Self::Subr => Self::Sub,
+            Self::Div => Self::Divr,
+            Self::Divr => Self::Div,
+            same => same,
+        }
+    }
+}
+
+/// What memory lacks of the live x87 state at some place in code, known statically there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct X87Fix(u32);
+
+impl X87Fix {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+
+    /// TOP, registers that are filled and emptied, and whether C1 is zero.
+    pub fn new(top: u8, filled: u8, emptied: u8, c1_zero: bool) -> Self {
+        Self(1 << 24 | u32::from(top) | u32::from(c1_zero) << 3 | u32::from(filled) << 8 | u32::from(emptied) << 16)
+    }
+
+    /// Besides, the guest's NZCV is at `X87Site::SAVED_NZCV`.
+    pub fn with_saved_flags(self, saved: bool) -> Self {
+        Self(self.0 | u32::from(saved) << 25)
+    }
+
+    /// Whether the guest's NZCV is at `X87Site::SAVED_NZCV`.
+    pub const fn saved_flags(self) -> bool {
+        self.0 >> 25 & 1 != 0
+    }
+
+    /// Whether the stack in memory lacks something.
+    pub const fn has_stack(self) -> bool {
+        self.0 >> 24 & 1 != 0
+    }
+
+    /// From `bits`.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// As a number, zero for nothing.
+    pub const fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether there is nothing to do.
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// TOP.
+    pub const fn top(self) -> u8 {
+        self.0 as u8 & 7
+    }
+
+    /// Whether C1 is zero.
+    pub const fn c1_zero(self) -> bool {
+        self.0 & 8 != 0
+    }
+
+    /// Registers that are filled, by place.
+    pub const fn filled(self) -> u8 {
+        (self.0 >> 8) as u8
+    }
+
+    /// Registers that are empty, by place.
+    pub const fn emptied(self) -> u8 {
+        (self.0 >> 16) as u8
+    }
+
+    /// Brings the stack up to date.
+    pub fn apply(self, live: &mut X87Live) {
+        if self.has_stack() {
+            live.top = self.top();
+            live.ftw = (live.ftw | self.filled()) & !self.emptied();
+            live.c1 &= u8::from(!self.c1_zero());
+        }
+    }
+}
+
+/// A place in code where an x87 routine is called: what the slow way needs to know. Five words in the region's code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct X87Site {
+    /// The helper's number.
+    pub helper: u16,
+    /// The place of the register that is the result, or `NO_RESULT`.
+    pub result: u8,
+    /// The host register with the helper's first argument, if it has one that is not constant.
+    pub operand: Option<u8>,
+    /// Constant arguments otherwise.
+    pub args: [u8; 3],
+    /// What memory lacks before the instruction; for `Enter`, where ST(0) is wanted.
+    pub fix: X87Fix,
+    /// The guest instruction.
+    pub eip: GuestAddr,
+    /// For `Enter`: places that must be filled.
+    pub full: u8,
+    /// For `Enter`: places that must be empty.
+    pub empty: u8,
+    /// C is the guest's CF.
+    pub carry_direct: bool,
+}
+
+impl X87Site {
+    /// No register is the result.
+    pub const NO_RESULT: u8 = 8;
+    /// Where the guest's NZCV is while operations use the host's, as an offset in `CpuState`.
+    pub const SAVED_NZCV: u32 = super::abi::X87_NZCV;
+
+    /// As words of code.
+    pub fn words(&self) -> [u32; 5] {
+        let [a, b, c] = self.args.map(u32::from);
+        let flags = u32::from(self.carry_direct) | u32::from(self.fix.saved_flags()) << 1;
+        [
+            u32::from(self.helper) | u32::from(self.result) << 16 | u32::from(self.operand.unwrap_or(0xff)) << 24,
+            self.fix.to_bits(),
+            a | b << 8 | c << 16 | flags << 24,
+            self.eip.0,
+            u32::from(self.full) | u32::from(self.empty) << 8,
+        ]
+    }
+
+    /// From its words.
+    pub fn from_words(words: [u32; 5]) -> Self {
+        let [place, fix, args, eip, masks] = words;
+        let byte = |word: u32, n: u32| (word >> (8 * n)) as u8;
+        Self {
+            helper: place as u16,
+            result: byte(place, 2),
+            operand: Some(byte(place, 3)).filter(|n| *n < 32),
+            args: [0, 1, 2].map(|n| byte(args, n)),
+            fix: X87Fix::from_bits(fix),
+            eip: GuestAddr(eip),
+            full: byte(masks, 0),
+            empty: byte(masks, 1),
+            carry_direct: args >> 24 & 1 != 0,
+        }
+    }
 }
 
 /// A branch to a [`Stub`] to be resolved when the code is placed.
@@ -79,6 +284,8 @@ pub struct PcEntry {
     pub eip: GuestAddr,
     /// Whether the host's C flag is the guest's CF here rather than its inverse.
     pub carry_direct: bool,
+    /// What the x87 state in memory lacks.
+    pub x87: X87Fix,
 }
 
 /// One region's code.

@@ -19,9 +19,12 @@ mod imm;
 mod listing;
 mod lower;
 mod regalloc;
+mod x87_stack;
 
 pub use compiled::{CodeOffset, CompiledRegion, EntryPoint, LinkKind, LinkSite, PcEntry, Reloc, Stub};
+pub use compiled::{X87Fix, X87Routine, X87Site};
 pub use listing::listing;
+pub use x87_stack::X87Hint;
 
 #[cfg(test)]
 mod tests;
@@ -71,6 +74,8 @@ pub struct Options {
     pub counter: Option<u16>,
     /// Allocate with few registers: for tests of spilling.
     pub few_registers: bool,
+    /// What is expected of the x87 stack at the entry.
+    pub x87: X87Hint,
 }
 
 impl Options {

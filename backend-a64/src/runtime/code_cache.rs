@@ -184,7 +184,7 @@ impl CodeCache {
             self.redirect(code, guest, old, new);
         }
         self.sync.finish();
-        Ok(start)
+        Ok(start.plus(compiled.entries[0].at.0))
     }
 
     /// Allocates and writes the code, its branches to stubs resolved; registers its pc map.

@@ -5,6 +5,7 @@ use super::recover::stored_fault;
 use super::thread::{word, ThreadContext, ThreadMemory};
 use super::trampoline::ExitKind;
 use super::HostPc;
+use crate::codegen::X87Hint;
 use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, GuestRange, Trap};
 use std::sync::atomic::Ordering;
 
@@ -26,8 +27,11 @@ impl Engine {
             if thread.memory.take_requests() {
                 return Exit::Interrupted;
             }
-            if thread.single_steps() {
-                return self.step(thread, mem).unwrap_or(Exit::Trap(Trap::Debug));
+            if thread.is_interpreted() {
+                match self.step_interpreted(thread, mem) {
+                    Some(exit) => return exit,
+                    None => continue,
+                }
             }
             let floats = self.floats();
             let kind = match self.enter(thread, linked) {
@@ -47,7 +51,7 @@ impl Engine {
     fn enter(&self, thread: &mut ThreadContext, linked: bool) -> Result<Option<ExitKind>, Fault> {
         self.suit_floats(thread.state().mxcsr);
         let generation = self.generation.load(Ordering::SeqCst);
-        let pc = self.find(GuestAddr(thread.state().eip), linked)?;
+        let pc = self.find(thread.state(), linked)?;
         let memory = &*thread.memory;
         memory.word(word::FPCR).store(fp::fpcr_from_mxcsr(thread.state().mxcsr), Ordering::Relaxed);
         self.world.enter(memory);
@@ -63,6 +67,9 @@ impl Engine {
         // that no code is dropped meanwhile. The state is ours alone: `thread` is borrowed mutably.
         let kind = unsafe { std::mem::transmute::<*const (), Enter>(enter)(memory.state().as_ptr(), pc.0) };
         self.world.leave(memory);
+        // Nobody else knows the live form.
+        thread.state_mut().x87_to_rest();
+        let memory = &*thread.memory;
         let fpsr = memory.word(word::FPSR).load(Ordering::Relaxed) as u32;
         if fpsr != 0 {
             let state = thread.state_mut();
@@ -71,17 +78,18 @@ impl Engine {
         Ok(Some(ExitKind::from_number(kind)))
     }
 
-    /// The host pc of the code for `guest`: from the first lookup table, else from the records, which fills the table.
-    fn find(&self, guest: GuestAddr, linked: bool) -> Result<HostPc, Fault> {
+    /// The host pc of the code for the eip: from the first lookup table, else from the records, which fills the table.
+    fn find(&self, state: &CpuState, linked: bool) -> Result<HostPc, Fault> {
+        let guest = GuestAddr(state.eip);
         if let Some(pc) = self.code.probe(guest) {
             return Ok(pc);
         }
-        self.find_record(guest, linked)
+        self.find_record(guest, hint(state), linked)
     }
 
     #[cold]
-    fn find_record(&self, guest: GuestAddr, linked: bool) -> Result<HostPc, Fault> {
-        let at = self.find_or_compile(guest)?;
+    fn find_record(&self, guest: GuestAddr, x87: X87Hint, linked: bool) -> Result<HostPc, Fault> {
+        let at = self.find_or_compile(guest, x87)?;
         if !linked {
             // Under the lock, and only if it is still there: an entry for dead code would bring the thread back for ever.
             let cache = self.lock();
@@ -121,7 +129,7 @@ impl Engine {
         let at = self.code.memory.offset_of(counted).expect("translated code counts");
         let guest = self.code.maps.find(at).expect("counted code has a map").eip;
         thread.state_mut().eip = guest.0;
-        self.replace(guest)
+        self.replace(guest, hint(thread.state()))
     }
 
     fn after_trap(&self, trap: Trap, floats: u8, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> Option<Exit> {
@@ -132,6 +140,10 @@ impl Engine {
                 None
             }
             Trap::Interpret => self.step(thread, mem),
+            Trap::Stale => {
+                self.invalidate(GuestRange::new(GuestAddr(thread.state().eip), 1));
+                None
+            }
             Trap::Fetch => self.fetch_fault(GuestAddr(thread.state().eip), mem),
             _ => Some(Exit::Trap(trap)),
         }
@@ -151,6 +163,11 @@ impl Engine {
         }
         fault.map(Exit::Fault)
     }
+}
+
+/// What code made now may expect of the x87 stack.
+fn hint(state: &CpuState) -> X87Hint {
+    X87Hint { top: state.top as u8 & 7, ftw: state.ftw }
 }
 
 fn trap_number(memory: &ThreadMemory) -> Trap {

@@ -6,7 +6,7 @@ use super::invalidations::Ticket;
 use super::stats::{Counters, Stats};
 use super::thread::{current, ThreadContext};
 use super::world::World;
-use crate::codegen::{compile_in, CompiledRegion, HostFeatures, Options, Workspace};
+use crate::codegen::{compile_in, CompiledRegion, HostFeatures, Options, Workspace, X87Hint};
 use ir::guest::{Fault, GuestAddr, GuestRange};
 use ir::{CodeWatch, Floats, Heat, LiftError, Region, RegionSource};
 use std::io;
@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What hears of every compilation, to show it: the region, how it was compiled, and what came of it.
 #[derive(Clone)]
-pub struct Observer(pub Arc<dyn Fn(&Region, &Options, &CompiledRegion) + Send + Sync>);
+pub struct Observer(pub Arc<Observe>);
+
+type Observe = dyn Fn(&Region, &Options, &CompiledRegion) + Send + Sync;
 
 impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -64,6 +66,8 @@ pub(crate) struct Request {
     pub(crate) floats: u8,
     /// Where passes through the code are counted; none for code that stays.
     pub(crate) counter: Option<u16>,
+    /// What to expect of the x87 stack.
+    pub(crate) x87: X87Hint,
 }
 
 /// The memory that one translation after the other uses.
@@ -110,13 +114,14 @@ impl Engine {
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
         let (features, observer) = (options.features, options.observer.clone());
-        let compile = Box::new(move |region: &Region, Request { ordered, counter, .. }: Request, desk: &mut Desk| {
-            let options = Options { ordered, counter, features, ..Default::default() };
-            compile_in(region, &options, &mut desk.work, &mut desk.compiled);
-            if let Some(Observer(observe)) = &observer {
-                observe(region, &options, &desk.compiled);
-            }
-        });
+        let compile =
+            Box::new(move |region: &Region, Request { ordered, counter, x87, .. }: Request, desk: &mut Desk| {
+                let options = Options { ordered, counter, features, x87, ..Default::default() };
+                compile_in(region, &options, &mut desk.work, &mut desk.compiled);
+                if let Some(Observer(observe)) = &observer {
+                    observe(region, &options, &desk.compiled);
+                }
+            });
         Self::with_compiler(options, source, watch, compile)
     }
 
@@ -158,14 +163,14 @@ impl Engine {
     }
 
     /// The code for `guest`, compiled if there is none yet; or why there is nothing to compile.
-    pub(super) fn find_or_compile(&self, guest: GuestAddr) -> Result<CacheOffset, Fault> {
-        self.find_or_make(guest, self.next_counter())
+    pub(super) fn find_or_compile(&self, guest: GuestAddr, x87: X87Hint) -> Result<CacheOffset, Fault> {
+        self.find_or_make(guest, self.next_counter(), x87)
     }
 
     /// Puts code that is made to run often in the place of the cold code for `guest`.
     #[cold]
-    pub(super) fn replace(&self, guest: GuestAddr) -> Result<(), Fault> {
-        self.find_or_make(guest, None).map(|_| ())
+    pub(super) fn replace(&self, guest: GuestAddr, x87: X87Hint) -> Result<(), Fault> {
+        self.find_or_make(guest, None, x87).map(|_| ())
     }
 
     /// A counter for one region, while there are any.
@@ -174,15 +179,21 @@ impl Engine {
     }
 
     /// The code for `guest`: any if a counter is given for cold code, else hot code.
-    fn find_or_make(&self, guest: GuestAddr, counter: Option<u16>) -> Result<CacheOffset, Fault> {
+    fn find_or_make(&self, guest: GuestAddr, counter: Option<u16>, x87: X87Hint) -> Result<CacheOffset, Fault> {
         let desks = || self.desks.lock().expect("no panic under this lock");
         let mut desk = desks().pop().unwrap_or_default();
-        let found = self.find_or_make_at(&mut desk, guest, counter);
+        let found = self.find_or_make_at(&mut desk, guest, counter, x87);
         desks().push(desk);
         found
     }
 
-    fn find_or_make_at(&self, desk: &mut Desk, guest: GuestAddr, counter: Option<u16>) -> Result<CacheOffset, Fault> {
+    fn find_or_make_at(
+        &self,
+        desk: &mut Desk,
+        guest: GuestAddr,
+        counter: Option<u16>,
+        x87: X87Hint,
+    ) -> Result<CacheOffset, Fault> {
         loop {
             let ticket = {
                 let cache = self.lock();
@@ -192,8 +203,13 @@ impl Engine {
                 cache.invalidations.ticket()
             };
             let (ordered, floats) = self.modes();
-            let request = Request { ordered, floats, counter };
+            let request = Request { ordered, floats, counter, x87 };
+            let generation = self.generation.load(Ordering::SeqCst);
             self.make(desk, guest, request)?;
+            if self.generation.load(Ordering::SeqCst) != generation {
+                // What was flushed may have been dropped because the source gives other code now.
+                continue;
+            }
             match self.install(guest, &desk.compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
                 Some(Err(Full)) => self.flush(),

@@ -34,6 +34,9 @@ pub mod thread;
 #[allow(clippy::useless_conversion, reason = "dynasm converts register numbers that are u8 already")]
 mod trampoline;
 mod world;
+mod x87;
+#[allow(clippy::useless_conversion, reason = "as in trampoline")]
+mod x87_routines;
 
 pub use engine::{Engine, EngineError, EngineOptions, Observer};
 pub use recover::{HostFault, HostRegs, Recovered};

@@ -1,11 +1,12 @@
 //! Host pc to guest instruction: read by signal handlers without a lock, written by whoever installs a region.
 //!
 //! Two append-only arrays: one record per region, sorted by code address because code is allocated upwards; and the
-//! regions' maps, two bytes for a typical guest instruction (distance in code and carry polarity, distance in guest code).
+//! regions' maps, two bytes for a typical guest instruction (distance in code, carry polarity, distance in guest code; what
+//! the x87 state lacks where it lacks something).
 //! The number of records is published last. A flush empties both while no thread is in translated code.
 use super::exec_mem::CacheOffset;
 use super::mapping::Mapping;
-use crate::codegen::PcEntry;
+use crate::codegen::{PcEntry, X87Fix};
 use ir::guest::GuestAddr;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,6 +30,8 @@ pub(crate) struct GuestPc {
     pub(crate) eip: GuestAddr,
     /// Whether C is the guest's CF there rather than its inverse.
     pub(crate) carry_direct: bool,
+    /// What the x87 state in memory lacks.
+    pub(crate) x87: X87Fix,
 }
 
 /// The maps of all regions.
@@ -96,8 +99,8 @@ impl PcMaps {
     }
 }
 
-/// Longest encoding of one entry: two numbers of 32 bits, seven bits a byte.
-const MAX_ENTRY: usize = 10;
+/// Longest encoding of one entry: three numbers of 32 bits, seven bits a byte.
+const MAX_ENTRY: usize = 15;
 
 /// Writes a map to `out`, which is long enough; its length.
 fn encode(entry: GuestAddr, map: &[PcEntry], out: &mut [u8]) -> usize {
@@ -105,7 +108,10 @@ fn encode(entry: GuestAddr, map: &[PcEntry], out: &mut [u8]) -> usize {
     for e in map {
         let words = (e.at.0 - at) / 4;
         let delta = e.eip.0.wrapping_sub(eip) as i32;
-        len += leb128(words << 1 | u32::from(e.carry_direct), &mut out[len..]);
+        len += leb128(words << 2 | u32::from(!e.x87.is_none()) << 1 | u32::from(e.carry_direct), &mut out[len..]);
+        if !e.x87.is_none() {
+            len += leb128(e.x87.to_bits(), &mut out[len..]);
+        }
         len += leb128((delta << 1 ^ delta >> 31) as u32, &mut out[len..]);
         (at, eip) = (e.at.0, e.eip.0);
     }
@@ -138,13 +144,14 @@ fn decode(entry: GuestAddr, bytes: &[u8], at: u32) -> Option<GuestPc> {
     };
     let (mut here, mut eip, mut found) = (0u32, entry.0, None);
     while let Some(first) = next() {
-        here += (first >> 1) * 4;
+        here += (first >> 2) * 4;
         if here > at {
             break;
         }
+        let x87 = X87Fix::from_bits(if first & 2 != 0 { next()? } else { 0 });
         let delta = next()?;
         eip = eip.wrapping_add(delta >> 1 ^ (delta & 1).wrapping_neg());
-        found = Some(GuestPc { eip: GuestAddr(eip), carry_direct: first & 1 != 0 });
+        found = Some(GuestPc { eip: GuestAddr(eip), carry_direct: first & 1 != 0, x87 });
     }
     found
 }
@@ -155,7 +162,16 @@ mod tests {
     use crate::codegen::CodeOffset;
 
     fn entry(at: u32, eip: u32, carry_direct: bool) -> PcEntry {
-        PcEntry { at: CodeOffset(at), eip: GuestAddr(eip), carry_direct }
+        PcEntry { at: CodeOffset(at), eip: GuestAddr(eip), carry_direct, x87: lacks(eip) }
+    }
+
+    /// Odd instructions lack something.
+    fn lacks(eip: u32) -> X87Fix {
+        if eip & 1 != 0 {
+            X87Fix::new(5, 0x81, 0x18, true)
+        } else {
+            X87Fix::NONE
+        }
     }
 
     #[test]
@@ -181,7 +197,7 @@ mod tests {
             (0x200c, Some((0x41, false))),
         ];
         for (at, want) in rows {
-            let want = want.map(|(eip, carry_direct)| GuestPc { eip: GuestAddr(eip), carry_direct });
+            let want = want.map(|(eip, carry_direct)| GuestPc { eip: GuestAddr(eip), carry_direct, x87: lacks(eip) });
             assert_eq!(maps.find(CacheOffset(at)), want, "{at:#x}");
         }
         maps.clear();

@@ -2,14 +2,17 @@
 //! no allocation, only plain loads and stores.
 //!
 //! Guest state is written after everything in an instruction that can fault, so recovery copies the pinned registers and
-//! takes eip from the pc map. The host is resumed in a stub that returns from `enter`.
+//! takes eip, and TOP and tags of the x87, from the pc map. The host is resumed in a stub that returns from `enter`.
 use super::engine::Engine;
 use super::thread::{current, word, ThreadMemory};
 use super::trampoline::ExitKind;
 use super::HostPc;
-use crate::codegen::abi;
+use crate::codegen::{abi, X87Fix};
 use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr};
 use std::sync::atomic::Ordering;
+
+/// Nothing is ever mapped in the last page below 4 GiB, and an access that begins here may run over its end.
+const NEVER_MAPPED: u64 = 0xffff_ffe0;
 
 /// Registers of a host thread as a signal handler finds them.
 #[derive(Clone, Debug)]
@@ -78,13 +81,13 @@ impl Engine {
         };
         // C of a block in the middle of a subtraction chain may be the guest's CF itself.
         let flip = if guest.carry_direct { 1 << 29 } else { 0 };
-        store(regs, state, guest.eip, flip);
+        store(regs, state, guest.eip, flip, guest.x87);
         // By the address: the instruction itself may have been replaced since (a dead entry point).
         if fault.addr == poll_addr(state) {
             set_exit(state, ExitKind::Poll, 0, 0);
             return Recovered::Poll { resume_pc };
         }
-        let kind = if fault.addr < 1 << 32 { ExitKind::Fault } else { ExitKind::Wrap };
+        let kind = if fault.addr < NEVER_MAPPED { ExitKind::Fault } else { ExitKind::Wrap };
         set_exit(state, kind, fault.addr, encode(fault.access, fault.kind));
         Recovered::Guest { resume_pc }
     }
@@ -95,12 +98,12 @@ impl Engine {
     fn recover_outside(&self, regs: &HostRegs, fault: HostFault, state: *mut CpuState) -> Recovered {
         let resume_pc = self.code.stubs.fault_exit();
         if self.code.stubs.contains(HostPc(regs.pc)) && fault.addr == poll_addr(state) {
-            store(regs, state, GuestAddr(regs.x[usize::from(abi::SCRATCH0)] as u32), 0);
+            store(regs, state, GuestAddr(regs.x[usize::from(abi::SCRATCH0)] as u32), 0, X87Fix::NONE);
             set_exit(state, ExitKind::Poll, 0, 0);
             return Recovered::Poll { resume_pc };
         }
         if regs.pc == 0 {
-            store(regs, state, GuestAddr(0), 0);
+            store(regs, state, GuestAddr(0), 0, X87Fix::NONE);
             set_exit(state, ExitKind::Miss, 0, 0);
             return Recovered::Guest { resume_pc };
         }
@@ -122,7 +125,7 @@ fn poll_addr(state: *const CpuState) -> u64 {
 }
 
 /// Copies the pinned registers into the state.
-fn store(regs: &HostRegs, state: *mut CpuState, eip: GuestAddr, flip: u32) {
+fn store(regs: &HostRegs, state: *mut CpuState, eip: GuestAddr, flip: u32, x87: X87Fix) {
     // SAFETY: `state` is the calling thread's (checked against x28 and its own record); translated code, the only other
     // user, is interrupted.
     let state = unsafe { &mut *state };
@@ -134,6 +137,10 @@ fn store(regs: &HostRegs, state: *mut CpuState, eip: GuestAddr, flip: u32) {
     }
     state.nzcv = (regs.pstate as u32 ^ flip) & 0xf000_0000;
     state.eip = eip.0;
+    x87.apply(&mut state.live);
+    if x87.saved_flags() {
+        state.nzcv = (state.host[word::X87_NZCV as usize] as u32 ^ flip) & 0xf000_0000;
+    }
     state.host[word::SHADOW as usize] = regs.x[usize::from(abi::SHADOW)];
 }
 

@@ -48,11 +48,13 @@ pub(crate) mod word {
     pub(crate) const SHADOW_RESET: u32 = 11;
     /// Where `shadow_reset` goes on.
     pub(crate) const RESUME: u32 = 12;
+    /// `abi::X87_NZCV`.
+    pub(crate) const X87_NZCV: u32 = 13;
     /// One past the last word of the runtime.
-    pub(crate) const END: u32 = 13;
+    pub(crate) const END: u32 = 14;
 }
 
-const _: () = assert!(word::END <= crate::codegen::abi::SPILL_FIRST_WORD);
+const _: () = assert!(word::END <= abi::SPILL_FIRST_WORD && abi::host_word(word::X87_NZCV) == abi::X87_NZCV);
 
 /// Bytes of a shadow stack; touched as the guest's calls nest.
 const SHADOW_LEN: usize = 1 << 20;
@@ -61,6 +63,8 @@ const SHADOW_SLACK: u64 = 64 * abi::SHADOW_ENTRY as u64;
 
 /// eflags.TF.
 const TF: u32 = 1 << 8;
+/// eflags.AC.
+const AC: u32 = 1 << 18;
 
 /// Bits of `ThreadMemory::requests`.
 mod request {
@@ -228,6 +232,16 @@ impl ThreadContext {
     /// Whether eflags.TF is set: every instruction is followed by a debug trap.
     pub(crate) fn single_steps(&self) -> bool {
         self.state().eflags_system & TF != 0
+    }
+
+    /// Whether eflags.AC is set: misaligned operands fault.
+    pub(crate) fn checks_alignment(&self) -> bool {
+        self.state().eflags_system & AC != 0
+    }
+
+    /// Whether the thread is in a mode that translated code does not know.
+    pub(crate) fn is_interpreted(&self) -> bool {
+        self.state().eflags_system & (TF | AC) != 0 || self.state().segmented != 0
     }
 
     /// A handle through which the thread can be asked to leave translated code.

@@ -4,11 +4,11 @@
 //! them and returns from that same call. At a leave all flags are in NZCV with C inverted, the temporaries x0-x15 are free.
 use super::lookup::Tables;
 use super::thread::word;
-use super::HostPc;
+use super::{x87_routines, HostPc};
 use crate::codegen::abi::{host_word, GPR_BASE, HOT_BIT, LOOKUP_ENTRIES, POLL, SHADOW_ENTRY, XMM_BASE};
-use crate::codegen::Stub;
+use crate::codegen::{Stub, X87Routine};
 use dynasmrt::aarch64::Aarch64Relocation;
-use dynasmrt::{dynasm, DynasmApi, DynasmLabelApi, VecAssembler};
+use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler};
 use ir::guest::state::offset;
 
 /// Why `enter` came back: its result.
@@ -64,6 +64,7 @@ pub(crate) struct Stubs {
     helper: u32,
     fault_exit: u32,
     shadow_reset: u32,
+    x87: [u32; X87Routine::ALL.len()],
 }
 
 impl Stubs {
@@ -86,6 +87,7 @@ impl Stubs {
             Stub::Single => self.single,
             Stub::Count => self.count,
             Stub::Helper => self.helper,
+            Stub::X87(routine) => self.x87[routine as usize],
         })
     }
 
@@ -105,16 +107,17 @@ impl Stubs {
     }
 }
 
-type Asm = VecAssembler<Aarch64Relocation>;
+pub(super) type Asm = VecAssembler<Aarch64Relocation>;
 
 macro_rules! a64 {
-    ($ops:expr; $($t:tt)*) => { dynasm!($ops ; .arch aarch64 ; $($t)*) };
+    ($ops:expr; $($t:tt)*) => { dynasmrt::dynasm!($ops ; .arch aarch64 ; $($t)*) };
 }
+pub(super) use a64;
 
 /// System registers as `mrs` and `msr` number them: op0 - 2, op1, CRn, CRm, op2 (Arm ARM C5.2).
-const NZCV: u32 = 1 << 14 | 3 << 11 | 4 << 7 | 2 << 3;
-const FPCR: u32 = 1 << 14 | 3 << 11 | 4 << 7 | 4 << 3;
-const FPSR: u32 = FPCR | 1;
+pub(super) const NZCV: u32 = 1 << 14 | 3 << 11 | 4 << 7 | 2 << 3;
+pub(super) const FPCR: u32 = 1 << 14 | 3 << 11 | 4 << 7 | 4 << 3;
+pub(super) const FPSR: u32 = FPCR | 1;
 
 /// The first registers of pair `i` of the pinned general and vector registers.
 fn pair(i: u32) -> (u8, u8) {
@@ -137,6 +140,7 @@ pub(crate) fn assemble(base: HostPc) -> (Vec<u8>, Stubs) {
         helper: 0,
         fault_exit: 0,
         shadow_reset: 0,
+        x87: [0; X87Routine::ALL.len()],
     };
     stubs.enter = enter(&mut ops);
     stubs.link = start(&mut ops);
@@ -155,6 +159,7 @@ pub(crate) fn assemble(base: HostPc) -> (Vec<u8>, Stubs) {
         ; ldr x29, [x28, host_word(word::SHADOW_RESET)]
         ; ldr x30, [x28, host_word(word::RESUME)]
         ; br x30);
+    stubs.x87 = x87_routines::assemble(&mut ops);
     stubs.len = ops.offset().0 as u32;
     let code = ops.finalize().expect("labels of the stubs are defined");
     (code, stubs)

@@ -124,6 +124,7 @@ fn works_on_memory_or_flags(op: Opcode, effects: Effects) -> bool {
     matches!(op, GetFlags | Cond | Select | Adc | Sbb | Rcl | Rcr)
         || !effects.has(Effects::READS_STATE)
             && !effects.has(Effects::WRITES_STATE)
+            && !effects.has(Effects::X87)
             && (effects.may_exit() || op == Fence)
 }
 

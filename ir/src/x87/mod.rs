@@ -9,6 +9,7 @@
 //! - [`add`], [`mul`], [`div`], [`sqrt`], [`rem`], [`compare`], [`manip`]: arithmetic.
 //! - [`float`], [`int`], [`bcd`]: conversions from and to memory formats.
 //! - [`env`]: control, status and tag word images.
+//! - [`store`]: the forms of the store instructions.
 //! - [`trans`]: transcendental functions.
 pub mod add;
 pub mod bcd;
@@ -23,9 +24,11 @@ pub mod rem;
 pub mod round;
 pub mod special;
 pub mod sqrt;
+pub mod store;
 pub mod trans;
 
 pub use special::Class;
+pub use store::{StoreForm, StoreKind};
 
 /// Invalid operation.
 pub const IE: u16 = 1;

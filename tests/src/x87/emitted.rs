@@ -11,10 +11,17 @@ use std::collections::HashMap;
 /// Most different instructions.
 const PLACES: u32 = 1024;
 
+#[allow(missing_debug_implementations, reason = "an engine has nothing to show")]
 /// An engine that has seen some of the instructions.
 pub struct Emitted {
     rig: Rig,
     places: HashMap<Vec<u8>, u32>,
+}
+
+impl std::fmt::Debug for Emitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emitted").field("places", &self.places.len()).finish_non_exhaustive()
+    }
 }
 
 impl Emitted {

@@ -4,11 +4,11 @@
 //! patched by the runtime. Everything that is not the expected way goes to cold code after the region's last block.
 use super::super::abi;
 use super::super::asm::Label;
-use super::super::compiled::{CodeOffset, EntryPoint, LinkKind, LinkSite, Reloc, Stub};
+use super::super::compiled::{CodeOffset, EntryPoint, LinkKind, LinkSite, Reloc, Stub, X87Fix};
 use super::flags::{self, Carry, Test};
 use super::vector_convert::{self, IntFix};
 use super::vector_nan::{self, NanFix};
-use super::{a64, call, fetch, EmitCx, S0, S1};
+use super::{a64, call, fetch, x87, EmitCx, S0, S1};
 use ir::opcode::Effects;
 use ir::{Cc, FlagSet, GuestAddr, Inst, Region, Target, Terminator, Trap, Ty, Value};
 
@@ -23,7 +23,9 @@ pub(crate) struct Cold {
 enum ColdKind {
     /// To a stub that takes the guest instruction's address in w16 and, for `Stub::Trap`, the trap in w17. The carry is as
     /// it was there.
-    Leave { stub: Stub, eip: GuestAddr, trap: Option<Trap>, carry: Carry },
+    Leave { stub: Stub, eip: GuestAddr, trap: Option<Trap>, carry: Carry, x87: X87Fix },
+    /// The other ways of an x87 operation.
+    X87(x87::Cold),
     /// To `Stub::Miss` or `Stub::RetMiss` with the guest address of a register in w16.
     Lookup { stub: Stub, pc: u8 },
     /// A NaN among the lanes of a result.
@@ -51,8 +53,20 @@ fn cold(cx: &mut EmitCx, kind: ColdKind) -> Label {
 
 /// Cold code that leaves to `stub` at the current guest instruction.
 pub(super) fn cold_stub(cx: &mut EmitCx, stub: Stub) -> Label {
-    let kind = ColdKind::Leave { stub, eip: cx.eip(), trap: None, carry: cx.carry };
+    let kind = ColdKind::Leave { stub, eip: cx.eip(), trap: None, carry: cx.carry, x87: cx.x87.fix() };
     cold(cx, kind)
+}
+
+/// Cold code that leaves with a trap at the current guest instruction.
+pub(super) fn cold_trap(cx: &mut EmitCx, trap: Trap) -> Label {
+    let kind =
+        ColdKind::Leave { stub: Stub::Trap, eip: cx.eip(), trap: Some(trap), carry: cx.carry, x87: cx.x87.fix() };
+    cold(cx, kind)
+}
+
+/// Cold code of an x87 operation.
+pub(super) fn cold_x87(cx: &mut EmitCx, kind: x87::Cold) -> Label {
+    cold(cx, ColdKind::X87(kind))
 }
 
 /// Cold code that repairs a NaN result.
@@ -76,6 +90,7 @@ pub(super) fn head(cx: &mut EmitCx) {
     if cx.block.entry || cx.block_index == 0 {
         let entry = EntryPoint { guest: cx.block.start, at: cx.asm.here() };
         cx.entries.push(entry);
+        x87::outside(cx, cx.entries.len() - 1);
         if cx.block_index == 0 || cx.loop_heads[cx.block_index] {
             count(cx);
         }
@@ -119,7 +134,7 @@ fn poll_jump(cx: &mut EmitCx) {
         let effects = inst.op.effects();
         usize::from(inst.insn) == index
             && (!inst.flags.is_empty()
-                || [Effects::STORE, Effects::WRITES_STATE, Effects::CALL].iter().any(|e| effects.has(*e)))
+                || [Effects::STORE, Effects::WRITES_STATE, Effects::CALL, Effects::X87].iter().any(|e| effects.has(*e)))
     };
     if !cx.block.insts.iter().any(writes) {
         poll(cx, last.addr);
@@ -128,18 +143,16 @@ fn poll_jump(cx: &mut EmitCx) {
 
 /// `trap_if`.
 pub(super) fn trap_if(cx: &mut EmitCx, inst: &Inst) {
-    let eip = cx.eip();
-    let kind = ColdKind::Leave { stub: Stub::Trap, eip, trap: Some(inst.trap()), carry: cx.carry };
     if let Some(c) = cx.imm(0) {
         if c != 0 {
-            let label = cold(cx, kind);
+            let label = cold_trap(cx, inst.trap());
             cx.asm.b(label);
         }
         return;
     }
     let ty = cx.arg_ty(0);
     let reg = flags::widened(cx, 0, ty);
-    let label = cold(cx, kind);
+    let label = cold_trap(cx, inst.trap());
     cx.asm.cbnz(ty == Ty::I64, reg, label);
 }
 
@@ -183,7 +196,7 @@ pub(super) fn ret_miss(cx: &mut EmitCx, pc: u8) -> Label {
 }
 
 fn leave(cx: &mut EmitCx, stub: Stub, eip: GuestAddr, trap: Option<Trap>) {
-    cx.mov_addr(S0, eip);
+    cx.mov_imm(S0, eip.0);
     if let Some(trap) = trap {
         cx.mov_imm(S1, trap as u32);
     }
@@ -296,7 +309,9 @@ pub(crate) fn cold_code(cx: &mut EmitCx, sites: &mut Vec<LinkSite>) {
         let Cold { label, kind } = cx.cold[index];
         cx.asm.bind(label);
         match kind {
-            ColdKind::Leave { stub, eip, trap, carry } => {
+            ColdKind::X87(kind) => x87::emit_cold(cx, &kind),
+            ColdKind::Leave { stub, eip, trap, carry, x87 } => {
+                x87::emit_fix(cx, x87);
                 if carry == Carry::Direct {
                     flags::invert_carry(cx, S0);
                 }

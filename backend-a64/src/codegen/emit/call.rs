@@ -95,10 +95,22 @@ fn pairs(mask: u32) -> impl DoubleEndedIterator<Item = (u8, u8)> {
     (0..n.div_ceil(2)).map(move |i| (regs[2 * i], regs[2 * i + 1]))
 }
 
-fn push(cx: &mut EmitCx, saves: Saves, keep_flags: bool) {
+/// Saves general registers on the host's stack.
+pub(super) fn push_temps(cx: &mut EmitCx, saves: Saves) {
     for (a, b) in pairs(saves.x) {
         a64!(cx; stp X(a), X(b), [sp, -16]!);
     }
+}
+
+/// Takes them back.
+pub(super) fn pop_temps(cx: &mut EmitCx, saves: Saves) {
+    for (a, b) in pairs(saves.x).rev() {
+        a64!(cx; ldp X(a), X(b), [sp], 16);
+    }
+}
+
+fn push(cx: &mut EmitCx, saves: Saves, keep_flags: bool) {
+    push_temps(cx, saves);
     for reg in (0..32u8).filter(|r| saves.v >> r & 1 != 0) {
         a64!(cx; str Q(reg), [sp, -16]!);
     }
@@ -116,9 +128,7 @@ fn pop(cx: &mut EmitCx, saves: Saves, keep_flags: bool) {
     for reg in (0..32u8).rev().filter(|r| saves.v >> r & 1 != 0) {
         a64!(cx; ldr Q(reg), [sp], 16);
     }
-    for (a, b) in pairs(saves.x).rev() {
-        a64!(cx; ldp X(a), X(b), [sp], 16);
-    }
+    pop_temps(cx, saves);
 }
 
 /// Puts the arguments into x1-x4 and `CpuState::scratch`.

@@ -22,6 +22,11 @@ pub(crate) enum AddrMode {
 }
 
 impl AddrMode {
+    /// A register with nothing to add.
+    pub(super) fn plain(base: u8) -> Self {
+        Self::Unscaled(base, SImm9::new(0).expect("zero fits"))
+    }
+
     fn of(base: u8, disp: i32, size: u32) -> Option<Self> {
         if disp < REACH {
             if let Some(imm) = UImm12Scaled::new(disp, size) {

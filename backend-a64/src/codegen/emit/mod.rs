@@ -27,6 +27,7 @@ mod vector_nan;
 mod vector_pack;
 mod vector_shuffle;
 mod writeback;
+mod x87;
 
 use super::abi;
 use super::allocation::{Allocation, Loc, When};
@@ -34,7 +35,7 @@ use super::asm::{a64, Asm, Label};
 use super::compiled::{CompiledRegion, EntryPoint, PcEntry, Reloc};
 use super::imm::{mov32, MovWide};
 use super::regalloc::operand::zero_vector;
-use super::Options;
+use super::{x87_stack, Options};
 use ir::opcode::Effects;
 use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
 
@@ -77,6 +78,7 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) links: Vec<branch::PendingLink>,
     pub(crate) relocs: Vec<Reloc>,
     pub(crate) pc_map: Vec<PcEntry>,
+    pub(crate) x87: x87::X87State,
     /// Registers of the arguments and the result of the current instruction.
     regs: [u8; 4],
     imms: [Option<u64>; 4],
@@ -135,6 +137,7 @@ impl<'a> EmitCx<'a> {
             links: emptied(&mut buffers.links),
             relocs: emptied(&mut old.relocs),
             pc_map: emptied(&mut old.pc_map),
+            x87: x87::X87State::new(x87_stack::analyse(region, options.x87, options.counter.is_some())),
             regs: [ZR; 4],
             imms: [None; 4],
             dst: ZR,
@@ -254,8 +257,9 @@ impl<'a> EmitCx<'a> {
     /// From here on code belongs to this guest instruction.
     pub(crate) fn mark_pc(&mut self, eip: GuestAddr) {
         let carry_direct = self.carry == Carry::Direct;
-        if self.pc_map.last().is_none_or(|e| e.eip != eip || e.carry_direct != carry_direct) {
-            self.pc_map.push(PcEntry { at: self.asm.here(), eip, carry_direct });
+        let x87 = self.x87.fix();
+        if self.pc_map.last().is_none_or(|e| (e.eip, e.carry_direct, e.x87) != (eip, carry_direct, x87)) {
+            self.pc_map.push(PcEntry { at: self.asm.here(), eip, carry_direct, x87 });
         }
     }
 }
@@ -268,19 +272,23 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, live_out: FlagSet) {
     cx.held = writeback::Held::default();
     cx.stepped = usize::MAX;
     cx.mm_written = 0;
+    x87::begin_block(cx, index);
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
         if cx.alloc.slots[pos].when != When::Here {
             continue;
         }
         cx.pos = pos;
+        x87::before(cx, &cx.block.insts[pos]);
         match cx.block.insts[pos].op {
             Opcode::SetGpr | Opcode::SetXmm => set_register(cx, pos),
             _ if cx.stepped == pos => {}
             _ => emit_at(cx, pos),
         }
+        x87::after(cx, pos);
     }
     cx.pos = cx.block.insts.len();
+    x87::end_block(cx);
     branch::terminator(cx);
 }
 
@@ -288,6 +296,7 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, live_out: FlagSet) {
 pub(crate) fn finish(mut cx: EmitCx, out: &mut CompiledRegion) -> Buffers {
     out.links.clear();
     branch::cold_code(&mut cx, &mut out.links);
+    x87::emit_sites(&mut cx);
     out.code = cx.asm.finish();
     (out.entries, out.relocs, out.pc_map) = (cx.entries, cx.relocs, cx.pc_map);
     Buffers {
@@ -319,7 +328,8 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
         let eip = cx.block.insn_addr(inst);
         cx.mark_pc(eip);
     }
-    if inst.op != Opcode::SetMm && (effects.has(Effects::WRITES_STATE) || effects.has(Effects::CALL)) {
+    if inst.op != Opcode::SetMm && [Effects::WRITES_STATE, Effects::CALL, Effects::X87].iter().any(|e| effects.has(*e))
+    {
         cx.mm_written = 0;
     }
     dispatch(cx, inst);
@@ -437,6 +447,10 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Fence => a64!(cx; dmb ish),
         TrapIf => branch::trap_if(cx, inst),
         Helper => call::helper(cx, inst),
+        X87Wait => x87::wait(cx),
+        X87 => x87::operation(cx, inst),
+        X87Store => x87::store(cx, inst),
+        X87Status => x87::status(cx),
         _ => vector::emit(cx, inst),
     }
 }

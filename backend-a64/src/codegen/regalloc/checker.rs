@@ -108,11 +108,12 @@ impl Checker<'_> {
         if inst.op.effects().may_exit() {
             self.exact()?;
         }
+        let saves = self.alloc.saves_at(value);
         if inst.op == Opcode::Helper {
-            let saves =
-                self.alloc.saves.iter().find(|(p, _)| usize::from(*p) == value).map(|(_, s)| *s).unwrap_or_default();
             self.clobber(&abi::TEMPS, 0, saves.x);
             self.clobber(&abi::VTEMPS, 32, saves.v);
+        } else if matches!(inst.op, Opcode::X87 | Opcode::X87Store) {
+            self.clobber(&abi::X87_TEMPS, 0, saves.x);
         }
         self.define(value)
     }

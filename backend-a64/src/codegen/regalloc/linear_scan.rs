@@ -94,6 +94,10 @@ impl Scan<'_> {
                 let (x, v) = (x & !self.free_x, v & !self.free_v);
                 self.saves.push((i as u16, Saves { x, v }));
             }
+            Opcode::X87 | Opcode::X87Store => {
+                let x = mask(available(&TEMPS, self.registers)) & !self.free_x & mask(&abi::X87_TEMPS);
+                self.saves.push((i as u16, Saves { x, v: 0 }));
+            }
             _ => {}
         }
         if wanted {

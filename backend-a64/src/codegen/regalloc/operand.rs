@@ -144,7 +144,7 @@ fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Op
         (And | Or | Xor, 1) => imm_if(c, LogicalImm::new32(c as u32).is_some()),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 1) | (Shld | Shrd, 2) => Operand::Imm(c),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 0) => Operand::Reg,
-        (SetGpr | TrapIf | Helper, _) => Operand::Imm(c),
+        (SetGpr | TrapIf | Helper | X87, _) | (X87Store, 2) => Operand::Imm(c),
         (Insert, 1) => reg_or_zero(c),
         (Store, 2) if ty == Ty::V128 => Operand::Reg,
         (Add | Sub | And | Or | Xor | Mul | SetState | Store | Concat, _) => match (inst.op, index) {

@@ -6,6 +6,7 @@ mod invalidation;
 mod random;
 mod region_asm;
 mod threads;
+mod x87;
 
 use super::engine::{Desk, Engine, EngineOptions};
 use super::thread::ThreadContext;

@@ -9,12 +9,13 @@ use crate::runtime::features;
 use ir::guest::Access;
 use ir::interp::{self, Outcome};
 use ir::testgen::{difference, region, state, Rng, TestMem};
+use std::sync::{MutexGuard, OnceLock};
 
 const FUEL: u64 = 200;
 /// Seeds a plain test run takes; `FERRY_RANDOM=first..end` takes others.
 const SEEDS: std::ops::Range<u64> = 0..400;
 
-fn seeds() -> std::ops::Range<u64> {
+pub(super) fn seeds() -> std::ops::Range<u64> {
     let Ok(text) = std::env::var("FERRY_RANDOM") else {
         return SEEDS;
     };
@@ -38,21 +39,26 @@ impl RegionSource for Current {
     }
 }
 
-/// The page of `TestMem` in this process.
-fn page() -> &'static mut [u8] {
+/// The page of `TestMem` in this process, for one test at a time.
+pub(super) fn page() -> MutexGuard<'static, &'static mut [u8]> {
+    static PAGE: OnceLock<Mutex<&'static mut [u8]>> = OnceLock::new();
+    PAGE.get_or_init(|| Mutex::new(map_page())).lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn map_page() -> &'static mut [u8] {
     let at = TestMem::BASE.host() as *mut libc::c_void;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
     let len = TestMem::LEN as usize;
-    // SAFETY: replaces nothing; the page is this test's alone.
+    // SAFETY: replaces nothing; the page is the tests' alone.
     unsafe {
         let page = libc::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
-        assert_eq!(page, at, "the test's page is taken");
+        assert_eq!(page, at, "the tests' page is taken");
         std::slice::from_raw_parts_mut(page.cast(), len)
     }
 }
 
 /// What a run of the engine says in the interpreter's terms; `None` if it left to the interpreter.
-fn outcome(exit: Exit) -> Option<Outcome> {
+pub(super) fn outcome(exit: Exit) -> Option<Outcome> {
     match exit {
         Exit::Trap(trap) => Some(Outcome::Trap(trap)),
         Exit::Fault(Fault { access: Access::Execute, kind: ir::guest::FaultKind::Bus, .. }) => None,
@@ -63,7 +69,7 @@ fn outcome(exit: Exit) -> Option<Outcome> {
 }
 
 /// Whether two runs ended alike; the access of a fault is the signal handler's business.
-fn same_end(a: Outcome, b: Outcome) -> bool {
+pub(super) fn same_end(a: Outcome, b: Outcome) -> bool {
     match (a, b) {
         (Outcome::Fault(a), Outcome::Fault(b)) => a.addr == b.addr,
         _ => a == b,
@@ -72,7 +78,7 @@ fn same_end(a: Outcome, b: Outcome) -> bool {
 
 #[test]
 fn emitted_code_does_what_the_interpreter_does() {
-    let page = page();
+    let mut page = page();
     let (mut endless, mut left, mut all) = (0, 0, 0);
     for features in [HostFeatures::default(), features::detect()] {
         let current = Current::default();
@@ -108,7 +114,7 @@ fn emitted_code_does_what_the_interpreter_does() {
                     start.eflags()
                 );
             }
-            assert!(page == &want_mem.bytes[..], "seed {seed}, {features:?}: memory differs\n{region}");
+            assert!(page[..] == want_mem.bytes[..], "seed {seed}, {features:?}: memory differs\n{region}");
         }
     }
     assert!((endless + left) * 4 < all * 3, "of {all}: {endless} endless, {left} left to the interpreter");

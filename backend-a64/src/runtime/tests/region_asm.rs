@@ -1,5 +1,5 @@
 //! Regions written by hand, in the shapes code generation gives them, so that the runtime is tested by itself.
-use crate::codegen::{abi, CodeOffset, CompiledRegion, EntryPoint, LinkKind, LinkSite, PcEntry, Reloc, Stub};
+use crate::codegen::{abi, CodeOffset, CompiledRegion, EntryPoint, LinkKind, LinkSite, PcEntry, Reloc, Stub, X87Fix};
 use dynasmrt::aarch64::Aarch64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
 use ir::guest::{GuestAddr, GuestRange, Trap};
@@ -26,7 +26,7 @@ impl RegionAsm {
             entries: vec![EntryPoint { guest, at: CodeOffset(0) }],
             links: Vec::new(),
             relocs: Vec::new(),
-            pc_map: vec![PcEntry { at: CodeOffset(0), eip: guest, carry_direct: false }],
+            pc_map: vec![PcEntry { at: CodeOffset(0), eip: guest, carry_direct: false, x87: X87Fix::NONE }],
             ranges: vec![GuestRange::new(guest, 16)],
             insns: 1,
         };
@@ -40,7 +40,7 @@ impl RegionAsm {
     /// From here on code belongs to the instruction at `eip`.
     pub(super) fn mark(&mut self, eip: u32, carry_direct: bool) {
         let at = self.here();
-        self.out.pc_map.push(PcEntry { at, eip: GuestAddr(eip), carry_direct });
+        self.out.pc_map.push(PcEntry { at, eip: GuestAddr(eip), carry_direct, x87: X87Fix::NONE });
     }
 
     /// A 32-bit constant.

@@ -5,11 +5,9 @@
 use crate::lifter::LiftCx;
 use iced_x86::{OpKind, Register};
 use ir::guest::state::offset;
-use ir::guest::{Mm, Trap};
+use ir::guest::Mm;
 use ir::{Opcode, Ty, Value};
 
-/// ES in the x87 status word: an unmasked exception is pending.
-const FSW_ES: u32 = 1 << 7;
 /// Tag word with every register valid.
 const ALL_VALID: u64 = 0xff;
 
@@ -31,7 +29,7 @@ fn entered(cx: &LiftCx) -> bool {
                 return block.as_const(inst.args[0]) == Some(ALL_VALID);
             }
             // Whatever else may concern the x87 state.
-            Opcode::SetState | Opcode::Helper => return false,
+            Opcode::SetState | Opcode::Helper | Opcode::X87 | Opcode::X87Store => return false,
             _ => {}
         }
     }
@@ -43,11 +41,7 @@ pub(super) fn check(cx: &mut LiftCx) {
     if entered(cx) {
         return;
     }
-    let fsw = cx.ir.get_state(Ty::I16, offset::FSW);
-    let fsw = cx.ir.zext(Ty::I32, fsw);
-    let mask = cx.ir.const32(FSW_ES);
-    let pending = cx.ir.and(fsw, mask);
-    cx.ir.trap_if(pending, Trap::X87);
+    cx.ir.x87_wait();
 }
 
 /// After everything that can fault in an MMX instruction: TOP := 0, all tags valid.

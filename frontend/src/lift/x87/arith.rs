@@ -1,6 +1,6 @@
 //! FADD, FSUB, FSUBR, FMUL, FDIV, FDIVR in all their forms; FSQRT, FABS, FCHS, FRNDINT, FSCALE, FPREM, FXTRACT. SDM vol. 1,
 //! 8.3.5.
-use super::{simple, st, wait};
+use super::{operation, simple, st, wait};
 use crate::lifter::LiftCx;
 use iced_x86::MemorySize;
 use ir::{Helper, Ty};
@@ -45,7 +45,7 @@ forms! {
 
 fn arith(cx: &mut LiftCx, forms: &Forms, pops: u32) {
     if let (Some(dst), Some(src)) = (st(cx, 0), st(cx, 1)) {
-        return simple(cx, forms.st, &[dst, src, pops]);
+        return operation(cx, forms.st, &[dst, src, pops]);
     }
     wait(cx);
     let (value, kind) = memory_operand(cx);
@@ -54,7 +54,7 @@ fn arith(cx: &mut LiftCx, forms: &Forms, pops: u32) {
         Kind::F64 => forms.f64,
         Kind::Int => forms.int,
     };
-    cx.ir.helper(helper, Ty::None, &[value]);
+    cx.ir.x87(helper, Ty::None, &[value]);
 }
 
 /// What a memory operand's bits are.
@@ -77,26 +77,26 @@ pub(super) fn memory_operand(cx: &mut LiftCx) -> (ir::Value, Kind) {
 }
 
 macro_rules! stack_only {
-    ($($(#[$m:meta])* $lift:ident = $helper:ident;)*) => {
-        $($(#[$m])* pub(crate) fn $lift(cx: &mut LiftCx) { simple(cx, Helper::$helper, &[]); })*
+    ($($(#[$m:meta])* $lift:ident = $by:ident $helper:ident;)*) => {
+        $($(#[$m])* pub(crate) fn $lift(cx: &mut LiftCx) { $by(cx, Helper::$helper, &[]); })*
     };
 }
 
 stack_only! {
     /// FSQRT.
-    fsqrt = X87Sqrt;
+    fsqrt = operation X87Sqrt;
     /// FABS.
-    fabs = X87Abs;
+    fabs = operation X87Abs;
     /// FCHS.
-    fchs = X87Chs;
+    fchs = operation X87Chs;
     /// FRNDINT.
-    frndint = X87Rndint;
+    frndint = simple X87Rndint;
     /// FSCALE.
-    fscale = X87Scale;
+    fscale = simple X87Scale;
     /// FPREM.
-    fprem = X87Prem;
+    fprem = simple X87Prem;
     /// FPREM1.
-    fprem1 = X87Prem1;
+    fprem1 = simple X87Prem1;
     /// FXTRACT.
-    fxtract = X87Xtract;
+    fxtract = simple X87Xtract;
 }

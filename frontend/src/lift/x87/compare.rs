@@ -1,8 +1,7 @@
 //! FCOM, FUCOM, FICOM, FTST, FXAM and the FCOMI family. SDM vol. 1, 8.3.6.
 use super::arith::{memory_operand, Kind};
-use super::{last_st, simple, wait};
+use super::{last_st, operation, simple, wait};
 use crate::lifter::LiftCx;
-use ir::guest::FlagSet;
 use ir::{Helper, Ty};
 
 /// FCOM, FICOM.
@@ -23,7 +22,7 @@ pub(crate) fn fcompp(cx: &mut LiftCx) {
 fn ordered(cx: &mut LiftCx, pops: u32) {
     if cx.insn.op_count() != 1 || !cx.is_mem(0) {
         let i = last_st(cx);
-        return simple(cx, Helper::X87Com, &[i, pops, 0]);
+        return operation(cx, Helper::X87Com, &[i, pops, 0]);
     }
     wait(cx);
     let (value, kind) = memory_operand(cx);
@@ -33,29 +32,29 @@ fn ordered(cx: &mut LiftCx, pops: u32) {
         Kind::Int => Helper::X87ComInt,
     };
     let pops = cx.ir.const32(pops);
-    cx.ir.helper(helper, Ty::None, &[value, pops]);
+    cx.ir.x87(helper, Ty::None, &[value, pops]);
 }
 
 /// FUCOM.
 pub(crate) fn fucom(cx: &mut LiftCx) {
     let i = last_st(cx);
-    simple(cx, Helper::X87Com, &[i, 0, 1]);
+    operation(cx, Helper::X87Com, &[i, 0, 1]);
 }
 
 /// FUCOMP.
 pub(crate) fn fucomp(cx: &mut LiftCx) {
     let i = last_st(cx);
-    simple(cx, Helper::X87Com, &[i, 1, 1]);
+    operation(cx, Helper::X87Com, &[i, 1, 1]);
 }
 
 /// FUCOMPP.
 pub(crate) fn fucompp(cx: &mut LiftCx) {
-    simple(cx, Helper::X87Com, &[1, 2, 1]);
+    operation(cx, Helper::X87Com, &[1, 2, 1]);
 }
 
 /// FTST.
 pub(crate) fn ftst(cx: &mut LiftCx) {
-    simple(cx, Helper::X87Tst, &[]);
+    operation(cx, Helper::X87Tst, &[]);
 }
 
 /// FXAM.
@@ -65,28 +64,27 @@ pub(crate) fn fxam(cx: &mut LiftCx) {
 
 /// FCOMI.
 pub(crate) fn fcomi(cx: &mut LiftCx) {
-    to_eflags(cx, 0, 0);
+    to_eflags(cx, 0, false);
 }
 
 /// FCOMIP.
 pub(crate) fn fcomip(cx: &mut LiftCx) {
-    to_eflags(cx, 1, 0);
+    to_eflags(cx, 1, false);
 }
 
 /// FUCOMI.
 pub(crate) fn fucomi(cx: &mut LiftCx) {
-    to_eflags(cx, 0, 1);
+    to_eflags(cx, 0, true);
 }
 
 /// FUCOMIP.
 pub(crate) fn fucomip(cx: &mut LiftCx) {
-    to_eflags(cx, 1, 1);
+    to_eflags(cx, 1, true);
 }
 
 /// ZF, PF and CF from the order; OF, SF and AF become zero.
-fn to_eflags(cx: &mut LiftCx, pops: u32, quiet: u32) {
+fn to_eflags(cx: &mut LiftCx, pops: u32, quiet: bool) {
     wait(cx);
-    let args = [last_st(cx), pops, quiet].map(|n| cx.ir.const32(n));
-    let image = cx.ir.helper(Helper::X87Comi, Ty::I32, &args);
-    cx.ir.set_flags(FlagSet::ALL, image);
+    let i = last_st(cx);
+    cx.ir.x87_comi(i, pops, quiet);
 }

@@ -1,5 +1,5 @@
 //! FNINIT, FNCLEX, control and status word, FFREE, FINCSTP, FDECSTP, FNOP, WAIT. SDM vol. 1, 8.3.8 and 8.3.11.
-use super::{call, last_st, simple, wait};
+use super::{call, last_st, operation, wait};
 use crate::lifter::LiftCx;
 use ir::guest::state::offset;
 use ir::{Helper, Opcode, Ty, Value};
@@ -27,7 +27,7 @@ pub(crate) fn fldcw(cx: &mut LiftCx) {
     wait(cx);
     let addr = cx.mem_addr();
     let value = cx.ir.load(Ty::I16, addr);
-    cx.ir.helper(Helper::X87SetCw, Ty::None, &[value]);
+    cx.ir.x87(Helper::X87SetCw, Ty::None, &[value]);
 }
 
 /// FNSTCW.
@@ -39,39 +39,31 @@ pub(crate) fn fnstcw(cx: &mut LiftCx) {
 
 /// FNSTSW.
 pub(crate) fn fnstsw(cx: &mut LiftCx) {
-    let word = status_word(cx);
+    let word = cx.ir.x87_status();
     let word = cx.ir.trunc(Ty::I16, word);
     cx.write(0, word);
-}
-
-/// The status word with TOP, as an `I32`.
-pub(super) fn status_word(cx: &mut LiftCx) -> Value {
-    let flags = cx.ir.get_state(Ty::I16, offset::FSW);
-    let flags = cx.ir.zext(Ty::I32, flags);
-    let top = cx.ir.get_state(Ty::I32, offset::TOP);
-    cx.ir.insert(flags, top, 11, 3)
 }
 
 /// FFREE.
 pub(crate) fn ffree(cx: &mut LiftCx) {
     let i = last_st(cx);
-    simple(cx, Helper::X87Free, &[i, 0]);
+    operation(cx, Helper::X87Free, &[i, 0]);
 }
 
 /// FFREEP: FFREE, then a pop.
 pub(crate) fn ffreep(cx: &mut LiftCx) {
     let i = last_st(cx);
-    simple(cx, Helper::X87Free, &[i, 1]);
+    operation(cx, Helper::X87Free, &[i, 1]);
 }
 
 /// FINCSTP.
 pub(crate) fn fincstp(cx: &mut LiftCx) {
-    simple(cx, Helper::X87Turn, &[1]);
+    operation(cx, Helper::X87Turn, &[1]);
 }
 
 /// FDECSTP.
 pub(crate) fn fdecstp(cx: &mut LiftCx) {
-    simple(cx, Helper::X87Turn, &[7]);
+    operation(cx, Helper::X87Turn, &[7]);
 }
 
 /// A 16-bit state field in the low half of an `I32` whose high half is all ones, as environments hold them.

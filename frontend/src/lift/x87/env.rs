@@ -1,5 +1,5 @@
 //! FNSTENV, FLDENV, FNSAVE, FRSTOR. SDM vol. 1, 8.1.10: the protected-mode formats of both operand sizes.
-use super::control::{padded, status_word};
+use super::control::padded;
 use super::{call, wait};
 use crate::lifter::LiftCx;
 use iced_x86::MemorySize;
@@ -41,7 +41,7 @@ fn store_env(cx: &mut LiftCx, addr: Addr, wide: bool) -> Addr {
     cx.reach(addr, cx.insn.memory_size().size(), true);
     let cw = cx.ir.get_state(Ty::I16, offset::FCW);
     let cw = cx.ir.zext(Ty::I32, cw);
-    let sw = status_word(cx);
+    let sw = cx.ir.x87_status();
     let tags = cx.ir.helper(Helper::X87TagWord, Ty::I32, &[]);
     let fip = cx.ir.get_state(Ty::I32, offset::FIP);
     let fdp = cx.ir.get_state(Ty::I32, offset::FDP);

@@ -2,18 +2,19 @@
 //!
 //! A store changes the stack and the status word only after memory took the value; an unmasked exception of the
 //! conversion keeps memory and stack as they are (`ir::helper::Pending`).
-use super::{last_st, simple, st, wait};
+use super::{last_st, operation, simple, st, wait};
 use crate::lifter::LiftCx;
 use iced_x86::{MemorySize, Mnemonic};
 use ir::builder::Addr;
 use ir::guest::Cc;
 use ir::helper::Pending;
+use ir::x87::{StoreForm, StoreKind};
 use ir::{Helper, Ty, Value};
 
 /// FLD.
 pub(crate) fn fld(cx: &mut LiftCx) {
     if let Some(i) = st(cx, cx.insn.op_count() - 1) {
-        return simple(cx, Helper::X87FldSt, &[i]);
+        return operation(cx, Helper::X87FldSt, &[i]);
     }
     wait(cx);
     let addr = cx.mem_addr();
@@ -22,7 +23,7 @@ pub(crate) fn fld(cx: &mut LiftCx) {
         MemorySize::Float64 => (Helper::X87FldF64, vec![cx.ir.load(Ty::I64, addr)]),
         _ => (Helper::X87FldF80, load_ten_bytes(cx, addr)),
     };
-    cx.ir.helper(helper, Ty::None, &args);
+    cx.ir.x87(helper, Ty::None, &args);
 }
 
 fn load_ten_bytes(cx: &mut LiftCx, addr: Addr) -> Vec<Value> {
@@ -44,7 +45,7 @@ pub(crate) fn fild(cx: &mut LiftCx) {
             cx.ir.sext(Ty::I64, narrow)
         }
     };
-    cx.ir.helper(Helper::X87Fild, Ty::None, &[value]);
+    cx.ir.x87(Helper::X87Fild, Ty::None, &[value]);
 }
 
 /// FBLD.
@@ -66,17 +67,17 @@ pub(crate) fn fld_constant(cx: &mut LiftCx) {
         Mnemonic::Fldln2 => 5,
         _ => 6,
     };
-    simple(cx, Helper::X87FldConst, &[n]);
+    operation(cx, Helper::X87FldConst, &[n]);
 }
 
 /// FST.
 pub(crate) fn fst(cx: &mut LiftCx) {
-    store_real(cx, 0);
+    store_real(cx, false);
 }
 
 /// FSTP.
 pub(crate) fn fstp(cx: &mut LiftCx) {
-    store_real(cx, 1);
+    store_real(cx, true);
 }
 
 /// FSTPNCE, an undocumented relative of FSTP.
@@ -85,72 +86,66 @@ pub(crate) fn fstpnce(cx: &mut LiftCx) {
     simple(cx, Helper::X87FstpNce, &[i]);
 }
 
-fn store_real(cx: &mut LiftCx, pops: u32) {
+fn store_real(cx: &mut LiftCx, pop: bool) {
     if let Some(i) = st(cx, 0) {
-        return simple(cx, Helper::X87FstSt, &[i, pops]);
+        return operation(cx, Helper::X87FstSt, &[i, u32::from(pop)]);
     }
-    match cx.insn.memory_size() {
-        MemorySize::Float32 => store(cx, Helper::X87ToF32, &[], Ty::I32, pops),
-        MemorySize::Float64 => store(cx, Helper::X87ToF64, &[], Ty::I64, pops),
-        _ => store_ten_bytes(cx, Helper::X87ToF80),
-    }
+    let kind = match cx.insn.memory_size() {
+        MemorySize::Float32 => StoreKind::F32,
+        MemorySize::Float64 => StoreKind::F64,
+        _ => StoreKind::F80,
+    };
+    store(cx, StoreForm { kind, truncate: false, pop });
 }
 
 /// FIST.
 pub(crate) fn fist(cx: &mut LiftCx) {
-    let ty = cx.mem_ty();
-    store(cx, Helper::X87ToInt, &[ty.bits(), 0], ty, 0);
+    store_integer(cx, false, false);
 }
 
 /// FISTP.
 pub(crate) fn fistp(cx: &mut LiftCx) {
-    let ty = cx.mem_ty();
-    store(cx, Helper::X87ToInt, &[ty.bits(), 0], ty, 1);
+    store_integer(cx, false, true);
 }
 
 /// FISTTP (SSE3): truncates whatever the rounding mode.
 pub(crate) fn fisttp(cx: &mut LiftCx) {
-    let ty = cx.mem_ty();
-    store(cx, Helper::X87ToInt, &[ty.bits(), 1], ty, 1);
+    store_integer(cx, true, true);
 }
 
-/// FBSTP.
+fn store_integer(cx: &mut LiftCx, truncate: bool, pop: bool) {
+    let kind = match cx.mem_ty() {
+        Ty::I16 => StoreKind::I16,
+        Ty::I32 => StoreKind::I32,
+        _ => StoreKind::I64,
+    };
+    store(cx, StoreForm { kind, truncate, pop });
+}
+
+fn store(cx: &mut LiftCx, form: StoreForm) {
+    wait(cx);
+    let addr = cx.mem_addr();
+    cx.ir.x87_store(addr, form);
+}
+
+/// FBSTP. The upper part goes first: if a page ends inside, the next is the one that may not be there, and hardware writes
+/// nothing then.
 pub(crate) fn fbstp(cx: &mut LiftCx) {
-    store_ten_bytes(cx, Helper::X87ToBcd);
-}
-
-fn store(cx: &mut LiftCx, convert: Helper, args: &[u32], ty: Ty, pops: u32) {
     wait(cx);
     let addr = cx.mem_addr();
-    let args: Vec<Value> = args.iter().map(|&n| cx.ir.const32(n)).collect();
-    let bits = cx.ir.helper(convert, ty, &args);
-    let ok = cx.ir.get_state(Ty::I32, Pending::OK);
-    cx.ir.store_if(addr, bits, ok);
-    commit(cx, pops);
-}
-
-/// An 80-bit store that pops. The upper part goes first: if a page ends inside, the next is the one that may not be there, and
-/// hardware writes nothing then.
-fn store_ten_bytes(cx: &mut LiftCx, convert: Helper) {
-    wait(cx);
-    let addr = cx.mem_addr();
-    let low = cx.ir.helper(convert, Ty::I64, &[]);
+    let low = cx.ir.helper(Helper::X87ToBcd, Ty::I64, &[]);
     let high = cx.ir.get_state(Ty::I16, Pending::HIGH);
     let ok = cx.ir.get_state(Ty::I32, Pending::OK);
     cx.ir.store_if(addr.plus(8), high, ok);
     cx.ir.store_if(addr, low, ok);
-    commit(cx, 1);
-}
-
-fn commit(cx: &mut LiftCx, pops: u32) {
-    let pops = cx.ir.const32(pops);
+    let pops = cx.ir.const32(1);
     cx.ir.helper(Helper::X87Commit, Ty::None, &[pops]);
 }
 
 /// FXCH.
 pub(crate) fn fxch(cx: &mut LiftCx) {
     let i = last_st(cx);
-    simple(cx, Helper::X87Xch, &[i]);
+    operation(cx, Helper::X87Xch, &[i]);
 }
 
 /// FCMOVcc.
@@ -169,5 +164,5 @@ pub(crate) fn fcmov(cx: &mut LiftCx) {
     let i = last_st(cx);
     let i = cx.ir.const32(i);
     let holds = cx.ir.cond(cc);
-    cx.ir.helper(Helper::X87Cmov, Ty::None, &[i, holds]);
+    cx.ir.x87(Helper::X87Cmov, Ty::None, &[i, holds]);
 }

@@ -1,7 +1,8 @@
 //! X87_ALU: instructions on the register stack. SDM vol. 1, chapter 8.
 //!
-//! The semantics are helpers (`ir::helper`, rows `x87_*`); here operands are fetched and stored, so that faults are
-//! precise. Every instruction but the non-waiting ones first raises an exception that is pending.
+//! The semantics are helpers (`ir::helper`, rows `x87_*`); here operands are fetched, so that faults are precise. Every
+//! instruction but the non-waiting ones first raises an exception that is pending. What is worth code of its own is an `x87`
+//! opcode; the rest calls its helper.
 pub(crate) mod arith;
 pub(crate) mod compare;
 pub(crate) mod control;
@@ -12,16 +13,11 @@ pub(crate) mod transcendental;
 
 use crate::lifter::LiftCx;
 use iced_x86::{OpKind, Register};
-use ir::guest::state::offset;
-use ir::guest::Trap;
 use ir::{Helper, Ty, Value};
 
-/// Raises #MF if an unmasked exception is pending (ES, bit 7 of the status word).
+/// Raises #MF if an unmasked exception is pending.
 fn wait(cx: &mut LiftCx) {
-    let low = cx.ir.get_state(Ty::I8, offset::FSW);
-    let es = cx.ir.const8(0x80);
-    let pending = cx.ir.and(low, es);
-    cx.ir.trap_if(pending, Trap::X87);
+    cx.ir.x87_wait();
 }
 
 /// Calls a helper that works on the stack alone, with constant arguments.
@@ -34,6 +30,13 @@ fn call(cx: &mut LiftCx, helper: Helper, args: &[u32]) {
 fn simple(cx: &mut LiftCx, helper: Helper, args: &[u32]) {
     wait(cx);
     call(cx, helper, args);
+}
+
+/// A waiting instruction that is one operation on the stack.
+fn operation(cx: &mut LiftCx, helper: Helper, args: &[u32]) {
+    wait(cx);
+    let args: Vec<Value> = args.iter().map(|&n| cx.ir.const32(n)).collect();
+    cx.ir.x87(helper, Ty::None, &args);
 }
 
 /// The number i of operand `n`, a register ST(i); `None` for a memory operand.

@@ -15,6 +15,16 @@ impl Pending {
     pub const OK: u32 = offset::SCRATCH + 48 + 4;
     /// Offset in `CpuState` of the high 16 bits of an 80-bit operand.
     pub const HIGH: u32 = offset::SCRATCH + 48 + 8;
+
+    /// Whether memory is to be written.
+    pub fn ok(s: &CpuState) -> bool {
+        s.scratch[3] >> 32 & 1 != 0
+    }
+
+    /// The high 16 bits of an 80-bit operand.
+    pub fn high(s: &CpuState) -> u16 {
+        (s.scratch[3] >> 64) as u16
+    }
 }
 
 /// Records what is to happen once the store is done.
@@ -29,7 +39,7 @@ pub extern "C" fn commit(s: &mut CpuState, n: u64, _: u64, _: u64, _: u64) -> u6
     let pending = s.scratch[3];
     let e = Env { cw: s.fcw, flags: pending as u16 };
     report(s, &e, C1);
-    if pending >> 32 & 1 != 0 {
+    if Pending::ok(s) {
         pops(s, n);
     }
     0
