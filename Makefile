@@ -7,7 +7,7 @@ ifeq ($(shell uname -m),aarch64)
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER = env
 endif
 
-.PHONY: all setup build demo test check record bench bless clean
+.PHONY: all setup build demo test soak check record bench bless clean
 all: build
 
 setup:
@@ -22,7 +22,14 @@ demo: build
 test: build
 	@tools/test.sh
 
+# Random blocks, this x86 CPU against ferry: as many executions as COUNT says, from the seed SEED on.
+COUNT = 10000000
+SEED = 1
+soak: build
+	@$(CARGO) run --quiet --release --package tests --bin oracle -- soak $(COUNT) $(SEED)
+
 record: build
+	@$(CARGO) run --quiet --package tests --bin oracle -- record
 	@$(CARGO) run --quiet --package tests --bin demo -- --record
 	@$(CARGO) run --quiet --package tests --bin guest -- --record
 

@@ -14,6 +14,8 @@ cargo test --quiet -p tests --test tidy --test filetests
 echo "== recorded instructions"
 cargo test --quiet -p tests --test vectors
 cargo test --quiet -p tests --test vectors --target $target
+echo "== every instruction form and random blocks, as recorded from a CPU"
+cargo test --quiet -p tests --test oracle
 echo "== bad input, traces, the kernel's handler"
 cargo test --quiet -p tests --test bad_input --test binfmt --test strace
 echo "== guest programs"

@@ -1,7 +1,6 @@
 //! What is not compared, and why: one table. It is meant to shrink.
 use super::compare::first_insn;
 use super::{Case, Input, Output};
-use frontend::table::{support, Support};
 use iced_x86::{Instruction, Mnemonic, OpKind, Register, RflagsBits};
 
 /// A part of an outcome that is left out.
@@ -51,15 +50,7 @@ impl Subject<'_> {
     fn name_starts(&self, start: &str) -> bool {
         frontend::table::name(self.insn.mnemonic()).starts_with(start)
     }
-
-    /// A row of the table that says what is missing.
-    fn partial(&self, part: &str) -> bool {
-        matches!(support(self.insn.mnemonic()), Support::Partial(_, note) if note.contains(part))
-    }
 }
-
-const DE: u8 = 1 << 1;
-const UE: u8 = 1 << 4;
 
 /// All masks.
 pub const MASKS: &[Mask] = &[
@@ -151,6 +142,17 @@ pub const MASKS: &[Mask] = &[
         why: "RETF n with a selector of another ring: this CPU looks at the outer stack before it looks at the selector",
     },
     Mask {
+        applies: |s| {
+            use Mnemonic::{Cvtpd2pi, Cvtpi2pd, Cvtpi2ps, Cvtps2pi, Cvttpd2pi, Cvttps2pi};
+            s.faults && matches!(s.insn.mnemonic(), Cvtpd2pi | Cvtpi2pd | Cvtpi2ps | Cvtps2pi | Cvttpd2pi | Cvttps2pi)
+        },
+        clear: |_, out| {
+            (out.fx[2], out.fx[3], out.fx[4]) = (0, 0, 0);
+            out.fx[32..160].fill(0);
+        },
+        why: "known gap: whether a conversion to or from MMX that raises #XM has made TOP and tags those of MMX before",
+    },
+    Mask {
         applies: |s| s.faults && s.name_starts("cmps") && s.insn.is_string_instruction(),
         clear: |_, out| out.addr = 0,
         why: "CMPS where both operands fault: which one is reported depends on the CPU's path, as with 16-bit addresses",
@@ -205,12 +207,11 @@ pub fn apply(case: &Case, input: &Input, out: &mut Output) {
 }
 
 /// Clears what is not compared in the outcome of a block: pointers, flags that are `undefined` (iced's bits) at its end, all
-/// arithmetic flags at a fault (those that a later instruction overwrites are not kept), the known gaps of MXCSR.
+/// arithmetic flags at a fault (those that a later instruction overwrites are not kept).
 fn apply_to_block(undefined: u32, out: &mut Output) {
     const ARITHMETIC: u32 = 0x8d5;
     out.fx[5..24].fill(0);
     out.fx[28..32].fill(0);
-    out.fx[24] &= !(DE | UE);
     out.eflags &= !arithmetic(undefined);
     if out.signo != 0 {
         out.eflags &= !ARITHMETIC;

@@ -4,7 +4,7 @@ use frontend::fault::Report;
 use frontend::RegionPolicy;
 use ir::guest::state::St;
 use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr, GuestMem, Trap};
-use ir::interp;
+use ir::{interp, Floats};
 
 const PAGE: u32 = 4096;
 /// Regions a case may run through before it counts as endless.
@@ -163,8 +163,9 @@ fn run_input(case: &Case, input: &Input, mem: &mut Memory, optimize: bool) -> Op
     state.eip = CODE + case.at;
     let exit = state.eip + case.code.len() as u32;
     let mut output = Output::default();
+    // SSE arithmetic as the interpreter does it, whatever MXCSR says.
+    let policy = RegionPolicy { floats: Floats::Interpreted, ..RegionPolicy::default() };
     for _ in 0..MAX_REGIONS {
-        let policy = RegionPolicy { floats: ir::Floats::Interpreted, ..RegionPolicy::default() };
         let outcome = match frontend::lift_region(mem, GuestAddr(state.eip), &policy) {
             Ok(mut region) => {
                 if optimize {
