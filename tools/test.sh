@@ -9,5 +9,7 @@ echo "== the backend on AArch64"
 cargo test --quiet -p backend-a64 --target $target
 echo "== file tests"
 cargo test --quiet -p tests --test filetests
+echo "== code quality ledger"
+cargo test --quiet -p tests --lib --test insns
 echo "== demo programs"
 cargo run --quiet -p tests --bin demo

@@ -41,6 +41,13 @@ pub struct HostFeatures {
     pub frintts: bool,
 }
 
+impl HostFeatures {
+    /// ARMv8.0 without any.
+    pub const BASELINE: Self = Self { lse: false, flagm: false, lrcpc: false, cssc: false, afp: false, frintts: false };
+    /// All that code generation knows.
+    pub const ALL: Self = Self { lse: true, flagm: true, lrcpc: true, cssc: true, afp: true, frintts: true };
+}
+
 /// What code is generated for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
