@@ -55,6 +55,9 @@ pub struct LinkSite {
     pub target: GuestAddr,
     /// The stub code to restore when the link is taken back.
     pub stub: CodeOffset,
+    /// Whether it leaves with the guest's CF itself in C. It then links to [`EntryPoint::direct`] only; its stub code
+    /// turns the carry and is a link site like any other.
+    pub carry_direct: bool,
 }
 
 /// A place where control may come from outside, with all guest state pinned and NZCV canonical.
@@ -64,6 +67,8 @@ pub struct EntryPoint {
     pub guest: GuestAddr,
     /// Where its code is.
     pub at: CodeOffset,
+    /// Where to come with the guest's CF itself in C instead of its inverse, if there is such a way in.
+    pub direct: Option<CodeOffset>,
 }
 
 /// From `at` up to the next entry, host instructions belong to the guest instruction at `eip`. Guest state is that

@@ -1,9 +1,18 @@
-//! Guest flags live at the end of each block of a region: a backward fixpoint over the blocks.
+//! Guest flags live at both ends of each block of a region: a backward fixpoint over the blocks.
 use super::regalloc::flags_before;
 use ir::{Block, FlagSet, Region, Target, Terminator};
 
-/// Flags live at the end of every block, in order.
-pub fn live_out(region: &Region) -> Vec<FlagSet> {
+/// Flags live at the start and at the end of every block, in order.
+#[derive(Debug)]
+pub struct Live {
+    /// At the start.
+    pub starts: Vec<FlagSet>,
+    /// At the end.
+    pub ends: Vec<FlagSet>,
+}
+
+/// Finds them.
+pub fn live(region: &Region) -> Live {
     let n = region.blocks.len();
     let mut live_in = vec![FlagSet::NONE; n];
     let mut out = vec![FlagSet::NONE; n];
@@ -20,7 +29,7 @@ pub fn live_out(region: &Region) -> Vec<FlagSet> {
             live_in[i] = live;
         }
         if !changed {
-            return out;
+            return Live { starts: live_in, ends: out };
         }
     }
 }

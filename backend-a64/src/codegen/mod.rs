@@ -70,13 +70,13 @@ impl Options {
 
 /// Compiles a verified region.
 pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
-    let live_out = flag_liveness::live_out(region);
-    let mut cx = EmitCx::new(region, options);
+    let flag_liveness::Live { starts, ends } = flag_liveness::live(region);
+    let mut cx = EmitCx::new(region, options, starts);
     let mut alloc = Allocation::default();
     for (index, block) in region.blocks.iter().enumerate() {
-        let live = live_out[index] | flag_liveness::branch_reads(block);
+        let live = ends[index] | flag_liveness::branch_reads(block);
         regalloc::allocate(block, live, options.registers(), &mut alloc);
-        alloc = emit::block(&mut cx, index, alloc, live_out[index]);
+        alloc = emit::block(&mut cx, index, alloc, ends[index]);
     }
     let emitted = emit::finish(cx);
     CompiledRegion {
@@ -92,7 +92,7 @@ pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
 
 /// The allocation of every block of a region, in text.
 pub fn allocation_text(region: &Region, options: &Options) -> String {
-    let live_out = flag_liveness::live_out(region);
+    let live_out = flag_liveness::live(region).ends;
     let mut text = String::new();
     let mut alloc = Allocation::default();
     for (block, live) in region.blocks.iter().zip(live_out) {

@@ -59,10 +59,30 @@ const ENTRY_TRAP: u32 = 12;
 const ALIGN: u32 = MIN_REGION;
 const NONE: u32 = u32::MAX;
 
+/// The ways into the code for a guest address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ways {
+    /// With the canonical flags.
+    pub(super) at: CacheOffset,
+    /// With the guest's CF itself in C.
+    pub(super) direct: Option<CacheOffset>,
+}
+
+impl Ways {
+    /// Where a link site of either kind goes.
+    pub(super) fn for_site(self, carry_direct: bool) -> Option<CacheOffset> {
+        if carry_direct {
+            self.direct
+        } else {
+            Some(self.at)
+        }
+    }
+}
+
 /// What is known about a guest address: the code for it, and who wants to branch there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
-    pub(super) code: Option<CacheOffset>,
+    pub(super) code: Option<Ways>,
     /// Head of the list of link sites with this target.
     pub(super) sites: u32,
 }
@@ -136,7 +156,7 @@ impl CodeCache {
 
     /// The code for a guest address.
     pub(crate) fn find(&self, guest: GuestAddr) -> Option<CacheOffset> {
-        self.targets.get(&guest)?.code
+        Some(self.targets.get(&guest)?.code?.at)
     }
 
     /// Places a region, links it in both directions, and gives the address of its code.
@@ -149,7 +169,7 @@ impl CodeCache {
             self.entries.push(Entry { guest: entry.guest, at });
             let target = self.targets.entry(entry.guest).or_insert(Target { code: None, sites: NO_SITE });
             // The first code for an address stays; another region's return point serves as well.
-            target.code.get_or_insert(at);
+            target.code.get_or_insert(Ways { at, direct: entry.direct.map(|d| start.plus(d.0)) });
         }
         let first_range = self.ranges.len() as u32;
         self.ranges.extend_from_slice(&compiled.ranges);
@@ -265,7 +285,7 @@ impl CodeCache {
         for index in from..to {
             let Entry { guest, at } = self.entries[index as usize];
             let target = self.targets.get_mut(&guest).expect("every entry has a target");
-            if target.code == Some(at) {
+            if target.code.is_some_and(|code| code.at == at) {
                 target.code = None;
                 code.tables.clear(guest);
                 self.unlink_all(code, guest);

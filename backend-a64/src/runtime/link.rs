@@ -19,6 +19,7 @@ struct Site {
     region: u32,
     next: u32,
     linked: bool,
+    carry_direct: bool,
 }
 
 /// All link sites.
@@ -48,9 +49,11 @@ impl CodeCache {
             let target = self.targets.entry(link.target).or_insert(Target { code: None, sites: NO_SITE });
             let index = self.links.sites.len() as u32;
             let (at, stub) = (start.plus(link.at.0), start.plus(link.stub.0));
-            self.links.sites.push(Site { at, stub, region, next: target.sites, linked: target.code.is_some() });
+            let carry_direct = link.carry_direct;
+            let to = target.code.and_then(|code| code.for_site(carry_direct));
+            self.links.sites.push(Site { at, stub, region, next: target.sites, linked: to.is_some(), carry_direct });
             target.sites = index;
-            if let Some(to) = target.code {
+            if let Some(to) = to {
                 patch(code, at, to);
                 self.links.patched += 1;
             }
@@ -59,14 +62,15 @@ impl CodeCache {
 
     /// Links all sites that wait for `guest`, which has code now.
     pub(super) fn link_waiting(&mut self, code: &Code, guest: GuestAddr) {
-        let Some(Target { code: Some(to), sites }) = self.targets.get(&guest).copied() else {
+        let Some(Target { code: Some(ways), sites }) = self.targets.get(&guest).copied() else {
             return;
         };
         let mut next = sites;
         while next != NO_SITE {
             let site = self.links.sites[next as usize];
             // A dead region needs no fast way out, and one of its sites may be a closed entry point.
-            if !site.linked && self.is_live(site.region) {
+            let to = ways.for_site(site.carry_direct).filter(|_| !site.linked && self.is_live(site.region));
+            if let Some(to) = to {
                 patch(code, site.at, to);
                 self.sync.wrote(code.memory.pc(site.at).0, 4);
                 self.links.sites[next as usize].linked = true;

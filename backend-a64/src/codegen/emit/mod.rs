@@ -63,6 +63,10 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) stepped: usize,
     /// Flags live at the end of the block.
     pub(crate) live_out: FlagSet,
+    /// Flags live at the start of every block.
+    pub(crate) live_in: Vec<FlagSet>,
+    /// What C means at the start of every block, once somebody has gone there or it has been emitted.
+    pub(crate) carry_in: Vec<Option<Carry>>,
     pub(crate) blocks: Vec<Label>,
     pub(crate) block_index: usize,
     pub(crate) cold: Vec<branch::Cold>,
@@ -87,7 +91,7 @@ pub(crate) struct Emitted {
 
 impl<'a> EmitCx<'a> {
     /// A context for a region; block and allocation are replaced as it goes.
-    pub(crate) fn new(region: &'a Region, options: &'a Options) -> Self {
+    pub(crate) fn new(region: &'a Region, options: &'a Options, live_in: Vec<FlagSet>) -> Self {
         let mut asm = Asm::with_capacity(region.insn_count() * 16 + 256);
         let blocks = region.blocks.iter().map(|_| asm.new_label()).collect();
         Self {
@@ -102,6 +106,8 @@ impl<'a> EmitCx<'a> {
             held: writeback::Held::default(),
             stepped: usize::MAX,
             live_out: FlagSet::ALL,
+            live_in,
+            carry_in: region.blocks.iter().map(|b| b.entry.then_some(Carry::Inverted)).collect(),
             blocks,
             block_index: 0,
             cold: Vec::new(),
