@@ -18,7 +18,7 @@ pub enum Stub {
     RetMiss,
     /// Leave with trap number w17; w16 is the eip to report.
     Trap,
-    /// Execute the single guest instruction at w16 by other means (misaligned LOCK and the like), then go on after it.
+    /// Execute the single guest instruction at w16 by other means, then go on after it.
     Single,
     /// Call the helper whose address is in x16; arguments are in x1-x4, the stub puts `CpuState` in x0. Preserves
     /// v16-v23 and the pinned registers, not NZCV. `bl` to it; result in x0.

@@ -84,7 +84,9 @@ impl Engine {
             set_exit(state, ExitKind::Poll, 0, 0);
             return Recovered::Poll { resume_pc };
         }
-        let kind = if fault.addr < 1 << 32 { ExitKind::Fault } else { ExitKind::Wrap };
+        // A misaligned operand of LOCK, or an address that wrapped: the instruction is done by other means.
+        let misaligned = fault.kind == FaultKind::Bus && fault.addr % 8 != 0;
+        let kind = if fault.addr < 1 << 32 && !misaligned { ExitKind::Fault } else { ExitKind::Wrap };
         set_exit(state, kind, fault.addr, encode(fault.access, fault.kind));
         Recovered::Guest { resume_pc }
     }

@@ -1,6 +1,6 @@
 //! One guest instruction by the interpreter: what translated code leaves to it, and what must be seen to happen alone.
 //!
-//! - `Stub::Single`: LOCK on a misaligned operand.
+//! - LOCK on a misaligned operand that the host refuses; what an emitter leaves to `Stub::Single`.
 //! - An access whose address computation left the 32-bit space: the interpreter wraps it.
 //! - A store into a page that is watched because code was translated from it (the caller's business: recovery reports the
 //!   fault, the caller calls [`Engine::step`] with memory that lets the store through and invalidates).

@@ -5,6 +5,7 @@
 use super::super::abi;
 use super::super::asm::Label;
 use super::super::compiled::{CodeOffset, EntryPoint, LinkKind, LinkSite, Reloc, Stub};
+use super::atomic::{self, WriteBack};
 use super::flags::{self, Carry, Test};
 use super::vector_convert::{self, IntFix};
 use super::vector_nan::{self, NanFix};
@@ -26,6 +27,8 @@ enum ColdKind {
     Leave { stub: Stub, eip: GuestAddr, trap: Option<Trap>, carry: Carry },
     /// To `Stub::Miss` or `Stub::RetMiss` with the guest address of a register in w16.
     Lookup { stub: Stub, pc: u8 },
+    /// A comparison of CMPXCHG that failed.
+    WriteBack { fix: WriteBack, eip: GuestAddr, carry: Carry },
     /// A NaN among the lanes of a result.
     Nan(NanFix),
     /// A float that does not fit an integer.
@@ -56,9 +59,9 @@ fn cold(cx: &mut EmitCx, kind: ColdKind) -> Label {
     label
 }
 
-/// Cold code that leaves to `stub` at the current guest instruction.
-pub(super) fn cold_stub(cx: &mut EmitCx, stub: Stub) -> Label {
-    let kind = ColdKind::Leave { stub, eip: cx.eip(), trap: None, carry: cx.carry };
+/// Cold code of a CMPXCHG. It may fault like the code before it.
+pub(super) fn cold_write_back(cx: &mut EmitCx, fix: WriteBack) -> Label {
+    let kind = ColdKind::WriteBack { fix, eip: cx.eip(), carry: cx.carry };
     cold(cx, kind)
 }
 
@@ -334,6 +337,11 @@ pub(crate) fn cold_code(cx: &mut EmitCx) -> Vec<LinkSite> {
             ColdKind::Lookup { stub, pc } => {
                 cx.mov(S0, pc);
                 to_stub(cx, stub);
+            }
+            ColdKind::WriteBack { fix, eip, carry } => {
+                cx.carry = carry;
+                cx.mark_pc(eip);
+                atomic::write_back(cx, &fix);
             }
             ColdKind::Nan(fix) => vector_nan::fix(cx, &fix),
             ColdKind::Int(fix) => vector_convert::fix(cx, &fix),

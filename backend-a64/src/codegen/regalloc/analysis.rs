@@ -2,6 +2,7 @@
 use super::super::abi;
 use super::super::allocation::{Allocation, Loc, Saves, Slot, When, NO_USE};
 use super::operand::{operand, Operand};
+use ir::opcode::Effects;
 use ir::{Block, FlagSet, Inst, Opcode, Terminator, Ty, Value};
 
 /// A `set_gpr` or `set_xmm` whose value might be computed in the pinned register.
@@ -104,6 +105,7 @@ fn aliases(block: &Block, slots: &mut [Slot]) {
 fn zero_above(block: &Block, inst: &Inst) -> bool {
     match inst.op {
         Opcode::Load | Opcode::Cond | Opcode::Const | Opcode::GetState => true,
+        op if op.effects().has(Effects::LOAD.and(Effects::STORE)) => true,
         Opcode::And => {
             inst.args[..2].iter().any(|a| block.as_const(*a).is_some_and(|c| c <= inst.ty.mask()))
                 && inst.ty.bits() < 32

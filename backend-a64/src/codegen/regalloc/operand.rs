@@ -64,7 +64,7 @@ fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Op
         (SetGpr | TrapIf | Helper, _) => Operand::Imm(c),
         (Insert, 1) => reg_or_zero(c),
         (Store, 2) if ty == Ty::V128 => Operand::Reg,
-        (Add | Sub | And | Or | Xor | Mul | SetState | Store | Concat, _) => match (inst.op, index) {
+        (Add | Sub | Adc | Sbb | And | Or | Xor | Mul | SetState | Store | Concat, _) => match (inst.op, index) {
             (Store, 0 | 1) => Operand::Imm(c),
             _ => reg_or_zero(c),
         },

@@ -1,4 +1,5 @@
 //! Tests of the runtime on hand-written regions: what links, looks up, leaves, faults and is dropped.
+mod atomics;
 mod carry;
 mod faults;
 mod flow;
