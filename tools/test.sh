@@ -11,5 +11,8 @@ echo "== file tests"
 cargo test --quiet -p tests --test filetests
 echo "== code quality ledger"
 cargo test --quiet -p tests --lib --test insns
+echo "== recorded instructions"
+cargo test --quiet -p tests --test vectors
+cargo test --quiet -p tests --test vectors --target $target
 echo "== demo programs"
 cargo run --quiet -p tests --bin demo

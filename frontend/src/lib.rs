@@ -1,6 +1,7 @@
 //! x86-32 in, IR out: decode with iced-x86, find regions, lift.
 //!
 //! - [`decode`]: instructions from guest memory, with the 15-byte limit and faults where they belong.
+//! - [`access`]: what a faulting instruction wanted of memory.
 //! - [`region`]: which instructions make one unit of translation.
 //! - [`lifter`]: what every lift function works with: operands, addresses, ways to end a block.
 //! - [`table`]: mnemonic to lift function, with the support level as a value.
@@ -9,6 +10,7 @@
 //! Invariant of absence: nothing here knows A64, Linux, or how guest memory is reached.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod decode;
 pub mod flags;
 mod lift;

@@ -259,6 +259,16 @@ impl LiftCx {
         Addr::base(self.ir.extract(sum, 0, 16))
     }
 
+    /// Touches the last byte of a large operand, so that the fault of its last page comes before anything is done; `write`
+    /// if it is going to be written. (Processors do this for state images.)
+    pub fn reach(&mut self, addr: Addr, size: usize, write: bool) {
+        let last = addr.plus(size as i32 - 1);
+        let byte = self.ir.load(Ty::I8, last);
+        if write {
+            self.ir.store(last, byte);
+        }
+    }
+
     /// A base or index register as an `I32` value (BX and so on: with whatever is above the low half).
     fn address_part(&mut self, reg: Register) -> Value {
         match register(reg) {

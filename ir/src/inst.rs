@@ -17,16 +17,19 @@ impl Value {
     pub const NONE: Self = Self(u16::MAX);
 
     /// Whether there is a value.
+    #[inline]
     pub fn is_some(self) -> bool {
         self != Self::NONE
     }
 
     /// Whether there is none.
+    #[inline]
     pub fn is_none(self) -> bool {
         self == Self::NONE
     }
 
     /// The index of the defining instruction.
+    #[inline]
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -71,6 +74,7 @@ pub struct Inst {
 
 impl Inst {
     /// An instruction of `op` at width `ty` with nothing else set.
+    #[inline]
     pub fn new(op: Opcode, ty: Ty) -> Self {
         Self {
             op,
@@ -85,11 +89,13 @@ impl Inst {
     }
 
     /// Turns it into `nop`, of the same guest instruction.
+    #[inline]
     pub fn become_nop(&mut self) {
         *self = Self { insn: self.insn, ..Self::new(Opcode::Nop, Ty::None) };
     }
 
     /// The type of the value it defines; `Ty::None` if it defines none.
+    #[inline]
     pub fn result_ty(&self) -> Ty {
         match self.op.result() {
             ResTy::None => Ty::None,
@@ -112,6 +118,7 @@ impl Inst {
     }
 
     /// The constant it defines, if it is a `const`.
+    #[inline]
     pub fn as_const(&self) -> Option<u64> {
         (self.op == Opcode::Const).then_some(self.imm as u64)
     }
@@ -124,7 +131,11 @@ impl Inst {
     }
 
     /// Guest flags it reads.
+    #[inline]
     pub fn reads_flags(&self) -> FlagSet {
+        if !self.op.needs_flags() {
+            return FlagSet::NONE;
+        }
         match self.op.imm() {
             ImmKind::Cc => self.cc().reads(),
             ImmKind::Flags => FlagSet::from_eflags_mask(self.imm as u32),
@@ -133,6 +144,7 @@ impl Inst {
     }
 
     /// Whether the flags it writes may also keep their old value (shifts by a count that may be zero).
+    #[inline]
     pub fn may_keep_flags(&self, is_const: impl Fn(Value) -> Option<u64>) -> bool {
         if !self.op.is_shift() {
             return false;
@@ -148,11 +160,13 @@ impl Inst {
     }
 
     /// The register of `GetGpr` and `SetGpr`.
+    #[inline]
     pub fn gpr(&self) -> Gpr {
         Gpr::ALL[self.imm as usize & 7]
     }
 
     /// The register of `GetXmm` and `SetXmm`.
+    #[inline]
     pub fn xmm(&self) -> Xmm {
         Xmm::ALL[self.imm as usize & 7]
     }
@@ -173,11 +187,13 @@ impl Inst {
     }
 
     /// The bit field of `Extract`, `ExtractS`, `Insert`: least significant bit and width.
+    #[inline]
     pub fn field(&self) -> (u32, u32) {
         (self.imm as u32 & 0xff, self.imm as u32 >> 8 & 0xff)
     }
 
     /// The displacement of a memory operand.
+    #[inline]
     pub fn disp(&self) -> i32 {
         self.imm as i32
     }

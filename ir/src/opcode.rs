@@ -148,27 +148,14 @@ macro_rules! opcodes {
             }
 
             /// Argument types, in order.
-            #[inline]
             pub const fn args(self) -> &'static [ArgTy] {
                 match self { $(Self::$variant => &[$(ArgTy::$arg),*]),+ }
             }
 
-            /// Result type.
-            #[inline]
-            pub const fn result(self) -> ResTy {
-                match self { $(Self::$variant => ResTy::$res),+ }
-            }
-
-            /// Meaning of the immediate.
-            #[inline]
-            pub const fn imm(self) -> ImmKind {
-                match self { $(Self::$variant => ImmKind::$imm),+ }
-            }
-
-            /// Effects.
-            #[inline]
-            pub const fn effects(self) -> Effects {
-                match self { $(Self::$variant => $eff),+ }
+            /// What its row says and every pass asks, to be looked up in [`FACTS`].
+            const fn row(self) -> Facts {
+                let (result, imm, effects) = match self { $(Self::$variant => (ResTy::$res, ImmKind::$imm, $eff)),+ };
+                Facts { args: self.args().len() as u8, result, imm, effects, needs_flags: false }
             }
 
             /// One line of meaning.
@@ -193,6 +180,8 @@ opcodes! {
     SetState      "set_state"     [T]               None    State    WRITES   "write a field of CpuState that is not pinned";
     GetFlags      "get_flags"     []                I32     Flags    READS    "the masked arithmetic flags at their eflags bits, other bits zero";
     SetFlags      "set_flags"     [I32]             None    None     PURE     "`flags` := the same bits of an eflags image";
+    SetCarry      "set_carry"     [Int]             None    Control  PURE     "CF := bit imm of first";
+    FlipCarry     "flip_carry"    []                None    None     READS    "CF := its complement";
     Cond          "cond"          []                I8      Cc       READS    "1 if the condition holds in the guest flags, else 0";
     Select        "select"        [T T]             T       Cc       READS    "first if the condition holds in the guest flags, else second";
     SelectNz      "select_nz"     [Int T T]         T       None     PURE     "second argument if the first is not zero, else third";
@@ -377,26 +366,50 @@ impl Opcode {
                 FlagSet::ALL
             }
             MulWideU | MulWideS | Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
+            SetCarry | FlipCarry => FlagSet::CF,
             _ => FlagSet::NONE,
         }
+    }
+
+    /// Result type.
+    #[inline]
+    pub fn result(self) -> ResTy {
+        self.facts().result
+    }
+
+    /// Meaning of the immediate.
+    #[inline]
+    pub fn imm(self) -> ImmKind {
+        self.facts().imm
+    }
+
+    /// Effects.
+    #[inline]
+    pub fn effects(self) -> Effects {
+        self.facts().effects
     }
 
     /// Number of arguments, absent ones included.
     #[inline]
     pub fn arg_count(self) -> usize {
-        usize::from(FACTS[self as usize].args)
+        usize::from(self.facts().args)
     }
 
     /// Whether flags matter to an instruction of this opcode even if it writes none: it may read some, or trap.
     #[inline]
-    pub(crate) fn needs_flags(self) -> bool {
-        FACTS[self as usize].needs_flags
+    pub fn needs_flags(self) -> bool {
+        self.facts().needs_flags
+    }
+
+    #[inline(always)]
+    fn facts(self) -> &'static Facts {
+        &FACTS[self as usize]
     }
 
     /// Flags read whatever the immediate is; `Inst::reads_flags` adds what depends on it.
     pub(crate) const fn reads_flags(self) -> FlagSet {
         match self {
-            Self::Adc | Self::Sbb | Self::Rcl | Self::Rcr => FlagSet::CF,
+            Self::Adc | Self::Sbb | Self::Rcl | Self::Rcr | Self::FlipCarry => FlagSet::CF,
             _ => FlagSet::NONE,
         }
     }
@@ -406,16 +419,20 @@ impl Opcode {
 #[derive(Clone, Copy)]
 struct Facts {
     args: u8,
+    result: ResTy,
+    imm: ImmKind,
+    effects: Effects,
     needs_flags: bool,
 }
 
 static FACTS: [Facts; 256] = {
-    let mut facts = [Facts { args: 0, needs_flags: false }; 256];
+    let mut facts = [Opcode::ALL[0].row(); 256];
     let mut index = 0;
     while index < Opcode::ALL.len() {
         let op = Opcode::ALL[index];
-        let reads = matches!(op.imm(), ImmKind::Cc | ImmKind::Flags) || !op.reads_flags().is_empty();
-        facts[index] = Facts { args: op.args().len() as u8, needs_flags: reads || op.effects().has(Effects::TRAPS) };
+        let row = op.row();
+        let reads = matches!(row.imm, ImmKind::Cc | ImmKind::Flags) || !op.reads_flags().is_empty();
+        facts[index] = Facts { needs_flags: reads || row.effects.has(Effects::TRAPS), ..row };
         index += 1;
     }
     facts

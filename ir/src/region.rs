@@ -11,6 +11,7 @@ pub struct BlockId(pub u16);
 
 impl BlockId {
     /// Position in `Region::blocks`.
+    #[inline]
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -42,21 +43,25 @@ pub struct Block {
 
 impl Block {
     /// The instruction that defines a value.
+    #[inline]
     pub fn def(&self, value: Value) -> &Inst {
         &self.insts[value.index()]
     }
 
     /// The type of a value.
+    #[inline]
     pub fn ty(&self, value: Value) -> Ty {
         self.def(value).result_ty()
     }
 
     /// The constant a value holds, if it is defined by `const`.
+    #[inline]
     pub fn as_const(&self, value: Value) -> Option<u64> {
         self.insts.get(value.index())?.as_const()
     }
 
     /// Address of the guest instruction an IR instruction belongs to.
+    #[inline]
     pub fn insn_addr(&self, inst: &Inst) -> GuestAddr {
         self.insns[usize::from(inst.insn)].addr
     }

@@ -169,7 +169,7 @@ fn check_ty(block: &Block, inst: &Inst) -> Check {
         Trunc => ty.is_int() && block.ty(inst.args[0]).bits() > ty.bits(),
         LoadSx => matches!(ty, Ty::I8 | Ty::I16),
         TrapIf => ty.is_int() && block.ty(inst.args[0]) == ty,
-        Nop | Fence | GetGpr | SetGpr | GetXmm | SetXmm | GetFlags | SetFlags | Cond | Lea => {
+        Nop | Fence | GetGpr | SetGpr | GetXmm | SetXmm | GetFlags | SetFlags | SetCarry | FlipCarry | Cond | Lea => {
             ty == inst.op.implied_ty()
         }
         Concat => ty == Ty::I64,

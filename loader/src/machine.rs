@@ -2,7 +2,7 @@
 //! decides nothing.
 use crate::vdso;
 use backend_a64::runtime::{self, Engine, ExitHandle, ThreadContext};
-use ir::guest::Exit;
+use ir::guest::{Access, Exit, Fault};
 use ir::{GuestAddr, GuestRange, Trap};
 use linux_abi::signal::FaultOutcome;
 use linux_abi::{Action, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, Thread};
@@ -44,7 +44,7 @@ impl Machine {
                 }
                 process.raise(thread, context.state_mut(), trap);
             }
-            Exit::Fault(fault) => match process.fault(thread, context.state_mut(), fault) {
+            Exit::Fault(fault) => match self.fault(process, thread, context, fault) {
                 FaultOutcome::Retry => {}
                 FaultOutcome::Signal if process.strace => {
                     eprintln!("--- fault {fault:?} at eip {:#x} ---", context.state().eip)
@@ -58,6 +58,21 @@ impl Machine {
             },
             Exit::Interrupted => {}
         }
+    }
+
+    /// Asks the ABI about a fault, with the access that the processor would report: the load of a read-modify-write wants the
+    /// right to write.
+    fn fault(
+        &self,
+        process: &Arc<Process>,
+        thread: &mut Thread,
+        context: &mut ThreadContext,
+        fault: Fault,
+    ) -> FaultOutcome {
+        let eip = GuestAddr(context.state().eip);
+        let writes = fault.access == Access::Read && frontend::access::reads_to_write(&*process.mm, eip);
+        let access = if writes { Access::Write } else { fault.access };
+        process.fault(thread, context.state_mut(), Fault { access, ..fault })
     }
 
     /// One line on stderr that names an instruction ferry does not implement.

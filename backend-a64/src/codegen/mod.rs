@@ -70,13 +70,14 @@ impl Options {
 
 /// Compiles a verified region.
 pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
-    let flag_liveness::Live { starts, ends } = flag_liveness::live(region);
-    let mut cx = EmitCx::new(region, options, starts);
+    let flags = flag_liveness::live(region);
+    let mut cx = EmitCx::new(region, options, &flags);
     let mut alloc = Allocation::default();
     for (index, block) in region.blocks.iter().enumerate() {
-        let live = ends[index] | flag_liveness::branch_reads(block);
+        let behind = flags.live_behind(index);
+        let live = behind | flag_liveness::branch_reads(block);
         regalloc::allocate(block, live, options.registers(), &mut alloc);
-        alloc = emit::block(&mut cx, index, alloc, ends[index]);
+        alloc = emit::block(&mut cx, index, alloc, behind);
     }
     let emitted = emit::finish(cx);
     CompiledRegion {
@@ -92,11 +93,11 @@ pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
 
 /// The allocation of every block of a region, in text.
 pub fn allocation_text(region: &Region, options: &Options) -> String {
-    let live_out = flag_liveness::live(region).ends;
+    let flags = flag_liveness::live(region);
     let mut text = String::new();
     let mut alloc = Allocation::default();
-    for (block, live) in region.blocks.iter().zip(live_out) {
-        let live = live | flag_liveness::branch_reads(block);
+    for (index, block) in region.blocks.iter().enumerate() {
+        let live = flags.live_behind(index) | flag_liveness::branch_reads(block);
         regalloc::allocate(block, live, options.registers(), &mut alloc);
         text.push_str(&format!("block {}\n{}", block.start, alloc.display(block)));
     }

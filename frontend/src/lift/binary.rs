@@ -179,9 +179,9 @@ pub(crate) fn imul(cx: &mut LiftCx) {
     }
     let a = cx.read(operands - 2);
     let b = cx.read(operands - 1);
-    // Two instructions, so that the usual case, flags dead, is one narrow multiplication.
-    let result = cx.ir.binary(Opcode::Mul, a, b, FlagSet::NONE);
-    cx.ir.binary(Opcode::MulWideS, a, b, CF_OF);
+    let product = cx.ir.binary(Opcode::MulWideS, a, b, CF_OF);
+    let ty = cx.ir.ty(a);
+    let result = cx.ir.trunc(ty, product);
     cx.write(0, result);
 }
 

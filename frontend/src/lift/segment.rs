@@ -81,7 +81,11 @@ pub(crate) fn arpl(cx: &mut LiftCx) {
     let raised = cx.ir.insert(wide, other, 0, 2);
     let result = cx.ir.select_nz(lower, raised, wide);
     let result = cx.ir.trunc(Ty::I16, result);
-    cx.set(&dst, result);
+    match dst.addr() {
+        // Nothing is written if nothing changes.
+        Some(addr) => cx.ir.store_if(addr, result, lower),
+        None => cx.set(&dst, result),
+    }
     set_zf(cx, lower);
 }
 

@@ -3,7 +3,7 @@ use super::segment;
 use crate::lifter::{self, LiftCx, Operand};
 use ir::builder::Addr;
 use ir::guest::{Gpr, Seg};
-use ir::{Ty, Value};
+use ir::{BlockId, Target, Terminator, Ty, Value};
 
 /// Stores a value below ESP and moves ESP there: after everything else that can fault.
 pub(super) fn push_value(cx: &mut LiftCx, value: Value) {
@@ -120,18 +120,25 @@ pub(crate) fn pusha(cx: &mut LiftCx) {
     cx.ir.set_gpr(Gpr::Esp, new);
 }
 
-/// POPA, POPAD: the reverse; the stored ESP is skipped.
+/// POPA, POPAD: the reverse; the stored ESP is skipped. Each register is loaded in a block of its own: a fault finds those
+/// before it loaded, as on hardware.
 pub(crate) fn popa(cx: &mut LiftCx) {
     let ty = frame_width(cx);
-    let esp = cx.ir.get_gpr(Gpr::Esp);
-    let slot = |i: i32| Addr::base(esp).plus(i * ty.bytes() as i32);
-    let values: [Value; 8] = std::array::from_fn(|i| cx.ir.load(ty, slot(i as i32)));
-    for (value, &reg) in values.into_iter().zip(Gpr::ALL.iter().rev()) {
-        if reg != Gpr::Esp {
-            cx.set(&Operand::low(reg, ty), value);
+    let step = ty.bytes() as i32;
+    for (i, &reg) in (0..).zip(Gpr::ALL.iter().rev()) {
+        let esp = cx.ir.get_gpr(Gpr::Esp);
+        let value = cx.ir.load(ty, Addr::base(esp).plus(i * step));
+        if reg == Gpr::Esp {
+            continue;
+        }
+        cx.set(&Operand::low(reg, ty), value);
+        if i < 7 {
+            let next = Target::Block(BlockId(cx.block_id().0 + 1));
+            cx.split(Terminator::Jump(next));
         }
     }
-    let new = cx.ir.lea(slot(8));
+    let esp = cx.ir.get_gpr(Gpr::Esp);
+    let new = cx.ir.lea(Addr::base(esp).plus(8 * step));
     cx.ir.set_gpr(Gpr::Esp, new);
 }
 

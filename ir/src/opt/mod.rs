@@ -12,6 +12,7 @@ pub mod dead_flags;
 pub mod fuse_branch;
 pub mod refold;
 
+use crate::guest::FlagSet;
 use crate::inst::Value;
 use crate::region::Region;
 
@@ -27,6 +28,16 @@ pub struct OptCx {
 }
 
 impl OptCx {
+    /// Flags live behind a block, not counting what its own branch reads; [`dead_flags`] has run.
+    pub fn live_behind(&self, index: usize) -> FlagSet {
+        dead_flags::live_behind(&self.flows, index)
+    }
+
+    /// Flags live at the start of a block that other blocks branch to; [`dead_flags`] has run.
+    pub fn live_at_start(&self, index: usize) -> FlagSet {
+        self.flows[index].live_in
+    }
+
     /// Buffers for the region.
     fn for_region(region: &Region) -> Self {
         let longest = region.blocks.iter().map(|block| block.insts.len()).max().unwrap_or(0);

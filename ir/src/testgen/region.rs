@@ -302,6 +302,12 @@ impl<'a> Generator<'a> {
                 let value = self.shift(flags);
                 self.values.push(value);
             }
+            6 if self.rng.one_in(4) => self.b.flip_carry(),
+            6 if self.rng.one_in(2) => {
+                let ty = self.int_ty();
+                let (value, bit) = (self.value(ty), self.rng.below(u64::from(ty.bits())) as u32);
+                self.b.set_carry(value, bit);
+            }
             6 => {
                 let image = self.value(Ty::I32);
                 self.b.set_flags(flags, image);

@@ -192,7 +192,9 @@ fn place(signals: &ThreadSignals, state: &CpuState, action: &Action, size: u32) 
 fn context(signals: &ThreadSignals, state: &CpuState, delivery: &Delivery, fpstate: u32) -> SigContext {
     let selector = |seg: Seg| u32::from(state.selector[seg.index()]);
     let fault = signals.last_fault;
-    let rf = if delivery.forced { EFLAGS_RF } else { 0 };
+    // A trap is reported behind its instruction, so there is nothing to come back to.
+    let is_trap = matches!(fault.trapno, 1 | 3 | 4);
+    let rf = if delivery.forced && !is_trap { EFLAGS_RF } else { 0 };
     SigContext {
         gs: selector(Seg::Gs),
         fs: selector(Seg::Fs),

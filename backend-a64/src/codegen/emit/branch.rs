@@ -11,7 +11,7 @@ use super::vector_convert::{self, IntFix};
 use super::vector_nan::{self, NanFix};
 use super::{a64, call, fetch, EmitCx, S0, S1};
 use ir::opcode::Effects;
-use ir::{BlockId, Cc, FlagSet, GuestAddr, Inst, Target, Terminator, Trap, Ty, Value};
+use ir::{BlockId, Cc, FlagSet, GuestAddr, Inst, Region, Target, Terminator, Trap, Ty, Value};
 
 /// Cold code to be emitted after the blocks.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +80,7 @@ pub(super) fn head(cx: &mut EmitCx) {
     let label = cx.blocks[cx.block_index];
     cx.asm.bind(label);
     cx.carry = *cx.carry_in[cx.block_index].get_or_insert(Carry::Inverted);
-    if is_loop_head(cx) {
+    if cx.loop_heads[cx.block_index] {
         poll(cx, cx.block.start);
     }
     if cx.block.entry || cx.block_index == 0 {
@@ -91,7 +91,7 @@ pub(super) fn head(cx: &mut EmitCx) {
 /// A place where control comes from outside. Without a use for CF, it does not matter what C means.
 fn entry(cx: &mut EmitCx) {
     let at = cx.asm.here();
-    let unread = !cx.live_in[cx.block_index].contains(FlagSet::CF);
+    let unread = !cx.alloc.live_in.contains(FlagSet::CF);
     cx.entries.push(EntryPoint { guest: cx.block.start, at, direct: unread.then_some(at) });
     if !unread && cx.block_index == 0 {
         let to = cx.asm.new_label();
@@ -100,11 +100,17 @@ fn entry(cx: &mut EmitCx) {
     }
 }
 
-/// Whether a block at or after this one in emission order branches back to it.
-fn is_loop_head(cx: &EmitCx) -> bool {
-    cx.region.blocks[cx.block_index..]
-        .iter()
-        .any(|b| b.term.targets().any(|t| matches!(t, Target::Block(id) if id.index() == cx.block_index)))
+/// Which blocks a block at or after them in emission order branches back to.
+pub(super) fn loop_heads(region: &Region) -> Vec<bool> {
+    let mut heads = vec![false; region.blocks.len()];
+    for (from, block) in region.blocks.iter().enumerate() {
+        for target in block.term.targets() {
+            if let Target::Block(to) = target {
+                heads[to.index()] |= to.index() <= from;
+            }
+        }
+    }
+    heads
 }
 
 /// Lets the thread be stopped here, in the state at `eip`.
@@ -150,9 +156,14 @@ pub(super) fn trap_if(cx: &mut EmitCx, inst: &Inst) {
 /// Emits the block's terminator. Where CF is live, direct branches give the carry to their target as it is or as the
 /// target wants it ([`carry_for`]); all others make it the canonical one.
 pub(super) fn terminator(cx: &mut EmitCx) {
-    use Terminator::{Branch, BranchNz, Jump};
-    if cx.live_out.contains(FlagSet::CF) && !matches!(cx.block.term, Jump(_) | Branch { .. } | BranchNz { .. }) {
-        flags::need_carry(cx, Carry::Inverted);
+    use Terminator::{Branch, BranchNz, Call, Jump};
+    let wanted = match cx.block.term {
+        Jump(_) | Branch { .. } | BranchNz { .. } => None,
+        Call { target: Target::Block(id), .. } => carry_for(cx, id),
+        _ => cx.live_out.contains(FlagSet::CF).then_some(Carry::Inverted),
+    };
+    if let Some(wanted) = wanted {
+        flags::need_carry(cx, wanted);
     }
     match cx.block.term {
         Terminator::Jump(target) => jump(cx, target),
@@ -258,7 +269,7 @@ fn out(cx: &mut EmitCx, target: GuestAddr, polled: bool) {
 /// A block takes it as it is where it is first branched to.
 fn carry_for(cx: &mut EmitCx, id: BlockId) -> Option<Carry> {
     let carry = cx.carry;
-    cx.live_in[id.index()].contains(FlagSet::CF).then(|| *cx.carry_in[id.index()].get_or_insert(carry))
+    cx.live.live_at_start(id.index()).contains(FlagSet::CF).then(|| *cx.carry_in[id.index()].get_or_insert(carry))
 }
 
 /// The label a conditional branch can go to: the block, or cold code with the link site.

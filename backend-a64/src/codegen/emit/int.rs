@@ -202,7 +202,7 @@ fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
         }
         a64!(cx; and W(S0), W(S0), W(S1));
         let bits = Bits { carry: Some((S2, bits)), overflow: Some((S0, bits - 1)) };
-        flags::compose(cx, Some((S2, inst.ty)), bits, None);
+        flags::compose(cx, Some((S2, inst.ty)), bits);
     }
     if cx.dst() != ZR {
         cx.mov(cx.dst(), S2);

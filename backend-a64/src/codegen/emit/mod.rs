@@ -15,7 +15,9 @@ mod flags;
 mod int;
 mod mem;
 mod muldiv;
+mod rotate;
 mod shift;
+mod shift_double;
 mod vector;
 mod vector_convert;
 mod vector_fp;
@@ -31,8 +33,9 @@ use super::allocation::{Allocation, Loc, When};
 use super::asm::{a64, Asm, Label};
 use super::compiled::{EntryPoint, LinkSite, PcEntry, Reloc};
 use super::imm::{mov32, MovWide};
-use super::regalloc::operand::{operand, zero_vector, Operand};
+use super::regalloc::operand::zero_vector;
 use super::Options;
+use ir::opt::OptCx;
 use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
 
 pub(crate) use flags::Carry;
@@ -63,11 +66,13 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) stepped: usize,
     /// Flags live at the end of the block.
     pub(crate) live_out: FlagSet,
-    /// Flags live at the start of every block.
-    pub(crate) live_in: Vec<FlagSet>,
+    /// Flags live at both ends of every block.
+    pub(crate) live: &'a OptCx,
     /// What C means at the start of every block, once somebody has gone there or it has been emitted.
     pub(crate) carry_in: Vec<Option<Carry>>,
     pub(crate) blocks: Vec<Label>,
+    /// Whether a block at or after it in emission order branches back to a block.
+    pub(crate) loop_heads: Vec<bool>,
     pub(crate) block_index: usize,
     pub(crate) cold: Vec<branch::Cold>,
     pub(crate) entries: Vec<EntryPoint>,
@@ -91,7 +96,7 @@ pub(crate) struct Emitted {
 
 impl<'a> EmitCx<'a> {
     /// A context for a region; block and allocation are replaced as it goes.
-    pub(crate) fn new(region: &'a Region, options: &'a Options, live_in: Vec<FlagSet>) -> Self {
+    pub(crate) fn new(region: &'a Region, options: &'a Options, live: &'a OptCx) -> Self {
         let mut asm = Asm::with_capacity(region.insn_count() * 16 + 256);
         let blocks = region.blocks.iter().map(|_| asm.new_label()).collect();
         Self {
@@ -106,9 +111,10 @@ impl<'a> EmitCx<'a> {
             held: writeback::Held::default(),
             stepped: usize::MAX,
             live_out: FlagSet::ALL,
-            live_in,
+            live,
             carry_in: region.blocks.iter().map(|b| b.entry.then_some(Carry::Inverted)).collect(),
             blocks,
+            loop_heads: branch::loop_heads(region),
             block_index: 0,
             cold: Vec::new(),
             entries: Vec::with_capacity(4),
@@ -292,37 +298,36 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
 
 /// Finds the registers of the arguments; reloads what is spilled, makes constants that are first needed here.
 fn operands(cx: &mut EmitCx, inst: &Inst) {
-    for (i, arg) in inst.args.iter().enumerate() {
-        cx.imms[i] = None;
-        if arg.is_none() {
-            cx.regs[i] = ZR;
-            continue;
-        }
-        match operand(cx.block, inst, i) {
-            Operand::Imm(c) => {
-                cx.imms[i] = Some(c);
-                cx.regs[i] = ZR;
-            }
-            Operand::Zero => cx.regs[i] = ZR,
-            Operand::Reg => cx.regs[i] = fetch(cx, *arg, i),
-        }
+    let operands = cx.alloc.slots[cx.value].operands;
+    (cx.regs, cx.imms) = ([ZR; 4], [None; 4]);
+    for i in operands.imms {
+        cx.imms[i] = cx.block.as_const(inst.args[i]);
+    }
+    for i in operands.regs {
+        cx.regs[i] = fetch(cx, inst.args[i], i);
     }
 }
 
 /// The register that holds a value at the current position; `i` is the reload register to use if it has none.
 pub(crate) fn fetch(cx: &mut EmitCx, value: Value, i: usize) -> u8 {
-    let slot = cx.alloc.slots[value.index()];
-    let root = cx.alloc.slots[usize::from(slot.root)];
-    let ty = cx.block.ty(Value(slot.root));
-    let constant = cx.block.as_const(Value(slot.root));
-    match (root.loc, constant) {
+    let root = cx.alloc.slots[value.index()].root;
+    let slot = &cx.alloc.slots[usize::from(root)];
+    match slot.loc {
+        Loc::X(n) | Loc::V(n) if slot.when != When::FirstUse => n,
+        loc => fetch_made(cx, Value(root), loc, i),
+    }
+}
+
+/// As [`fetch`], of a constant or a spilled value.
+fn fetch_made(cx: &mut EmitCx, root: Value, loc: Loc, i: usize) -> u8 {
+    let ty = cx.block.ty(root);
+    match (loc, cx.block.as_const(root)) {
         (Loc::X(n), Some(c)) => {
-            if usize::from(root.first) == cx.pos {
+            if usize::from(cx.alloc.slots[root.index()].first) == cx.pos {
                 cx.mov_imm64(n, c);
             }
             n
         }
-        (Loc::X(n) | Loc::V(n), None) => n,
         (Loc::Spill(n), None) => {
             let reg = Allocation::reload(ty, i);
             mem::load_spill(cx, ty, reg, n);
@@ -333,7 +338,7 @@ pub(crate) fn fetch(cx: &mut EmitCx, value: Value, i: usize) -> u8 {
             cx.mov_imm64(reg, c);
             reg
         }
-        (loc, _) => panic!("v{} is in {loc} at {}: {:?}", value.index(), cx.pos, cx.block),
+        (loc, _) => panic!("{root} is in {loc} at {}: {:?}", cx.pos, cx.block),
     }
 }
 
@@ -370,6 +375,8 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         SetState => mem::set_state(cx, inst),
         GetFlags => flags::get_flags(cx, inst),
         SetFlags => flags::set_flags(cx, inst),
+        SetCarry => flags::set_carry(cx, inst),
+        FlipCarry => flags::flip_carry(cx),
         Cond => flags::cond(cx, inst),
         Select => flags::select(cx, inst),
         SelectNz => flags::select_nz(cx, inst),
@@ -382,9 +389,9 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         MulWideU | MulWideS => muldiv::mul_wide(cx, inst),
         Udiv | Sdiv | Urem | Srem => muldiv::divide(cx, inst),
         Shl | Shr | Sar => shift::shift(cx, inst),
-        Rol | Ror => shift::rotate(cx, inst),
-        Rcl | Rcr => shift::rotate_carry(cx, inst),
-        Shld | Shrd => shift::shift_double(cx, inst),
+        Rol | Ror => rotate::rotate(cx, inst),
+        Rcl | Rcr => rotate::rotate_carry(cx, inst),
+        Shld | Shrd => shift_double::shift_double(cx, inst),
         Zext => int::zext(cx),
         Sext => int::sext(cx, inst),
         Trunc => int::trunc(cx, inst),

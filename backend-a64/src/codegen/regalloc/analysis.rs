@@ -1,26 +1,26 @@
 //! Uses, flag liveness, aliases and pinned targets: what the linear scan needs to know, in one walk each way.
 use super::super::abi;
 use super::super::allocation::{Allocation, Loc, Saves, Slot, When, NO_USE};
-use super::operand::{operand, Operand};
+use super::operand::Operands;
 use ir::opcode::Effects;
 use ir::{Block, FlagSet, Inst, Opcode, Terminator, Ty, Value};
 
-/// A `set_gpr` or `set_xmm` whose value might be computed in the pinned register.
+/// A `set_gpr` or `set_xmm` whose value might be computed in the pinned register; that value's `loc` says which.
 #[derive(Clone, Copy)]
 struct Pending {
     value: u16,
     set_at: u16,
     /// Where the register is overwritten after that.
     overwritten: u16,
-    /// Something between definition and set needs the old register: the definition may only move down to the set.
-    blocked: bool,
 }
-
-const NONE: Option<Pending> = None;
 
 /// Guest registers during the backward walk: 8 general, then 8 XMM.
 struct Pinned {
-    pending: [Option<Pending>; 16],
+    /// Meaningful where `waiting` has the register's bit.
+    pending: [Pending; 16],
+    waiting: u16,
+    /// Something between definition and set needs the old register: the definition may only move down to the set.
+    blocked: u16,
     /// Where the register is overwritten next.
     next_write: [u16; 16],
 }
@@ -35,21 +35,17 @@ struct Analysis<'a> {
 pub fn analyse(block: &Block, live_out: FlagSet, alloc: &mut Allocation) {
     let n = block.insts.len();
     alloc.slots.clear();
+    alloc.slots.reserve(n);
     alloc.saves.clear();
     alloc.spilled = false;
-    alloc.slots.extend((0..n).map(|i| Slot {
-        loc: Loc::None,
-        when: When::Here,
-        root: i as u16,
-        first: NO_USE,
-        last: NO_USE,
-        uses: 0,
-        live: FlagSet::NONE,
-        zero_above: false,
-    }));
-    aliases(block, &mut alloc.slots);
+    alloc.used_x = 0;
+    for (i, inst) in block.insts.iter().enumerate() {
+        let slot = first_look(block, inst, i as u16, &alloc.slots);
+        alloc.slots.push(slot);
+    }
     alloc.ret_value = ret_value(block, &alloc.slots);
-    let pinned = Pinned { pending: [NONE; 16], next_write: [NO_USE; 16] };
+    let pending = [Pending { value: 0, set_at: 0, overwritten: 0 }; 16];
+    let pinned = Pinned { pending, waiting: 0, blocked: 0, next_write: [NO_USE; 16] };
     let mut a = Analysis { block, slots: &mut alloc.slots, pinned };
     if let Some(value) = block.term.value() {
         if !(matches!(block.term, Terminator::BranchNz { .. }) && block.as_const(value).is_some()) {
@@ -60,6 +56,7 @@ pub fn analyse(block: &Block, live_out: FlagSet, alloc: &mut Allocation) {
     for i in (0..n).rev() {
         live = a.step(i, live);
     }
+    alloc.live_in = live;
     // The constant stays in its register for the call only if something else put it there.
     if let Some(value) = alloc.ret_value {
         let slot = &mut alloc.slots[value.index()];
@@ -81,24 +78,35 @@ fn ret_value(block: &Block, slots: &[Slot]) -> Option<Value> {
         .find(|v| block.as_const(*v) == Some(u64::from(ret.0)) && block.ty(*v) == Ty::I32)
 }
 
-/// Values that are another value seen at a different width; they share its register.
-fn aliases(block: &Block, slots: &mut [Slot]) {
-    for (i, inst) in block.insts.iter().enumerate() {
-        slots[i].zero_above = zero_above(block, inst);
-        let arg = inst.args[0];
-        let alias = match inst.op {
-            Opcode::Trunc => matches!(inst.ty, Ty::I8 | Ty::I16),
-            Opcode::Zext => block.ty(arg) == Ty::I32 || slots[arg.index()].zero_above,
-            _ => false,
-        };
-        // A constant has no register of its own to share.
-        let root = if alias { slots[arg.index()].root } else { i as u16 };
-        if root != i as u16 && block.insts[usize::from(root)].op != Opcode::Const {
-            slots[i].root = root;
-            slots[i].when = When::Never;
-            slots[i].zero_above = inst.op == Opcode::Zext;
+/// What is known of a value from what comes before it. A value that is another one seen at a different width shares its
+/// register.
+fn first_look(block: &Block, inst: &Inst, i: u16, before: &[Slot]) -> Slot {
+    let mut slot = Slot {
+        loc: Loc::None,
+        when: When::Here,
+        root: i,
+        first: NO_USE,
+        last: NO_USE,
+        uses: 0,
+        live: FlagSet::NONE,
+        zero_above: zero_above(block, inst),
+        operands: Operands::of(block, inst),
+    };
+    let alias = match inst.op {
+        Opcode::Trunc => matches!(inst.ty, Ty::I8 | Ty::I16),
+        Opcode::Zext => block.ty(inst.args[0]) == Ty::I32 || before[inst.args[0].index()].zero_above,
+        _ => false,
+    };
+    // A constant has no register of its own to share.
+    if alias {
+        let root = before[inst.args[0].index()].root;
+        if block.insts[usize::from(root)].op != Opcode::Const {
+            slot.root = root;
+            slot.when = When::Never;
+            slot.zero_above = inst.op == Opcode::Zext;
         }
     }
+    slot
 }
 
 /// Whether the bits above an I8 or I16 result are zero by the way it is made.
@@ -120,6 +128,15 @@ impl Analysis<'_> {
         match inst.op {
             Opcode::GetXmm | Opcode::SetXmm => 8 + inst.xmm().index(),
             _ => inst.gpr().index(),
+        }
+    }
+
+    /// The inverse of [`Self::loc`].
+    fn pinned(loc: Loc) -> usize {
+        match loc {
+            Loc::V(n) => usize::from(8 + n - abi::XMM_BASE),
+            Loc::X(n) => usize::from(n - abi::GPR_BASE),
+            Loc::None | Loc::Spill(_) => unreachable!("not a pinned register"),
         }
     }
 
@@ -158,47 +175,50 @@ impl Analysis<'_> {
             Opcode::SetGpr | Opcode::SetXmm => self.set(i),
             _ => {
                 let at = self.place(i);
-                for index in 0..inst.args.len() {
-                    if inst.args[index].is_some() && operand(self.block, inst, index) == Operand::Reg {
-                        self.note_use(inst.args[index], at);
-                    }
+                for index in self.slots[i].operands.regs {
+                    self.note_use(inst.args[index], at);
                 }
             }
         }
         if op.effects().may_exit() {
-            self.block_all();
+            // State must be exact here: nothing may be written to a pinned register above and set only below.
+            self.pinned.blocked = self.pinned.waiting;
         }
         flags_before(self.block, inst, live)
     }
 
-    /// State must be exact here: nothing may be written to a pinned register above and set only below.
-    fn block_all(&mut self) {
-        for pending in self.pinned.pending.iter_mut().flatten() {
-            pending.blocked = true;
-        }
-    }
-
     /// Decides whether the value of `i` is computed in a pinned register, and where; returns the position.
     fn place(&mut self, i: usize) -> u16 {
-        let found = self.pinned.pending.iter().position(|p| p.is_some_and(|p| usize::from(p.value) == i));
-        let Some(register) = found else { return i as u16 };
-        let Some(pending) = self.pinned.pending[register].take() else { return i as u16 };
+        let loc = std::mem::take(&mut self.slots[i].loc);
+        if loc == Loc::None {
+            return i as u16;
+        }
+        let register = Self::pinned(loc);
+        let pending = self.pinned.pending[register];
+        let blocked = self.pinned.blocked & 1 << register != 0;
+        self.forget(register);
         let last = self.slots[i].last;
         if last != NO_USE && last > pending.overwritten {
             // A user that sank below the set made it outlive its register.
             return i as u16;
         }
-        if !pending.blocked {
-            self.slots[i].loc = Self::loc(register);
+        if !blocked {
+            self.slots[i].loc = loc;
             self.pinned.next_write[register] = i as u16;
             return i as u16;
         }
         if self.can_sink(i, pending.set_at) {
-            self.slots[i].loc = Self::loc(register);
+            self.slots[i].loc = loc;
             self.slots[i].when = When::At(pending.set_at);
             return pending.set_at;
         }
         i as u16
+    }
+
+    /// Nothing is pending for the register any more.
+    fn forget(&mut self, register: usize) {
+        self.pinned.waiting &= !(1 << register);
+        self.pinned.blocked &= !(1 << register);
     }
 
     /// Whether `i` can be computed as late as `set_at`, its first user, without costing a copy of an operand.
@@ -218,9 +238,7 @@ impl Analysis<'_> {
 
     fn get(&mut self, i: usize) {
         let register = Self::register(&self.block.insts[i]);
-        if let Some(pending) = &mut self.pinned.pending[register] {
-            pending.blocked = true;
-        }
+        self.pinned.blocked |= self.pinned.waiting & 1 << register;
         let slot = &mut self.slots[i];
         if slot.last == NO_USE || slot.last <= self.pinned.next_write[register] {
             slot.loc = Self::loc(register);
@@ -232,30 +250,38 @@ impl Analysis<'_> {
         let inst = &self.block.insts[i];
         let register = Self::register(inst);
         let overwritten = std::mem::replace(&mut self.pinned.next_write[register], i as u16);
-        self.pinned.pending[register] = None;
-        if operand(self.block, inst, 0) != Operand::Reg {
+        if self.pinned.waiting & 1 << register != 0 {
+            // The value of the later set is made before this one.
+            self.slots[usize::from(self.pinned.pending[register].value)].loc = Loc::None;
+            self.forget(register);
+        }
+        if !self.slots[i].operands.regs.has(0) {
             return;
         }
         let root = self.slots[inst.args[0].index()].root;
-        let slot = self.slots[usize::from(root)];
-        let def = &self.block.insts[usize::from(root)];
-        let taken = self.pinned.pending.iter().flatten().any(|p| p.value == root);
-        let fixed = matches!(def.op, Opcode::GetGpr | Opcode::GetXmm | Opcode::Const);
+        let slot = &mut self.slots[usize::from(root)];
+        let taken = slot.loc != Loc::None;
+        let fixed = matches!(self.block.insts[usize::from(root)].op, Opcode::GetGpr | Opcode::GetXmm | Opcode::Const);
         let outlives = slot.last != NO_USE && slot.last > overwritten;
         if !taken && !fixed && !outlives {
-            self.pinned.pending[register] =
-                Some(Pending { value: root, set_at: i as u16, overwritten, blocked: false });
+            slot.loc = Self::loc(register);
+            self.pinned.pending[register] = Pending { value: root, set_at: i as u16, overwritten };
+            self.pinned.waiting |= 1 << register;
         }
         self.note_use(inst.args[0], i as u16);
     }
 }
 
 fn is_set(op: Opcode) -> bool {
-    matches!(op, Opcode::SetGpr | Opcode::SetXmm | Opcode::SetFlags)
+    matches!(op, Opcode::SetGpr | Opcode::SetXmm | Opcode::SetFlags | Opcode::SetCarry | Opcode::FlipCarry)
 }
 
 /// Guest flags live before an instruction, given those live after it.
-pub fn flags_before(block: &Block, inst: &Inst, live: FlagSet) -> FlagSet {
+#[inline]
+fn flags_before(block: &Block, inst: &Inst, live: FlagSet) -> FlagSet {
+    if inst.flags.is_empty() && !inst.op.needs_flags() {
+        return live;
+    }
     let mut live = live;
     if !inst.flags.is_empty() && !inst.may_keep_flags(|v| block.as_const(v)) {
         live = live - inst.flags;

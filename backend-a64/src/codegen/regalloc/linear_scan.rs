@@ -1,8 +1,7 @@
 //! Linear scan: temporaries for what the analysis left without a place. Straight-line code, so one forward walk does it.
 use super::super::abi::{self, TEMPS, VTEMPS};
 use super::super::allocation::{Allocation, Loc, Saves, When, NO_USE, RELOADS};
-use super::operand::reg_args;
-use ir::{Block, Inst, Opcode, Ty};
+use ir::{Block, Opcode, Ty, Value};
 
 /// How many registers there are, and what happens when they are used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,62 +69,60 @@ pub fn scan(block: &Block, alloc: &mut Allocation, registers: Registers) -> Resu
 
 impl Scan<'_> {
     fn step(&mut self, i: usize) -> Result<(), OutOfRegisters> {
-        let inst = &self.block.insts[i];
-        let slot = self.alloc.slots[i];
+        let slot = &self.alloc.slots[i];
         if slot.when != When::Here {
             return Ok(());
         }
-        self.constants(inst, i)?;
-        self.release(inst, i);
-        if let (Opcode::SetGpr | Opcode::SetXmm, true) = (inst.op, inst.args[0].is_some()) {
-            // A definition that sank to here uses its operands here.
-            let root = usize::from(self.alloc.slots[inst.args[0].index()].root);
-            if self.alloc.slots[root].when == When::At(i as u16) {
-                let def = &self.block.insts[root];
-                self.constants(def, i)?;
-                self.release(def, i);
+        let wanted = slot.loc == Loc::None && slot.uses > 0;
+        let inst = &self.block.insts[i];
+        self.operands(i, i)?;
+        match inst.op {
+            Opcode::SetGpr | Opcode::SetXmm => {
+                // A definition that sank to here uses its operands here.
+                let root = usize::from(self.alloc.slots[inst.args[0].index()].root);
+                if self.alloc.slots[root].when == When::At(i as u16) {
+                    self.operands(root, i)?;
+                }
             }
+            Opcode::Helper => {
+                let (x, v) = (mask(available(&TEMPS, self.registers)), mask(available(&VTEMPS, self.registers)));
+                let (x, v) = (x & !self.free_x, v & !self.free_v);
+                self.alloc.saves.push((i as u16, Saves { x, v }));
+            }
+            _ => {}
         }
-        if inst.op == Opcode::Helper {
-            let (x, v) = (mask(available(&TEMPS, self.registers)), mask(available(&VTEMPS, self.registers)));
-            let (x, v) = (x & !self.free_x, v & !self.free_v);
-            self.alloc.saves.push((i as u16, Saves { x, v }));
-        }
-        if slot.loc == Loc::None && slot.uses > 0 {
+        if wanted {
             self.assign(i, i)?;
         }
         Ok(())
     }
 
-    /// Constants first used here get their register now. When spilling they are made anew for each use instead.
-    fn constants(&mut self, inst: &Inst, i: usize) -> Result<(), OutOfRegisters> {
-        if self.registers != Registers::All {
-            return Ok(());
+    /// Gives constants that the instruction `user`, emitted at `i`, is the first to use their register, then frees what it
+    /// uses last. When spilling, constants are made anew for each use instead.
+    fn operands(&mut self, user: usize, i: usize) -> Result<(), OutOfRegisters> {
+        let (args, operands) = (&self.block.insts[user].args, self.alloc.slots[user].operands);
+        if self.registers == Registers::All {
+            for arg in operands.consts.map(|place| args[place].index()) {
+                let slot = &self.alloc.slots[arg];
+                if slot.when == When::FirstUse && slot.loc == Loc::None && usize::from(slot.first) == i {
+                    self.assign(arg, i)?;
+                }
+            }
         }
-        for (_, arg) in reg_args(self.block, inst) {
-            let slot = self.alloc.slots[arg.index()];
-            if slot.when == When::FirstUse && slot.loc == Loc::None && usize::from(slot.first) == i {
-                self.assign(arg.index(), i)?;
+        for arg in operands.regs.map(|place| args[place]) {
+            let root = &self.alloc.slots[usize::from(self.alloc.slots[arg.index()].root)];
+            if usize::from(root.last) == i {
+                self.free(root.loc, arg, i);
             }
         }
         Ok(())
     }
 
-    /// Frees what the instruction at `i` uses last.
-    fn release(&mut self, inst: &Inst, i: usize) {
-        for (_, arg) in reg_args(self.block, inst) {
-            let root = self.alloc.slots[usize::from(self.alloc.slots[arg.index()].root)];
-            if usize::from(root.last) == i {
-                self.free(root.loc, self.block.ty(arg), i);
-            }
-        }
-    }
-
-    fn free(&mut self, loc: Loc, ty: Ty, now: usize) {
+    fn free(&mut self, loc: Loc, value: Value, now: usize) {
         match loc {
             Loc::X(n) if n < abi::GPR_BASE => self.free_x |= 1 << n,
             Loc::V(n) if !loc.is_pinned() => self.free_v |= 1 << n,
-            Loc::Spill(n) => self.free_from[usize::from(n)..][..words(ty)].fill(now as u16),
+            Loc::Spill(n) => self.free_from[usize::from(n)..][..words(self.block.ty(value))].fill(now as u16),
             _ => {}
         }
     }
@@ -141,6 +138,9 @@ impl Scan<'_> {
         }
         let n = free.trailing_zeros() as u8;
         *free &= *free - 1;
+        if !vector {
+            self.alloc.used_x |= 1 << n;
+        }
         self.alloc.slots[value].loc = if vector { Loc::V(n) } else { Loc::X(n) };
         Ok(())
     }

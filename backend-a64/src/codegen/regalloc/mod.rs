@@ -8,7 +8,6 @@ pub mod checker;
 mod linear_scan;
 pub mod operand;
 
-pub use analysis::flags_before;
 pub use linear_scan::Registers;
 
 use super::allocation::Allocation;

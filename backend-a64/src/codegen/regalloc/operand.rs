@@ -1,6 +1,6 @@
 //! Which constant arguments an instruction takes as immediates: one rule, read by allocation and by emission.
 use super::super::imm::{AddImm, LogicalImm};
-use ir::{Block, Inst, Opcode, Ty, Value};
+use ir::{Block, Inst, Opcode, Ty};
 
 /// How an argument reaches its instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,71 @@ pub enum Operand {
     Imm(u64),
     /// A zero that the zero register stands for.
     Zero,
+}
+
+/// How every argument of one instruction reaches it: what [`operand`] says, as bits by position. An argument in neither
+/// set is absent or zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Operands {
+    /// From a register.
+    pub regs: Places,
+    /// Those of `regs` that are constants.
+    pub consts: Places,
+    /// As an immediate.
+    pub imms: Places,
+}
+
+/// Positions of arguments, lowest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Places(u8);
+
+impl Iterator for Places {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        let place = self.0.trailing_zeros();
+        self.0 &= self.0 - 1;
+        Some(place as usize)
+    }
+}
+
+impl Places {
+    /// Whether a position is among them.
+    pub fn has(self, place: usize) -> bool {
+        self.0 >> place & 1 != 0
+    }
+}
+
+impl Operands {
+    /// Of an instruction.
+    #[inline]
+    pub fn of(block: &Block, inst: &Inst) -> Self {
+        let mut found = Self::default();
+        for index in 0..inst.op.arg_count() {
+            let value = inst.args[index];
+            if value.is_none() {
+                continue;
+            }
+            let constant = matches!(block.def(value).op, Opcode::Const | Opcode::VConst);
+            if !constant {
+                found.regs.0 |= 1 << index;
+                continue;
+            }
+            match operand(block, inst, index) {
+                Operand::Reg => {
+                    found.regs.0 |= 1 << index;
+                    found.consts.0 |= 1 << index;
+                }
+                Operand::Imm(_) => found.imms.0 |= 1 << index,
+                Operand::Zero => {}
+            }
+        }
+        found
+    }
 }
 
 /// How argument `index` of `inst` reaches it.
@@ -61,7 +126,7 @@ fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Op
         (And | Or | Xor, 1) => imm_if(c, LogicalImm::new32(c as u32).is_some()),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 1) | (Shld | Shrd, 2) => Operand::Imm(c),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 0) => Operand::Reg,
-        (SetGpr | TrapIf | Helper, _) => Operand::Imm(c),
+        (SetGpr | SetCarry | TrapIf | Helper, _) => Operand::Imm(c),
         (Insert, 1) => reg_or_zero(c),
         (Store, 2) if ty == Ty::V128 => Operand::Reg,
         (Add | Sub | Adc | Sbb | And | Or | Xor | Mul | SetState | Store | Concat, _) => match (inst.op, index) {
@@ -72,13 +137,4 @@ fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Op
         (op, 0 | 1) if op.has_address() => Operand::Imm(c),
         _ => Operand::Reg,
     }
-}
-
-/// Arguments of `inst` that it takes from registers, with their positions.
-pub fn reg_args<'a>(block: &'a Block, inst: &'a Inst) -> impl Iterator<Item = (usize, Value)> + 'a {
-    inst.args
-        .iter()
-        .enumerate()
-        .filter(|(i, v)| v.is_some() && operand(block, inst, *i) == Operand::Reg)
-        .map(|(i, v)| (i, *v))
 }

@@ -38,6 +38,7 @@ pub(crate) fn fnsave(cx: &mut LiftCx) {
 
 /// Stores the environment; the address after it.
 fn store_env(cx: &mut LiftCx, addr: Addr, wide: bool) -> Addr {
+    cx.reach(addr, cx.insn.memory_size().size(), true);
     let cw = cx.ir.get_state(Ty::I16, offset::FCW);
     let cw = cx.ir.zext(Ty::I32, cw);
     let sw = status_word(cx);
@@ -71,6 +72,7 @@ pub(crate) fn fldenv(cx: &mut LiftCx) {
     wait(cx);
     let addr = cx.mem_addr();
     let wide = is_wide(cx);
+    cx.reach(addr, cx.insn.memory_size().size(), false);
     let env = load_env(cx, addr, wide);
     env.set(cx);
 }
@@ -80,6 +82,7 @@ pub(crate) fn frstor(cx: &mut LiftCx) {
     wait(cx);
     let addr = cx.mem_addr();
     let wide = is_wide(cx);
+    cx.reach(addr, cx.insn.memory_size().size(), false);
     let env = load_env(cx, addr, wide);
     let at = addr.plus(if wide { 28 } else { 14 });
     let registers: Vec<(Value, Value)> =

@@ -9,6 +9,9 @@ use ir::{Helper, Ty, Value};
 /// Bits of MXCSR that may be set: what the image announces in MXCSR_MASK.
 const MXCSR_MASK: u32 = 0xffff;
 
+/// Bytes of the image.
+const IMAGE: usize = 512;
+
 /// The operand's address; #GP unless it is a multiple of 16.
 fn aligned(cx: &mut LiftCx) -> Addr {
     let addr = cx.mem_addr();
@@ -21,6 +24,7 @@ fn aligned(cx: &mut LiftCx) -> Addr {
 /// FXSAVE. What the format reserves above ST(7) and XMM7 is not written.
 pub(crate) fn fxsave(cx: &mut LiftCx) {
     let addr = aligned(cx);
+    cx.reach(addr, IMAGE, true);
     let fields = [(0, offset::FCW), (6, offset::FOP), (12, offset::FCS), (20, offset::FDS)];
     for (at, field) in fields {
         let value = cx.ir.get_state(Ty::I16, field);
@@ -61,6 +65,7 @@ fn store_half(cx: &mut LiftCx, addr: Addr, value: Value) {
 /// FXRSTOR; #GP for reserved bits of MXCSR. Everything is loaded before anything is changed.
 pub(crate) fn fxrstor(cx: &mut LiftCx) {
     let addr = aligned(cx);
+    cx.reach(addr, IMAGE, false);
     let mut half = |at: i32| cx.ir.load(Ty::I16, addr.plus(at));
     let [cw, sw, fop, fcs, fds] = [0, 2, 6, 12, 20].map(&mut half);
     let tags = cx.ir.load(Ty::I8, addr.plus(4));

@@ -129,15 +129,16 @@ fn store(cx: &mut LiftCx, convert: Helper, args: &[u32], ty: Ty, pops: u32) {
     commit(cx, pops);
 }
 
-/// An 80-bit store that pops. If the second part faults the first stays written, as on hardware.
+/// An 80-bit store that pops. The upper part goes first: if a page ends inside, the next is the one that may not be there, and
+/// hardware writes nothing then.
 fn store_ten_bytes(cx: &mut LiftCx, convert: Helper) {
     wait(cx);
     let addr = cx.mem_addr();
     let low = cx.ir.helper(convert, Ty::I64, &[]);
     let high = cx.ir.get_state(Ty::I16, Pending::HIGH);
     let ok = cx.ir.get_state(Ty::I32, Pending::OK);
-    cx.ir.store_if(addr, low, ok);
     cx.ir.store_if(addr.plus(8), high, ok);
+    cx.ir.store_if(addr, low, ok);
     commit(cx, 1);
 }
 
