@@ -87,8 +87,10 @@ pub(crate) fn adc(cx: &mut LiftCx) {
 /// SBB: dst := dst - (src + CF).
 pub(crate) fn sbb(cx: &mut LiftCx) {
     modify(cx, Opcode::Sbb, |cx, addr, b| {
-        let b = plus_carry(cx, b);
-        atomic_sub(cx, addr, b)
+        let ty = cx.ir.ty(b);
+        let zero = cx.ir.iconst(ty, 0);
+        let negated = cx.ir.binary(Opcode::Sbb, zero, b, FlagSet::NONE);
+        atomic_add(cx, addr, negated)
     });
 }
 

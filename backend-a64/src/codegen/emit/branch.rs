@@ -35,6 +35,8 @@ enum ColdKind {
     Int(IntFix),
     /// A conditional way out of the region, with the carry as it was there.
     Out { target: GuestAddr, poll: bool, carry: Carry },
+    /// Sixteen bytes of data.
+    Vector(u128),
     /// The way into an entry with the carry direct.
     Entry { index: usize, to: Label },
     /// The way to a block or to a link site that wants the carry the other way.
@@ -63,6 +65,11 @@ fn cold(cx: &mut EmitCx, kind: ColdKind) -> Label {
 pub(super) fn cold_write_back(cx: &mut EmitCx, fix: WriteBack) -> Label {
     let kind = ColdKind::WriteBack { fix, eip: cx.eip(), carry: cx.carry };
     cold(cx, kind)
+}
+
+/// A constant among the cold code.
+pub(super) fn cold_vector(cx: &mut EmitCx, bytes: u128) -> Label {
+    cold(cx, ColdKind::Vector(bytes))
 }
 
 /// Cold code that repairs a NaN result.
@@ -360,6 +367,7 @@ pub(crate) fn cold_code(cx: &mut EmitCx) -> Vec<LinkSite> {
                 cx.carry = carry;
                 out(cx, target, poll);
             }
+            ColdKind::Vector(bytes) => (0..4).for_each(|i| cx.asm.word((bytes >> (32 * i)) as u32)),
             ColdKind::Entry { index, to } => {
                 cx.entries[index].direct = Some(cx.asm.here());
                 flags::invert_carry(cx, S0);

@@ -31,7 +31,7 @@ mod writeback;
 use super::abi;
 use super::allocation::{Allocation, Loc, When};
 use super::asm::{a64, Asm, Label};
-use super::compiled::{EntryPoint, LinkSite, PcEntry, Reloc};
+use super::compiled::{CodeOffset, EntryPoint, LinkSite, PcEntry, Reloc};
 use super::imm::{mov32, MovWide};
 use super::regalloc::operand::zero_vector;
 use super::Options;
@@ -70,6 +70,8 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) live: &'a OptCx,
     /// What C means at the start of every block, once somebody has gone there or it has been emitted.
     pub(crate) carry_in: Vec<Option<Carry>>,
+    /// Where `S0` was last known to be all ones.
+    pub(crate) ones: CodeOffset,
     pub(crate) blocks: Vec<Label>,
     /// Whether a block at or after it in emission order branches back to a block.
     pub(crate) loop_heads: Vec<bool>,
@@ -113,6 +115,7 @@ impl<'a> EmitCx<'a> {
             live_out: FlagSet::ALL,
             live,
             carry_in: region.blocks.iter().map(|b| b.entry.then_some(Carry::Inverted)).collect(),
+            ones: CodeOffset(u32::MAX),
             blocks,
             loop_heads: branch::loop_heads(region),
             block_index: 0,

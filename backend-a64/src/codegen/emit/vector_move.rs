@@ -150,7 +150,13 @@ pub(super) fn get_mm(cx: &mut EmitCx, inst: &Inst) {
 
 /// `set_mm`.
 pub(super) fn set_mm(cx: &mut EmitCx, inst: &Inst) {
-    a64!(cx; str D(cx.v(0)), [x28, st(inst)]; movn w16, 0; strh w16, [x28, st(inst) + 8]);
+    let ones = cx.ones == cx.asm.here();
+    a64!(cx; str D(cx.v(0)), [x28, st(inst)]);
+    if !ones {
+        a64!(cx; movn w16, 0);
+    }
+    a64!(cx; strh w16, [x28, st(inst) + 8]);
+    cx.ones = cx.asm.here();
 }
 
 /// `get_mxcsr`: the control bits and old flags from the state, new flags from FPSR.

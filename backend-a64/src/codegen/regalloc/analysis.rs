@@ -112,7 +112,7 @@ fn first_look(block: &Block, inst: &Inst, i: u16, before: &[Slot]) -> Slot {
 /// Whether the bits above an I8 or I16 result are zero by the way it is made.
 fn zero_above(block: &Block, inst: &Inst) -> bool {
     match inst.op {
-        Opcode::Load | Opcode::Cond | Opcode::Const | Opcode::GetState => true,
+        Opcode::Load | Opcode::Cond | Opcode::Const | Opcode::GetState | Opcode::VLane => true,
         op if op.effects().has(Effects::LOAD.and(Effects::STORE)) => true,
         Opcode::And => {
             inst.args[..2].iter().any(|a| block.as_const(*a).is_some_and(|c| c <= inst.ty.mask()))
