@@ -100,6 +100,11 @@ impl Asm {
         CodeOffset(at)
     }
 
+    /// Removes the last instruction; it is no branch, and no label is bound behind it.
+    pub fn take_back(&mut self) {
+        self.code.truncate(self.code.len() - 4);
+    }
+
     /// Appends one instruction word.
     pub fn word(&mut self, word: u32) {
         self.code.extend_from_slice(&word.to_le_bytes());

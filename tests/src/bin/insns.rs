@@ -4,7 +4,7 @@
 use anyhow::Result;
 use std::path::Path;
 use std::process::ExitCode;
-use tests::insns::anchor::{compare, summary, Pair};
+use tests::insns::anchor::{self, compare, summary, Pair};
 use tests::insns::{bytes, ledger, FEATURES};
 
 fn main() -> Result<ExitCode> {
@@ -46,7 +46,7 @@ fn print_comparison(pairs: &[Pair]) {
     let number = |n: Option<u32>| n.map_or("-".to_string(), |n| n.to_string());
     for pair in pairs {
         let [base, all] = pair.ours;
-        let worse = (0..FEATURES.len()).any(|set| pair.ours[set].is_some_and(|ours| ours > pair.theirs[set]));
+        let worse = (0..anchor::FEATURES.len()).any(|set| pair.ours[set].is_some_and(|ours| ours > pair.theirs[set]));
         let note = match () {
             () if base.is_none() => " not implemented",
             () if pair.helpers => " calls compiled code",
@@ -61,7 +61,7 @@ fn print_comparison(pairs: &[Pair]) {
         let missing = part().filter(|p| p.ours[0].is_none()).count();
         let helpers = part().filter(|p| p.helpers).count();
         println!("{title}: {} entries, {missing} not implemented, {helpers} call compiled code", part().count());
-        for (set, (name, _)) in FEATURES.iter().enumerate() {
+        for (set, (name, _)) in anchor::FEATURES.iter().enumerate() {
             let sum = summary(part(), set);
             println!(
                 "  {name:5} {:4} compared: {:5.1} % at most theirs; sum {} against {}, ratio {:.3}",

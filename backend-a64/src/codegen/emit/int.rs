@@ -74,6 +74,9 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     // The operands may be gone once the result is written.
     let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, d));
     let narrow = inst.ty.bits() < 32;
+    if sub && narrow && inst.args[0] == inst.args[1] {
+        return zero(cx, want);
+    }
     let guard = match (nzcv, narrow) {
         (false, _) => flags::Guard::None,
         (true, false) => flags::keep_others(cx),
@@ -91,6 +94,17 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     if nzcv {
         flags::wrote_nzcv(cx, guard, if sub { Carry::Inverted } else { Carry::Direct });
     }
+}
+
+/// A value less itself, whatever is above its width.
+fn zero(cx: &mut EmitCx, want: FlagSet) {
+    if want.intersects(FlagSet::NZCV) {
+        let guard = flags::keep_others(cx);
+        a64!(cx; subs wzr, wzr, wzr);
+        flags::wrote_nzcv(cx, guard, Carry::Inverted);
+    }
+    cx.mov(cx.dst(), ZR);
+    flags::set_raw(cx, want, ZR, None);
 }
 
 /// The result register; scratch if only the raw parity and adjust values need the result.

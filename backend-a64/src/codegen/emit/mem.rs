@@ -6,7 +6,7 @@
 use super::super::abi;
 use super::super::imm::{mov32_len, AddImm, SImm9, UImm12Scaled};
 use super::int::add_imm;
-use super::{a64, writeback, EmitCx, S0, S1, ZR};
+use super::{a64, pair, writeback, EmitCx, S0, S1, ZR};
 use ir::{Inst, Opcode, Ty};
 
 /// Most bytes a displacement may take an address out of the window.
@@ -22,6 +22,14 @@ pub(crate) enum AddrMode {
 }
 
 impl AddrMode {
+    /// Base register and offset.
+    fn parts(self) -> (u8, i32) {
+        match self {
+            Self::Scaled(base, imm) => (base, imm.value() as i32),
+            Self::Unscaled(base, imm) => (base, imm.value()),
+        }
+    }
+
     fn of(base: u8, disp: i32, size: u32) -> Option<Self> {
         if disp < REACH {
             if let Some(imm) = UImm12Scaled::new(disp, size) {
@@ -281,14 +289,20 @@ pub(super) fn store(cx: &mut EmitCx, inst: &Inst) {
         return writeback::store(cx, inst.ty, cx.x(2), stepping);
     }
     let mode = address(cx, inst.ty.bytes());
-    store_to(cx, inst.ty, cx.x(2), mode);
+    let (reg, (base, offset)) = (cx.x(2), mode.parts());
+    if !pair::join(cx, inst.ty, reg, base, offset, false) {
+        store_to(cx, inst.ty, reg, mode);
+        pair::note(cx, inst.ty, reg, base, offset, false);
+    }
 }
 
 /// `store_if`.
 pub(super) fn store_if(cx: &mut EmitCx, inst: &Inst) {
     let skip = cx.asm.new_label();
+    cx.stored = None;
     cx.asm.cbz(false, cx.x(3), skip);
     store(cx, inst);
+    cx.stored = None;
     cx.asm.bind(skip);
 }
 

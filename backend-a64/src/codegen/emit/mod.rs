@@ -15,6 +15,7 @@ mod flags;
 mod int;
 mod mem;
 mod muldiv;
+mod pair;
 mod rotate;
 mod shift;
 mod shift_double;
@@ -70,6 +71,8 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) live: &'a OptCx,
     /// What C means at the start of every block, once somebody has gone there or it has been emitted.
     pub(crate) carry_in: Vec<Option<Carry>>,
+    /// The last store, if another one may join it.
+    pub(crate) stored: Option<pair::Stored>,
     /// Where `S0` was last known to be all ones.
     pub(crate) ones: CodeOffset,
     pub(crate) blocks: Vec<Label>,
@@ -115,6 +118,7 @@ impl<'a> EmitCx<'a> {
             live_out: FlagSet::ALL,
             live,
             carry_in: region.blocks.iter().map(|b| b.entry.then_some(Carry::Inverted)).collect(),
+            stored: None,
             ones: CodeOffset(u32::MAX),
             blocks,
             loop_heads: branch::loop_heads(region),
@@ -251,6 +255,7 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
     cx.live_out = live_out;
     cx.held = writeback::Held::default();
     cx.stepped = usize::MAX;
+    cx.stored = None;
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
         let slot = cx.alloc.slots[pos];

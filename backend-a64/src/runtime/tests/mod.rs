@@ -4,6 +4,7 @@ mod carry;
 mod faults;
 mod flow;
 mod invalidation;
+mod pairs;
 mod random;
 mod region_asm;
 mod threads;
