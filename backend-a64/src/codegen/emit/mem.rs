@@ -6,7 +6,7 @@
 use super::super::abi;
 use super::super::imm::{mov32_len, AddImm, SImm9, UImm12Scaled};
 use super::int::add_imm;
-use super::{a64, pair, writeback, EmitCx, S0, S1, ZR};
+use super::{a64, pair, vector_move, writeback, EmitCx, S0, S1, ZR};
 use ir::{Inst, Opcode, Ty};
 
 /// Most bytes a displacement may take an address out of the window.
@@ -23,7 +23,7 @@ pub(crate) enum AddrMode {
 
 impl AddrMode {
     /// Base register and offset.
-    fn parts(self) -> (u8, i32) {
+    pub(super) fn parts(self) -> (u8, i32) {
         match self {
             Self::Scaled(base, imm) => (base, imm.value() as i32),
             Self::Unscaled(base, imm) => (base, imm.value()),
@@ -259,6 +259,7 @@ pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
         load_signed(cx, inst.ty, dst, mode);
     } else {
         load_from(cx, inst.ty, dst, mode);
+        vector_move::note_load(cx, inst.ty.bits(), mode);
     }
     after_load(cx);
 }

@@ -73,6 +73,8 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) carry_in: Vec<Option<Carry>>,
     /// The last store, if another one may join it.
     pub(crate) stored: Option<pair::Stored>,
+    /// The last load, if it may become one into a lane.
+    pub(crate) loaded: Option<vector_move::Loaded>,
     /// Where `S0` was last known to be all ones.
     pub(crate) ones: CodeOffset,
     pub(crate) blocks: Vec<Label>,
@@ -119,6 +121,7 @@ impl<'a> EmitCx<'a> {
             live,
             carry_in: region.blocks.iter().map(|b| b.entry.then_some(Carry::Inverted)).collect(),
             stored: None,
+            loaded: None,
             ones: CodeOffset(u32::MAX),
             blocks,
             loop_heads: branch::loop_heads(region),
@@ -256,6 +259,7 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
     cx.held = writeback::Held::default();
     cx.stepped = usize::MAX;
     cx.stored = None;
+    cx.loaded = None;
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
         let slot = cx.alloc.slots[pos];
