@@ -25,6 +25,7 @@ test: build
 
 record: build
 	@$(CARGO) run --quiet --package tests --bin demo -- --record
+	@$(CARGO) run --quiet --package tests --bin guest -- --record
 
 bench: build
 	@tools/bench.sh
@@ -37,7 +38,8 @@ bless:
 
 check:
 	$(CARGO) fmt --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --workspace --all-targets --target $(TARGET) -- -D warnings
 
 clean:
 	rm -rf target .work

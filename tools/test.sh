@@ -14,5 +14,7 @@ cargo test --quiet -p tests --lib --test insns
 echo "== recorded instructions"
 cargo test --quiet -p tests --test vectors
 cargo test --quiet -p tests --test vectors --target $target
+echo "== guest programs"
+cargo test --quiet -p tests --test guest
 echo "== demo programs"
 cargo run --quiet -p tests --bin demo

@@ -10,7 +10,7 @@ use ir::guest::{Fault, GuestAddr, GuestMem};
 pub const MAX_INSN_LEN: usize = 15;
 
 /// Bytes fetched at a time: most regions fit one window, and a larger one would cost more than it saves.
-const WINDOW: usize = 512;
+const WINDOW: usize = 256;
 /// The same for a look at a few instructions.
 const SMALL_WINDOW: usize = 64;
 
@@ -27,36 +27,68 @@ pub enum Decoded {
     Fetch(Fault),
 }
 
-/// A reader of guest code that keeps the latest window.
-pub struct Code<'m> {
-    mem: &'m dyn GuestMem,
+/// Bytes that were fetched.
+#[derive(Clone)]
+pub struct Window {
     base: GuestAddr,
     len: usize,
     limit: usize,
     bytes: [u8; WINDOW],
 }
 
-impl std::fmt::Debug for Code<'_> {
+impl std::fmt::Debug for Window {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Code").field("base", &self.base).field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("Window").field("base", &self.base).field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+impl Default for Window {
+    /// An empty window for reading on and on.
+    fn default() -> Self {
+        Self { base: GuestAddr(0), len: 0, limit: WINDOW, bytes: [0; WINDOW] }
+    }
+}
+
+impl Window {
+    /// An empty window that fetches little, for looking at a few instructions in many places.
+    pub fn small() -> Self {
+        Self { limit: SMALL_WINDOW, ..Self::default() }
+    }
+}
+
+/// A reader of guest code through a window.
+#[derive(Debug)]
+pub struct Code<'m> {
+    mem: Memory<'m>,
+    window: &'m mut Window,
+}
+
+/// Guest memory, whose text is not shown.
+struct Memory<'m>(&'m dyn GuestMem);
+
+impl std::fmt::Debug for Memory<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Memory")
     }
 }
 
 impl<'m> Code<'m> {
-    /// A reader of this memory; nothing is fetched yet.
-    pub fn new(mem: &'m dyn GuestMem) -> Self {
-        Self { mem, base: GuestAddr(0), len: 0, limit: WINDOW, bytes: [0; WINDOW] }
+    /// A reader of this memory. Nothing is fetched yet: what the window held may have changed.
+    pub fn new(mem: &'m dyn GuestMem, window: &'m mut Window) -> Self {
+        window.len = 0;
+        Self { mem: Memory(mem), window }
     }
 
-    /// A reader that fetches little, for looking at a few instructions in many places.
-    pub fn small(mem: &'m dyn GuestMem) -> Self {
-        Self { limit: SMALL_WINDOW, ..Self::new(mem) }
+    /// Whether a few instructions at `addr` can be read without fetching.
+    pub fn has(&self, addr: GuestAddr) -> bool {
+        self.position(addr, 2 * MAX_INSN_LEN).is_some()
     }
 
     /// Offset of `addr` in the window, if at least `want` bytes from it are there or the window cannot grow.
     fn position(&self, addr: GuestAddr, want: usize) -> Option<usize> {
-        let at = addr.0.wrapping_sub(self.base.0) as usize;
-        (at < self.len && (self.len - at >= want || self.len < self.limit)).then_some(at)
+        let Window { base, len, limit, .. } = *self.window;
+        let at = addr.0.wrapping_sub(base.0) as usize;
+        (at < len && (len - at >= want || len < limit)).then_some(at)
     }
 
     /// Makes `addr` part of the window and returns its offset.
@@ -64,16 +96,17 @@ impl<'m> Code<'m> {
         if let Some(at) = self.position(addr, want) {
             return Ok(at);
         }
-        self.len = 0;
-        self.len = self.mem.fetch(addr, &mut self.bytes[..self.limit])?;
-        self.base = addr;
+        let window = &mut *self.window;
+        window.len = 0;
+        window.len = self.mem.0.fetch(addr, &mut window.bytes[..window.limit])?;
+        window.base = addr;
         Ok(0)
     }
 
     /// Up to 15 bytes at `addr`, as many as can be fetched.
     pub fn bytes(&mut self, addr: GuestAddr) -> Result<&[u8], Fault> {
         let at = self.seek(addr, MAX_INSN_LEN)?;
-        Ok(&self.bytes[at..self.len.min(at + MAX_INSN_LEN)])
+        Ok(&self.window.bytes[at..self.window.len.min(at + MAX_INSN_LEN)])
     }
 
     /// Decodes from `start` on until `visit` answers false or something is found that is no instruction.
@@ -87,12 +120,12 @@ impl<'m> Code<'m> {
                     return;
                 }
             };
-            let window = &self.bytes[at..self.len];
+            let Window { len, limit, ref bytes, .. } = *self.window;
+            let window = &bytes[at..len];
             let mut decoder = Decoder::with_ip(32, window, u64::from(addr.0), DecoderOptions::NONE);
             let mut insn = Instruction::default();
             // A short window ends at a page that cannot be fetched, so its last bytes are decoded too.
-            let last =
-                if self.len < self.limit { window.len() } else { (window.len() + 1).saturating_sub(MAX_INSN_LEN) };
+            let last = if len < limit { window.len() } else { (window.len() + 1).saturating_sub(MAX_INSN_LEN) };
             while decoder.position() < last {
                 let rest = window.len() - decoder.position();
                 decoder.decode_out(&mut insn);
@@ -115,7 +148,7 @@ impl<'m> Code<'m> {
             return if len == MAX_INSN_LEN { Decoded::TooLong } else { Decoded::Undefined(len.max(1) as u8) };
         }
         let beyond = addr.plus(rest as u32);
-        match self.mem.fetch(beyond, &mut [0]) {
+        match self.mem.0.fetch(beyond, &mut [0]) {
             Err(fault) => Decoded::Fetch(fault),
             // The page became readable meanwhile: no instruction now, the dispatcher will try again.
             Ok(_) => Decoded::Fetch(Fault {
@@ -151,12 +184,13 @@ impl std::fmt::Display for Line {
 /// Up to `n` instructions from `addr` on, for dumps and messages.
 pub fn disassemble(mem: &dyn GuestMem, addr: GuestAddr, n: usize) -> Vec<Line> {
     let mut found = Vec::new();
-    Code::new(mem).walk(addr, |at, decoded| {
+    let mut window = Window::default();
+    Code::new(mem, &mut window).walk(addr, |at, decoded| {
         found.push((at, decoded));
         found.len() < n
     });
     found.truncate(n);
-    let mut code = Code::new(mem);
+    let mut code = Code::new(mem, &mut window);
     let mut formatter = FastFormatter::new();
     let mut line = |(at, decoded)| {
         let bytes = code.bytes(at).unwrap_or(&[]);
@@ -222,7 +256,7 @@ mod tests {
     fn all(bytes: &[u8]) -> Vec<String> {
         let mem = Bytes(0x1000, bytes.to_vec());
         let mut out = Vec::new();
-        Code::new(&mem).walk(GuestAddr(0x1000), |addr, d| {
+        Code::new(&mem, &mut Window::default()).walk(GuestAddr(0x1000), |addr, d| {
             out.push(match d {
                 Decoded::Insn(i) => format!("{:x} {:?}", addr.0, i.mnemonic()),
                 Decoded::Undefined(n) => format!("{:x} undefined {n}", addr.0),

@@ -8,7 +8,7 @@ use crate::table::LiftFn;
 use iced_x86::{Instruction, MemorySize, OpKind, Register};
 use ir::builder::Addr;
 use ir::guest::{Gpr, GuestAddr, Seg, Trap, Xmm};
-use ir::{Block, BlockId, Builder, Target, Terminator, Ty, Value};
+use ir::{Block, BlockId, Builder, Floats, Region, Target, Terminator, Ty, Value};
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,29 +68,56 @@ pub struct LiftCx {
     /// The instruction being lifted.
     pub insn: Instruction,
     blocks: Vec<Block>,
+    /// Blocks whose memory can be used again.
+    spare: Vec<Block>,
     ended: bool,
     folds: bool,
+    floats: Floats,
+}
+
+impl Default for LiftCx {
+    /// With no block begun; [`Self::restart`] comes next.
+    fn default() -> Self {
+        let ir = Builder::new(GuestAddr(0));
+        Self {
+            ir,
+            insn: Instruction::default(),
+            blocks: Vec::new(),
+            spare: Vec::new(),
+            ended: true,
+            folds: true,
+            floats: Floats::Host,
+        }
+    }
 }
 
 impl LiftCx {
-    /// A context with no block begun, for about so many; `begin_block` comes next. `folds`: whether instructions are
-    /// folded as they are built.
-    pub fn new(blocks: usize, folds: bool) -> Self {
-        let (ir, blocks) = (Builder::new(GuestAddr(0)), Vec::with_capacity(blocks));
-        Self { ir, insn: Instruction::default(), blocks, ended: true, folds }
+    /// Begins a region in the memory of an old one; `begin_block` comes next. `folds`: whether instructions are folded as
+    /// they are built; `floats`: how SSE arithmetic is done.
+    pub fn restart(&mut self, region: &mut Region, entry: GuestAddr, folds: bool, floats: Floats) {
+        debug_assert!(self.ended);
+        region.restart(entry, &mut self.spare);
+        std::mem::swap(&mut self.blocks, &mut region.blocks);
+        (self.folds, self.floats) = (folds, floats);
     }
 
-    /// Begins a block of about `insns` instructions that starts at `start`; the block before it has ended.
-    pub fn begin_block(&mut self, start: GuestAddr, insns: usize) {
+    /// Begins a block that starts at `start`; the block before it has ended.
+    pub fn begin_block(&mut self, start: GuestAddr) {
         debug_assert!(self.ended);
-        self.ir = if self.folds { Builder::folding(start) } else { Builder::with_capacity(start, insns) };
+        let memory = self.spare.pop().unwrap_or_else(|| Block::new(start));
+        self.ir.restart(start, memory, self.folds, self.floats);
         self.ended = false;
     }
 
+    /// How SSE arithmetic is done.
+    pub fn floats(&self) -> Floats {
+        self.floats
+    }
+
     /// The blocks built; the last one has ended.
-    pub fn into_blocks(self) -> Vec<Block> {
+    pub fn take_blocks(&mut self) -> Vec<Block> {
         debug_assert!(self.ended);
-        self.blocks
+        std::mem::take(&mut self.blocks)
     }
 
     /// The id of the block being built. The next one begun has the next id.
@@ -129,15 +156,15 @@ impl LiftCx {
     /// extra blocks of one instruction (REP loops) are named by id.
     pub fn end(&mut self, term: Terminator) {
         debug_assert!(!self.ended);
-        let built = std::mem::replace(&mut self.ir, Builder::new(GuestAddr(0)));
-        self.blocks.push(built.finish(term));
+        let built = self.ir.take(term);
+        self.blocks.push(built);
         self.ended = true;
     }
 
     /// Ends the block and begins another one of the same instruction.
     pub fn split(&mut self, term: Terminator) {
         self.end(term);
-        self.begin_block(self.addr(), 1);
+        self.begin_block(self.addr());
         self.mark();
     }
 

@@ -6,11 +6,11 @@
 mod liveness;
 mod plan;
 
-use crate::decode::Code;
+use crate::decode::{Code, Window};
 use crate::lifter::LiftCx;
 use ir::guest::{GuestAddr, GuestMem, GuestRange};
-use ir::{Block, BlockId, LiftError, Region, Target, Terminator};
-use plan::{Plan, Run, Stop};
+use ir::{Block, BlockId, Floats, LiftError, Region, Target, Terminator};
+use plan::{FindCx, Plan, Run, Stop};
 
 /// How far a region reaches. Every instruction translated but never executed is wasted start-up time; every jump out
 /// of a region costs state at its edge.
@@ -25,60 +25,154 @@ pub struct RegionPolicy {
     pub max_distance: u32,
     /// Whether the code after a call belongs to the region.
     pub past_calls: bool,
+    /// Whether the code after a conditional jump belongs to the region.
+    pub past_branches: bool,
+    /// Whether the code that a conditional jump goes to belongs to the region.
+    pub both_ways: bool,
+    /// Whether heads of loops are entries, so that other code can take their place.
+    pub loops_are_entries: bool,
     /// Instructions decoded at each exit to find flags that are dead there; 0 turns it off.
     pub lookahead: usize,
     /// Whether instructions are folded as they are built; `ir::opt::optimize` does it otherwise.
     pub folds: bool,
+    /// How SSE arithmetic is done.
+    pub floats: Floats,
 }
 
 impl Default for RegionPolicy {
     fn default() -> Self {
-        Self { max_insns: 160, max_blocks: 32, max_distance: 768, past_calls: true, lookahead: 4, folds: true }
+        Self {
+            max_insns: 160,
+            max_blocks: 32,
+            max_distance: 768,
+            past_calls: true,
+            past_branches: true,
+            both_ways: true,
+            loops_are_entries: false,
+            lookahead: 4,
+            folds: true,
+            floats: Floats::Host,
+        }
     }
 }
 
 impl RegionPolicy {
+    /// The path that is about to run and what will surely follow it: for code that may run once. To look for dead flags
+    /// would cost more than keeping them.
+    pub const PATH: Self = Self {
+        max_insns: 64,
+        max_blocks: 16,
+        max_distance: u32::MAX,
+        past_calls: true,
+        past_branches: false,
+        both_ways: false,
+        loops_are_entries: true,
+        lookahead: 0,
+        folds: true,
+        floats: Floats::Host,
+    };
+
     /// Exactly one instruction, nothing assumed about what follows.
-    const SINGLE: Self =
-        Self { max_insns: 1, max_blocks: 1, max_distance: 0, past_calls: false, lookahead: 0, folds: false };
+    const SINGLE: Self = Self {
+        max_insns: 1,
+        max_blocks: 1,
+        max_distance: 0,
+        past_calls: false,
+        past_branches: false,
+        both_ways: false,
+        loops_are_entries: false,
+        lookahead: 0,
+        folds: false,
+        floats: Floats::Interpreted,
+    };
 }
 
 /// The region at `entry`.
 ///
 /// # Errors
-/// `LiftError::Fetch` if the first instruction cannot be fetched; anything else that is no instruction is lifted to the
-/// exit the CPU would take.
+/// As [`Lifter::region`].
 pub fn lift_region(mem: &dyn GuestMem, entry: GuestAddr, policy: &RegionPolicy) -> Result<Region, LiftError> {
-    let mut code = Code::new(mem);
-    let plan = Plan::find(&mut code, mem, entry, policy).map_err(LiftError::Fetch)?;
-    let mut region = Region::new(entry);
-    let mut ranges: Vec<GuestRange> = plan.ranges().collect();
-    region.blocks = build(plan, policy.folds);
-    region.folded = policy.folds;
-    if policy.lookahead > 0 {
-        liveness::look_ahead(&mut region, mem, policy.lookahead, &mut ranges);
-    }
-    region.ranges = merge(ranges);
-    Ok(region)
+    Lifter::default().region(mem, entry, policy, &|_| false)
 }
 
-/// A region of exactly the one instruction at `entry` (a REP string instruction with its loop).
-///
-/// # Errors
-/// As [`lift_region`].
-pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
-    lift_region(mem, entry, &RegionPolicy::SINGLE)
+/// Lifts one region after the other in the same memory.
+#[derive(Debug)]
+pub struct Lifter {
+    plan: Plan,
+    cx: LiftCx,
+    /// Where blocks of the region start, and which of them are entries.
+    starts: Vec<(GuestAddr, BlockId)>,
+    entries: Vec<BlockId>,
+    /// A region that nobody needs any more.
+    old: Option<Region>,
+    window: Window,
+    /// What was fetched elsewhere.
+    aside: Window,
+}
+
+impl Default for Lifter {
+    fn default() -> Self {
+        Self {
+            plan: Plan::default(),
+            cx: LiftCx::default(),
+            starts: Vec::new(),
+            entries: Vec::new(),
+            old: None,
+            window: Window::default(),
+            aside: Window::small(),
+        }
+    }
+}
+
+impl Lifter {
+    /// The region at `entry` without what is `known`: blocks that are not to be part of it.
+    ///
+    /// # Errors
+    /// `LiftError::Fetch` if the first instruction cannot be fetched; anything else that is no instruction is lifted to
+    /// the exit the CPU would take.
+    pub fn region(
+        &mut self,
+        mem: &dyn GuestMem,
+        entry: GuestAddr,
+        policy: &RegionPolicy,
+        known: &dyn Fn(GuestAddr) -> bool,
+    ) -> Result<Region, LiftError> {
+        let code = &mut Code::new(mem, &mut self.window);
+        let aside = &mut Code::new(mem, &mut self.aside);
+        self.plan.find(FindCx { code, aside, policy, known }, entry).map_err(LiftError::Fetch)?;
+        let mut region = self.old.take().unwrap_or_else(|| Region::new(entry));
+        self.cx.restart(&mut region, entry, policy.folds, policy.floats);
+        region.ranges.extend(self.plan.ranges());
+        region.blocks = build(&self.plan, &mut self.cx, &mut self.starts, &mut self.entries, policy);
+        region.folded = policy.folds;
+        if policy.lookahead > 0 {
+            liveness::look_ahead(&mut region, code, aside, policy.lookahead);
+        }
+        merge(&mut region.ranges);
+        Ok(region)
+    }
+
+    /// Takes the memory of a region for the next one.
+    pub fn recycle(&mut self, region: Region) {
+        self.old = Some(region);
+    }
 }
 
 /// Lifts the runs in emission order and resolves the jumps between them.
-fn build(plan: Plan, folds: bool) -> Vec<Block> {
-    let mut cx = LiftCx::new(plan.blocks(), folds);
-    let mut starts: Vec<(GuestAddr, BlockId)> = Vec::with_capacity(plan.blocks());
-    let mut entries: Vec<BlockId> = vec![BlockId(0)];
+fn build(
+    plan: &Plan,
+    cx: &mut LiftCx,
+    starts: &mut Vec<(GuestAddr, BlockId)>,
+    entries: &mut Vec<BlockId>,
+    policy: &RegionPolicy,
+) -> Vec<Block> {
+    starts.clear();
+    entries.clear();
+    entries.push(BlockId(0));
     for run in plan.runs() {
-        lift_run(&mut cx, &plan, run, &mut starts, &mut entries);
+        lift_run(cx, plan, run, starts, entries);
     }
-    let mut blocks = cx.into_blocks();
+    let mut blocks = cx.take_blocks();
     for id in entries {
         blocks[id.index()].entry = true;
     }
@@ -98,7 +192,31 @@ fn build(plan: Plan, folds: bool) -> Vec<Block> {
             blocks[id.index()].entry = true;
         }
     }
+    if policy.loops_are_entries {
+        mark_loops(&mut blocks, find);
+    }
     blocks
+}
+
+/// A region of exactly the one instruction at `entry` (a REP string instruction with its loop).
+///
+/// # Errors
+/// As [`lift_region`].
+pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
+    lift_region(mem, entry, &RegionPolicy::SINGLE)
+}
+
+/// Makes entries of the blocks that a block at or after them goes back to. Blocks in the midst of an instruction, which
+/// are those that `find` does not give for their address, cannot be any.
+fn mark_loops(blocks: &mut [Block], find: impl Fn(GuestAddr) -> Option<BlockId>) {
+    for from in 0..blocks.len() {
+        for target in blocks[from].term.targets() {
+            let Target::Block(to) = target else { continue };
+            if to.index() <= from && find(blocks[to.index()].start) == Some(to) {
+                blocks[to.index()].entry = true;
+            }
+        }
+    }
 }
 
 fn lift_run(
@@ -109,7 +227,7 @@ fn lift_run(
     entries: &mut Vec<BlockId>,
 ) {
     let steps = plan.steps(run);
-    for (at, step) in steps.iter().enumerate() {
+    for step in steps {
         let addr = GuestAddr(step.insn.ip32());
         if step.leader {
             if !cx.ended() {
@@ -119,8 +237,7 @@ fn lift_run(
             if step.entry {
                 entries.push(cx.block_id());
             }
-            let insns = steps[at + 1..].iter().take_while(|step| !step.leader).count() + 1;
-            cx.begin_block(addr, insns);
+            cx.begin_block(addr);
         }
         // After an instruction that turned out to leave for good, nothing is reached up to the next leader.
         if !cx.ended() {
@@ -156,19 +273,16 @@ fn resolve(term: &mut Terminator, find: impl Fn(GuestAddr) -> Option<BlockId>) {
     }
 }
 
-/// Sorted and disjoint, adjacent ones joined.
-fn merge(mut ranges: Vec<GuestRange>) -> Vec<GuestRange> {
+/// Sorts them and joins those that overlap or touch.
+fn merge(ranges: &mut Vec<GuestRange>) {
     ranges.sort_unstable_by_key(|r| r.start);
-    let mut merged: Vec<GuestRange> = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if u64::from(range.start.0) <= last.end() => {
-                last.len = last.len.max(range.end() - u64::from(last.start.0));
-            }
-            _ => merged.push(range),
+    ranges.dedup_by(|range, last| {
+        let touches = u64::from(range.start.0) <= last.end();
+        if touches {
+            last.len = last.len.max(range.end() - u64::from(last.start.0));
         }
-    }
-    merged
+        touches
+    });
 }
 
 #[cfg(test)]

@@ -190,7 +190,7 @@ fn explained(insn: &Instruction, what: &str) -> bool {
     let same = insn.op0_register() == insn.op1_register() && insn.op_count() > 1;
     match what {
         // A hint's address is not computed; exchanging a register with itself is nothing.
-        "does not read" => matches!(m, Cldemote | Prefetchw | Prefetchwt1) || (m == Xchg && same),
+        "does not read" => matches!(m, Cldemote | Prefetch | Prefetchit0 | Prefetchit1 | Prefetchw | Prefetchwt1) || (m == Xchg && same),
         // Without shadow stacks RDSSP is a NOP.
         "writes" => m == Rdsspd || (m == Xchg && same),
         // The flag just written decides what the result is, or whether a repetition goes on.

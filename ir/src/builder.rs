@@ -5,10 +5,11 @@
 use crate::fold::{self, StateCache};
 use crate::guest::state::offset;
 use crate::guest::{Cc, FlagSet, Gpr, GuestAddr, Mm, Seg, Trap, Xmm};
-use crate::helper::Helper;
-use crate::inst::{Inst, Value};
-use crate::opcode::Opcode;
+use crate::helper::{sse, Helper};
+use crate::inst::{Inst, Value, MAX_ARGS};
+use crate::opcode::{Effects, Opcode};
 use crate::region::{Block, InsnMark};
+use crate::source::Floats;
 use crate::terminator::Terminator;
 use crate::types::{Lane, Ty};
 
@@ -37,6 +38,12 @@ impl Addr {
     }
 }
 
+/// Arguments in their places, the other places empty.
+#[inline(always)]
+fn places(args: &[Value]) -> [Value; MAX_ARGS] {
+    std::array::from_fn(|place| args.get(place).copied().unwrap_or(Value::NONE))
+}
+
 /// Builds one block, instruction by instruction.
 #[derive(Debug)]
 pub struct Builder {
@@ -44,6 +51,7 @@ pub struct Builder {
     /// What is known of the guest state at this point; only a folding builder keeps it up to date.
     pub(crate) state: StateCache,
     folds: bool,
+    floats: Floats,
 }
 
 /// Room for the instructions of a usual block, so that it need not grow step by step.
@@ -54,9 +62,7 @@ const USUAL_INSNS: usize = 12;
 impl Builder {
     /// A builder for a block that starts at `start`.
     pub fn new(start: GuestAddr) -> Self {
-        let term = Terminator::Exit { trap: Trap::Yield, eip: start };
-        let block = Block { start, entry: false, insns: Vec::new(), insts: Vec::new(), term };
-        Self { block, state: StateCache::default(), folds: false }
+        Self { block: Block::new(start), state: StateCache::default(), folds: false, floats: Floats::Host }
     }
 
     /// A builder that folds what it is given. A value it returns stands for the result asked for, not for an instruction.
@@ -64,13 +70,13 @@ impl Builder {
         Self { folds: true, ..Self::new(start) }
     }
 
-    /// The same with room for so many guest instructions and what they usually become: most of what a growing block
-    /// costs is growing.
-    pub fn with_capacity(start: GuestAddr, insns: usize) -> Self {
-        let mut builder = Self::new(start);
-        builder.block.insns.reserve_exact(insns);
-        builder.block.insts.reserve_exact(4 * insns + 8);
-        builder
+    /// Begins another block after [`Self::take`], in the memory of `old`.
+    pub fn restart(&mut self, start: GuestAddr, mut old: Block, folds: bool, floats: Floats) {
+        old.insns.clear();
+        old.insts.clear();
+        self.block = Block { insns: old.insns, insts: old.insts, ..Block::new(start) };
+        self.state = StateCache::default();
+        (self.folds, self.floats) = (folds, floats);
     }
 
     /// Begins a guest instruction; what is built next belongs to it.
@@ -89,8 +95,13 @@ impl Builder {
 
     /// Ends the block.
     pub fn finish(mut self, term: Terminator) -> Block {
-        self.block.term = if self.folds { fold::fold_terminator(&self, term) } else { term };
-        self.block
+        self.take(term)
+    }
+
+    /// Ends the block; [`Self::restart`] begins another one.
+    pub fn take(&mut self, term: Terminator) -> Block {
+        self.block.term = if self.folds { fold::fold_terminator(self, term) } else { term };
+        std::mem::replace(&mut self.block, Block::new(GuestAddr(0)))
     }
 
     /// The type of a value built here.
@@ -115,17 +126,15 @@ impl Builder {
         value
     }
 
+    #[inline]
     fn op(&mut self, op: Opcode, ty: Ty, args: &[Value], flags: FlagSet) -> Value {
-        let mut inst = Inst::new(op, ty);
-        inst.args[..args.len()].copy_from_slice(args);
-        inst.flags = flags;
+        let inst = Inst { flags, args: places(args), ..Inst::new(op, ty) };
         self.push(inst)
     }
 
+    #[inline]
     fn op_imm(&mut self, op: Opcode, ty: Ty, args: &[Value], imm: i64) -> Value {
-        let mut inst = Inst::new(op, ty);
-        inst.args[..args.len()].copy_from_slice(args);
-        inst.imm = imm;
+        let inst = Inst { imm, args: places(args), ..Inst::new(op, ty) };
         self.push(inst)
     }
 
@@ -396,7 +405,59 @@ impl Builder {
         inst.args[..args.len()].copy_from_slice(args);
         inst.lane = lane;
         inst.imm = imm;
-        self.push(inst)
+        self.push_vector(inst)
+    }
+
+    fn push_vector(&mut self, inst: Inst) -> Value {
+        match self.floats {
+            _ if !inst.op.effects().has(Effects::FP) => {}
+            Floats::Exact => return self.exact_float(&inst),
+            Floats::Checked => self.check_denormals(&inst),
+            Floats::Flushing | Floats::Host | Floats::Interpreted => {}
+        }
+        let result = self.push(inst);
+        let flushes = matches!(self.floats, Floats::Flushing | Floats::Checked);
+        if flushes && matches!(inst.op, Opcode::FMin | Opcode::FMax) {
+            let mut flush = Inst::new(Opcode::VDaz, Ty::V128);
+            (flush.args[0], flush.lane) = (result, inst.lane);
+            return self.push(flush);
+        }
+        result
+    }
+
+    /// Leaves to the interpreter if an operand is denormal and DE has to be raised.
+    fn check_denormals(&mut self, inst: &Inst) {
+        use Opcode::*;
+        let args = match inst.op {
+            FAdd | FSub | FMul | FDiv | FMin | FMax | FAddSub | FAddPair | FSubPair | FCmp | FComi => {
+                [inst.args[0], inst.args[1]]
+            }
+            FSqrt | FWiden | FNarrow => [inst.args[1]; 2],
+            // Conversions from and to integers have no denormal operands.
+            _ => return,
+        };
+        let mut check = Inst::new(VDenormal, Ty::V128);
+        check.args[..2].copy_from_slice(&args);
+        check.lane = inst.lane;
+        let found = self.push(check);
+        self.trap_if(found, Trap::Interpret);
+    }
+
+    /// Calls [`Helper::Simd`], and raises #XM if it says so.
+    fn exact_float(&mut self, inst: &Inst) -> Value {
+        let code = self.const32(sse::code(inst));
+        let done = self.helper(Helper::Simd, Ty::I64, &[inst.args[0], inst.args[1], code]);
+        let unmasked = self.extract(done, 32, 1);
+        self.trap_if(unmasked, Trap::Simd);
+        match inst.op {
+            Opcode::FComi => {
+                let image = self.trunc(Ty::I32, done);
+                self.set_flags(inst.flags, image);
+                image
+            }
+            Opcode::FToInt => self.trunc(inst.ty, done),
+            _ => self.get_state(Ty::V128, offset::SCRATCH),
+        }
     }
 
     /// A constant vector: `half` in both halves.
@@ -416,7 +477,7 @@ impl Builder {
         inst.lane = lane;
         inst.imm = imm;
         inst.flags = FlagSet::ALL;
-        self.push(inst);
+        self.push_vector(inst);
     }
 
     /// Loads one lane's width into lane 0 of a zeroed vector.

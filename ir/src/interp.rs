@@ -66,6 +66,11 @@ enum Stop {
     Trap(Trap),
 }
 
+/// Denormal operands are zeros.
+const MXCSR_DAZ: u32 = 1 << 6;
+/// Where denormal operands are of no interest: DE is set, or they are zeros.
+const MXCSR_DE_DAZ: u32 = 1 << 1 | MXCSR_DAZ;
+
 struct Machine<'a> {
     state: &'a mut CpuState,
     mem: &'a mut dyn GuestMem,
@@ -141,16 +146,26 @@ impl Machine<'_> {
             Helper => return Ok(self.helper(block, inst, args)),
             VLoad => return self.load(inst, inst.lane.bits() / 8),
             VStore => self.store(inst, inst.lane.bits() / 8, args[2])?,
-            GetMm => return Ok(u128::from(self.state.st[inst.imm as usize & 7].mantissa)),
+            GetMm => {
+                let low = u128::from(self.state.st[inst.imm as usize & 7].mantissa);
+                // Something above that nobody can take for the register or for zero.
+                return Ok(low | !low << 64);
+            }
             SetMm => self.state.st[inst.imm as usize & 7] = St::new(0xffff, args[0] as u64),
+            VDenormal => {
+                let found = vector::has_denormals(inst.lane, [args[0], args[1]]);
+                return Ok(u128::from(found && self.state.mxcsr & MXCSR_DE_DAZ == 0));
+            }
+            VDaz if self.state.mxcsr & MXCSR_DAZ == 0 => return Ok(args[0]),
+            VDaz => return Ok(vector::flush_denormals(inst.lane, args[0])),
             GetMxcsr => return Ok(u128::from(self.state.mxcsr)),
             SetMxcsr => self.state.mxcsr = args[0] as u32,
-            _ => return Ok(self.compute(block, inst, args)),
+            _ => return self.compute(block, inst, args),
         }
         Ok(0)
     }
 
-    fn compute(&mut self, block: &Block, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {
+    fn compute(&mut self, block: &Block, inst: &Inst, args: [u128; MAX_ARGS]) -> Result<u128, Stop> {
         let src = if inst.args[0].is_some() { block.ty(inst.args[0]) } else { Ty::None };
         if inst.ty == Ty::V128 || src == Ty::V128 {
             return self.vector(inst, args);
@@ -159,23 +174,20 @@ impl Machine<'_> {
         match alu::eval(inst, ints, src, self.state.eflags() & 1 != 0) {
             Some(out) => {
                 self.set_flags(inst, out.flags, out.eflags);
-                u128::from(out.value)
+                Ok(u128::from(out.value))
             }
             None => panic!("no semantics for `{inst}`"),
         }
     }
 
-    fn vector(&mut self, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {
-        let mut mxcsr = self.state.mxcsr;
-        let value = match vector::eval_flags(inst, [args[0], args[1]], &mut mxcsr) {
-            Some(eflags) => {
-                self.set_flags(inst, FlagSet::ALL, eflags);
-                Some(0)
-            }
-            None => vector::eval(inst, [args[0], args[1], args[2]], &mut mxcsr),
-        };
-        self.state.mxcsr = mxcsr;
-        value.unwrap_or_else(|| panic!("no semantics for `{inst}`"))
+    fn vector(&mut self, inst: &Inst, args: [u128; MAX_ARGS]) -> Result<u128, Stop> {
+        let value = vector::execute(inst, [args[0], args[1], args[2]], &mut self.state.mxcsr);
+        let value = value.map_err(|_| Stop::Trap(Trap::Simd))?;
+        let value = value.unwrap_or_else(|| panic!("no semantics for `{inst}`"));
+        if matches!(inst.op, Opcode::FComi | Opcode::VTest) {
+            self.set_flags(inst, FlagSet::ALL, value as u32);
+        }
+        Ok(value)
     }
 
     fn address(&self, inst: &Inst) -> GuestAddr {

@@ -5,12 +5,14 @@
 //! - [`helper`]: semantics too large to emit inline, shared by interpreter and generated code.
 //! - [`print`], [`parse`], [`verify`], [`interp`]: text form, checker and reference interpreter.
 //! - `fold`: what the builder does to instructions as it gets them; [`opt`]: the passes.
-//! - [`x87`]: exact 80-bit arithmetic.
+//! - [`x87`]: exact 80-bit arithmetic; `crypto`: AES, SHA, CRC; [`cpuid`]: the identity of the guest's CPU.
 //!
 //! Invariant of absence: no libc, no x86 decoder, no assembler, no unsafe code, no input or output.
 #![forbid(unsafe_code)]
 
 pub mod builder;
+pub mod cpuid;
+mod crypto;
 mod fold;
 pub mod guest;
 pub mod helper;
@@ -35,6 +37,6 @@ pub use helper::Helper;
 pub use inst::{Inst, Value};
 pub use opcode::Opcode;
 pub use region::{Block, BlockId, InsnMark, Region};
-pub use source::{CodeWatch, LiftError, RegionSource};
+pub use source::{CodeWatch, Floats, Heat, LiftError, RegionSource};
 pub use terminator::{Target, Terminator};
 pub use types::{Lane, Ty};

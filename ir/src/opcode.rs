@@ -250,7 +250,7 @@ opcodes! {
     VCopyLane     "vcopy_lane"    [V128 V128]       V128    Control  PURE     "first with lane imm & 15 replaced by lane imm >> 4 of second";
     VLoad         "vload"         [Addr Addr]       V128    Disp     LOAD     "load one lane's width into lane 0, the rest zero";
     VStore        "vstore"        [Addr Addr V128]  None    Disp     STORE    "store lane 0";
-    GetMm         "get_mm"        []                V128    Control  READS    "MMX register imm in the low half, the rest zero";
+    GetMm         "get_mm"        []                V128    Control  READS    "MMX register imm in the low half, anything above";
     SetMm         "set_mm"        [V128]            None    Control  WRITES   "write MMX register imm: significand from the low half, sign and exponent all ones";
     // Vector integers
     VAdd          "vadd"          [V128 V128]       V128    None     PURE     "wrapping sum";
@@ -308,6 +308,17 @@ opcodes! {
     VTable        "vtable"        [V128 V128]       V128    None     PURE     "bytes of first chosen by the low four bits of second's; zero where its bit 7 is set (PSHUFB)";
     VMoveMask     "vmove_mask"    [V128]            I32     None     PURE     "the lanes' sign bits";
     VTest         "vtest"         [V128 V128]       None    None     PURE     "ZF: no common bit; CF: no bit of second outside first; OF SF AF PF cleared (PTEST)";
+    VBlend        "vblend"        [V128 V128]       V128    Control  PURE     "lanes of second where imm has a bit, of first elsewhere";
+    // Cryptography: crate::crypto. The backend calls helpers where the host lacks the instructions
+    Crc32         "crc32"         [I32 Int]         I32     Control  PURE     "CRC-32C of first over the low imm bits (8, 16, 32) of second (CRC32)";
+    VAes          "vaes"          [V128 V128]       V128    Control  PURE     "AES round with key second; imm 0 AESENC, 1 AESENCLAST, 2 AESDEC, 3 AESDECLAST";
+    VAesImc       "vaes_imc"      [V128]            V128    None     PURE     "inverse MixColumns (AESIMC)";
+    VAesKey       "vaes_key"      [V128]            V128    None     PURE     "AESKEYGENASSIST with constant 0";
+    VClmul        "vclmul"        [V128 V128]       V128    Control  PURE     "carry-less product of halves, imm as in PCLMULQDQ (bits 0 and 4)";
+    VSha1         "vsha1"         [V128 V128]       V128    Control  PURE     "four rounds of SHA-1, imm as in SHA1RNDS4 (0..=3)";
+    VSha256       "vsha256"       [V128 V128 V128]  V128    None     PURE     "two rounds of SHA-256, third is XMM0 (SHA256RNDS2)";
+    VSha256Su0    "vsha256_su0"   [V128 V128]       V128    None     PURE     "message schedule (SHA256MSG1)";
+    VSha256Su1    "vsha256_su1"   [V128 V128]       V128    None     PURE     "message schedule (SHA256MSG2)";
     // SSE floating point; NaNs, min and max as the SDM's table 4-7 says
     FAdd          "fadd"          [V128 V128]       V128    None     FP       "sum";
     FSub          "fsub"          [V128 V128]       V128    None     FP       "difference";
@@ -328,6 +339,8 @@ opcodes! {
     VIntToF       "vint_to_f"     [V128]            V128    None     FP       "signed s4 lanes (the low two for f64x2) to floats";
     FWiden        "fwiden"        [V128 V128]       V128    None     FP       "f32 lane 0 of second to f64; f32x4: its low two, first ignored";
     FNarrow       "fnarrow"       [V128 V128]       V128    None     FP       "f64 lane 0 of second to f32; f64x2: both to the low half, the rest zero, first ignored";
+    VDenormal     "vdenormal"     [V128 V128]       I32     None     READS    "1 if DE and DAZ are clear and a lane that takes part is a denormal, in either argument; else 0";
+    VDaz          "vdaz"          [V128]            V128    None     READS    "if DAZ is set, denormals among the lanes that take part become zeros of their sign";
     GetMxcsr      "get_mxcsr"     []                I32     None     READS    "MXCSR with the sticky flags so far";
     SetMxcsr      "set_mxcsr"     [I32]             None    None     WRITES   "write MXCSR; reserved bits are the frontend's concern";
 }

@@ -79,7 +79,7 @@ impl Parser {
             }
             "live" => {
                 let (addr, flags) = rest.split_once(' ').ok_or("`live` wants an address and flags")?;
-                self.region.exit_live.insert(guest_addr(addr)?, flag_set(flags)?);
+                self.region.set_live_at(guest_addr(addr)?, flag_set(flags)?);
             }
             _ => self.open_block(line)?,
         }
@@ -204,13 +204,12 @@ fn inst(text: &str, open: &OpenBlock) -> Parsed<Inst> {
         let text = operands.next().ok_or_else(|| format!("{name} wants an immediate"))?;
         immediate(text, &mut inst, open)?;
     }
-    let mut place = if op.has_address() { 2 } else { 0 };
-    for text in operands {
+    let first = if op.has_address() { 2 } else { 0 };
+    for (place, text) in (first..).zip(operands) {
         if place == MAX_ARGS {
             return Err(format!("{name} has too many arguments"));
         }
         inst.args[place] = open.value(text)?;
-        place += 1;
     }
     Ok(inst)
 }

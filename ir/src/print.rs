@@ -221,9 +221,7 @@ impl fmt::Display for Region {
         for range in &self.ranges {
             writeln!(f, "range {} +{}", range.start, range.len)?;
         }
-        let mut live: Vec<_> = self.exit_live.iter().collect();
-        live.sort_unstable_by_key(|(addr, _)| **addr);
-        for (addr, flags) in live {
+        for (addr, flags) in &self.exit_live {
             writeln!(f, "live {addr} {flags}")?;
         }
         for (index, block) in self.blocks.iter().enumerate() {
@@ -259,7 +257,7 @@ mod tests {
         let (taken, fallthrough) = (Target::Block(BlockId(0)), Target::Guest(exit));
         region.blocks.push(b.finish(Terminator::Branch { cc: crate::Cc::Ne, taken, fallthrough }));
         region.blocks[0].entry = true;
-        region.exit_live.insert(exit, FlagSet::ZF);
+        region.set_live_at(exit, FlagSet::ZF);
         region.ranges.push(GuestRange::new(region.entry, 9));
         let text =
             "region 0x08048000\nrange 0x08048000 +9\nlive 0x08048100 z\nb0 0x08048000 entry:\n; 0x08048000 +3\n  \

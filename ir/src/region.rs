@@ -1,9 +1,8 @@
 //! A region: the unit of translation. One entry at the top, several blocks, loops inside.
-use crate::guest::{FlagSet, GuestAddr, GuestRange};
+use crate::guest::{FlagSet, GuestAddr, GuestRange, Trap};
 use crate::inst::{Inst, Value};
 use crate::terminator::{Target, Terminator};
 use crate::types::Ty;
-use hashbrown::HashMap;
 
 /// A block of a region, by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +41,12 @@ pub struct Block {
 }
 
 impl Block {
+    /// A block with nothing in it.
+    pub fn new(start: GuestAddr) -> Self {
+        let term = Terminator::Exit { trap: Trap::Yield, eip: start };
+        Self { start, entry: false, insns: Vec::new(), insts: Vec::new(), term }
+    }
+
     /// The instruction that defines a value.
     #[inline]
     pub fn def(&self, value: Value) -> &Inst {
@@ -82,7 +87,8 @@ pub struct Region {
     /// Whether folding builders made the blocks; optimisation then need not fold them again.
     pub folded: bool,
     /// Flags that may be read after leaving to this address, where the frontend looked ahead; `FlagSet::ALL` otherwise.
-    pub exit_live: HashMap<GuestAddr, FlagSet>,
+    /// Sorted by address.
+    pub exit_live: Vec<(GuestAddr, FlagSet)>,
     /// The guest bytes it was made from, sorted and disjoint: what a write must hit to make it stale.
     pub ranges: Vec<GuestRange>,
 }
@@ -90,12 +96,33 @@ pub struct Region {
 impl Region {
     /// An empty region for `entry`.
     pub fn new(entry: GuestAddr) -> Self {
-        Self { entry, blocks: Vec::new(), folded: false, exit_live: HashMap::new(), ranges: Vec::new() }
+        Self { entry, blocks: Vec::new(), folded: false, exit_live: Vec::new(), ranges: Vec::new() }
     }
 
     /// Flags that may be read after control goes to `target` from outside or to another region.
     pub fn live_at(&self, target: GuestAddr) -> FlagSet {
-        self.exit_live.get(&target).copied().unwrap_or(FlagSet::ALL)
+        self.exit_live_index(target).map_or(FlagSet::ALL, |at| self.exit_live[at].1)
+    }
+
+    /// Says which flags may be read after leaving to `target`.
+    pub fn set_live_at(&mut self, target: GuestAddr, flags: FlagSet) {
+        match self.exit_live_index(target) {
+            Ok(at) => self.exit_live[at].1 = flags,
+            Err(at) => self.exit_live.insert(at, (target, flags)),
+        }
+    }
+
+    /// Where `exit_live` has an address, or where it belongs.
+    pub fn exit_live_index(&self, target: GuestAddr) -> Result<usize, usize> {
+        self.exit_live.binary_search_by_key(&target, |(addr, _)| *addr)
+    }
+
+    /// Makes it an empty region for `entry`, in the memory it has; the old blocks go to `spare`.
+    pub fn restart(&mut self, entry: GuestAddr, spare: &mut Vec<Block>) {
+        spare.append(&mut self.blocks);
+        self.exit_live.clear();
+        self.ranges.clear();
+        (self.entry, self.folded) = (entry, false);
     }
 
     /// The block a target names, if it is inside.

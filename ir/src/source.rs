@@ -10,10 +10,62 @@ pub enum LiftError {
     Fetch(Fault),
 }
 
+/// How often code is expected to run, and so how much of it is worth translating at once.
+#[derive(Clone, Copy)]
+pub enum Heat<'a> {
+    /// Maybe once: little beyond the path that is about to run. The function tells where there is code already.
+    Cold(&'a dyn Fn(GuestAddr) -> bool),
+    /// Often: whatever makes it run well.
+    Hot,
+}
+
+impl Heat<'_> {
+    /// Whether it is `Hot`.
+    pub fn is_hot(self) -> bool {
+        matches!(self, Self::Hot)
+    }
+}
+
+impl std::fmt::Debug for Heat<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.is_hot() { "Hot" } else { "Cold" })
+    }
+}
+
+/// How SSE arithmetic is done. A process begins with the first and goes on to what its use of MXCSR asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Floats {
+    /// By the host's floating-point unit, which does not say that an operand is denormal (DE), and calls a result tiny
+    /// before it is rounded (UE).
+    Host,
+    /// By the host's unit; MIN and MAX flush what they choose, as DAZ has it.
+    Flushing,
+    /// The same, and an instruction with a denormal operand is interpreted, unless DE is set already.
+    Checked,
+    /// By helpers: for exceptions that are not masked, and DAZ without FTZ or the reverse.
+    Exact,
+    /// By the interpreter, which is exact: for single instructions.
+    Interpreted,
+}
+
+impl Floats {
+    /// What MXCSR can ask for, in order.
+    pub const LEVELS: [Self; 4] = [Self::Host, Self::Flushing, Self::Checked, Self::Exact];
+}
+
 /// Gives optimised, verified regions; `loader::translate` implements it with the frontend and the passes.
 pub trait RegionSource: Send + Sync {
     /// The region that starts at `entry`, ready for code generation.
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError>;
+    fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError>;
+
+    /// How regions do SSE arithmetic from now on. Sources without SSE have nothing to do.
+    fn set_floats(&self, _: Floats) {}
+
+    /// Takes back a region that is not needed any more, for its memory.
+    fn recycle(&self, region: Region) {
+        drop(region);
+    }
 
     /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes.
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError>;

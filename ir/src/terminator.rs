@@ -73,17 +73,34 @@ pub enum Terminator {
     },
 }
 
+/// Up to two targets.
+#[derive(Clone, Copy, Debug)]
+pub struct Targets {
+    first: Option<Target>,
+    second: Option<Target>,
+}
+
+impl Iterator for Targets {
+    type Item = Target;
+
+    #[inline]
+    fn next(&mut self) -> Option<Target> {
+        std::mem::replace(&mut self.first, self.second.take())
+    }
+}
+
 impl Terminator {
     /// The direct targets, not counting return addresses.
-    pub fn targets(&self) -> impl Iterator<Item = Target> {
-        let (a, b) = match *self {
+    #[inline]
+    pub fn targets(&self) -> Targets {
+        let (first, second) = match *self {
             Self::Jump(t) | Self::Call { target: t, .. } => (Some(t), None),
             Self::Branch { taken, fallthrough, .. } | Self::BranchNz { taken, fallthrough, .. } => {
                 (Some(taken), Some(fallthrough))
             }
             _ => (None, None),
         };
-        a.into_iter().chain(b)
+        Targets { first, second }
     }
 
     /// The value it reads, if any.

@@ -25,7 +25,7 @@ pub use context::{
     Action, Cx, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, SysResult, Thread, VdsoSymbols,
 };
 pub use errno::Errno;
-pub use syscall::exec::ExecOptions;
+pub use syscall::exec::{program_kind, ExecOptions, ProgramKind};
 
 #[cfg(test)]
 mod testing;

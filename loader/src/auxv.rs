@@ -3,9 +3,7 @@ use crate::elf::LoadPlan;
 
 /// AT_HWCAP: EDX of CPUID leaf 1, what an x86 kernel reports.
 pub fn hwcap() -> u32 {
-    let mut state = ir::CpuState::default();
-    let function = ir::Helper::CpuidCd.function();
-    (function(&mut state, 1, 0, 0, 0) >> 32) as u32
+    ir::cpuid::leaf(1, 0)[3]
 }
 
 /// What the vector says about the loaded program.

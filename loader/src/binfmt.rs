@@ -39,69 +39,111 @@ pub fn handler_call(args: &[OsString]) -> Option<HandlerCall> {
     Some(HandlerCall { path: args[1].clone().into(), argv: args[2..].to_vec() })
 }
 
+impl HandlerCall {
+    /// The command line that means the same; options come from the environment.
+    pub fn command_line(&self) -> Vec<OsString> {
+        let name = self.argv.first().cloned().unwrap_or_default();
+        let mut words: Vec<OsString> =
+            vec!["ferry".into(), "--argv0".into(), name, "--".into(), self.path.clone().into()];
+        words.extend(self.argv.iter().skip(1).cloned());
+        words
+    }
+}
+
 fn entry() -> PathBuf {
     Path::new(MOUNT).join(NAME)
 }
 
+fn mounted() -> bool {
+    Path::new(MOUNT).join("register").exists()
+}
+
 fn require_mount() -> Result<()> {
-    if !Path::new(MOUNT).join("register").exists() {
+    if !mounted() {
         bail!("{MOUNT} is not mounted; run `mount -t binfmt_misc binfmt_misc {MOUNT}` as root, then try again");
     }
     Ok(())
 }
 
-fn advise(error: std::io::Error, what: &str) -> anyhow::Error {
-    match error.kind() {
-        ErrorKind::PermissionDenied => anyhow::anyhow!("{what}: permission denied; run it as root"),
-        ErrorKind::NotFound => anyhow::anyhow!("{what}: not found"),
-        _ => anyhow::anyhow!("{what}: {error}"),
-    }
+fn advise(error: &std::io::Error, what: &str) -> anyhow::Error {
+    let why = error.raw_os_error().map_or(error.to_string(), |errno| linux_abi::Errno(errno).text().to_owned());
+    let remedy = match error.kind() {
+        ErrorKind::PermissionDenied => "; run it as root",
+        ErrorKind::ReadOnlyFilesystem => {
+            "; move ferry where its folder can be written, or in a container use --privileged"
+        }
+        _ => "",
+    };
+    anyhow::anyhow!("{what}: {why}{remedy}")
 }
 
-/// Registers this binary.
-pub fn install() -> Result<()> {
-    require_mount()?;
-    let binary = std::env::current_exe().context("finding ferry's own path")?;
+/// The link beside this binary by whose name the kernel's calls are known; made if it is not there.
+fn handler() -> Result<PathBuf> {
+    let binary = std::env::current_exe().context("finding ferry's own path; is /proc mounted?")?;
     let handler = binary.with_file_name(HANDLER_NAME);
-    if fs::read_link(&handler).ok().as_deref() != binary.file_name().map(Path::new) {
-        let _ = fs::remove_file(&handler);
-        let target = binary.file_name().unwrap_or(OsStr::new("ferry"));
-        std::os::unix::fs::symlink(target, &handler)
-            .map_err(|e| advise(e, &format!("making the link {}", handler.display())))?;
-    }
-    if handler.as_os_str().as_bytes().iter().any(|b| matches!(b, b':' | b'\n')) || handler.as_os_str().len() > 127 {
+    let path = handler.as_os_str().as_bytes();
+    if path.iter().any(|b| matches!(b, b':' | b'\n')) || path.len() > 127 {
         bail!(
-            "{}: the kernel takes no handler path with a colon or over 127 bytes; move ferry elsewhere",
+            "{}: the kernel takes no handler with a colon in its path or over 127 bytes; move ferry",
             handler.display()
         );
     }
-    if entry().exists() {
-        uninstall()?;
+    let target = binary.file_name().unwrap_or(OsStr::new("ferry"));
+    if fs::read_link(&handler).ok().as_deref() != Some(Path::new(target)) {
+        let _ = fs::remove_file(&handler);
+        std::os::unix::fs::symlink(target, &handler)
+            .map_err(|e| advise(&e, &format!("making the link {}", handler.display())))?;
     }
-    let line = format!(":{NAME}:M::{MAGIC}:{MASK}:{}:POCF", handler.display());
-    fs::write(Path::new(MOUNT).join("register"), line).map_err(|e| advise(e, "registering with binfmt_misc"))?;
+    Ok(handler)
+}
+
+/// Registers this binary; with `credentials`, programs that are setuid get their owner's rights.
+pub fn install(credentials: bool) -> Result<()> {
+    // A container has a /proc of its own, without the mount.
+    let none = None::<&str>;
+    if !mounted() {
+        let _ = nix::mount::mount(Some("binfmt_misc"), MOUNT, Some("binfmt_misc"), nix::mount::MsFlags::empty(), none);
+    }
+    require_mount()?;
+    if let Ok(text) = fs::read_to_string(entry()) {
+        bail!("already installed: {}; run `ferry binfmt uninstall` first", interpreter(&text));
+    }
+    let handler = handler()?;
+    let flags = if credentials { "POCF" } else { "PF" };
+    let line = format!(":{NAME}:M::{MAGIC}:{MASK}:{}:{flags}", handler.display());
+    fs::write(Path::new(MOUNT).join("register"), line).map_err(|e| advise(&e, "registering with binfmt_misc"))?;
     println!("i386 programs now run through {}", handler.display());
     Ok(())
 }
 
-/// Shows the registration; an error if there is none or it is off.
+fn interpreter(registration: &str) -> &str {
+    registration.lines().find_map(|line| line.strip_prefix("interpreter ")).unwrap_or("?")
+}
+
+/// The state of the registration in a few words.
+pub fn describe() -> String {
+    match fs::read_to_string(entry()) {
+        Ok(text) if text.starts_with("enabled") => format!("i386 programs run through {}", interpreter(&text)),
+        Ok(text) => format!("installed but disabled: {}", interpreter(&text)),
+        Err(_) if mounted() => "not installed (ferry binfmt install)".to_owned(),
+        Err(_) => "not mounted".to_owned(),
+    }
+}
+
+/// Shows the registration; an error if there is none.
 pub fn status() -> Result<()> {
     require_mount()?;
     match fs::read_to_string(entry()) {
         Ok(text) => {
-            let handler = text.lines().find_map(|l| l.strip_prefix("interpreter ")).unwrap_or("?");
-            let enabled = text.starts_with("enabled");
-            println!(
-                "{}: i386 programs run through {handler}",
-                if enabled { "installed" } else { "installed but disabled" }
-            );
+            println!("{}", describe());
+            let handler = interpreter(&text);
             if !Path::new(handler).exists() {
                 println!("note: {handler} is gone; the kernel still uses the file it opened at installation");
             }
             Ok(())
         }
         Err(e) if e.kind() == ErrorKind::NotFound => bail!("not installed; run `ferry binfmt install` as root"),
-        Err(e) => Err(advise(e, NAME)),
+        Err(e) => Err(advise(&e, NAME)),
     }
 }
 
@@ -111,7 +153,9 @@ pub fn uninstall() -> Result<()> {
     if !entry().exists() {
         bail!("not installed, nothing to remove");
     }
-    fs::write(entry(), "-1").map_err(|e| advise(e, "removing the registration"))
+    fs::write(entry(), "-1").map_err(|e| advise(&e, "removing the registration"))?;
+    println!("i386 programs no longer run through ferry");
+    Ok(())
 }
 
 #[cfg(test)]
@@ -123,8 +167,16 @@ mod tests {
         let args = |list: &[&str]| list.iter().map(OsString::from).collect::<Vec<_>>();
         let call = handler_call(&args(&["/usr/bin/ferry-binfmt-P", "/bin/ls", "my-ls", "-l"])).unwrap();
         assert_eq!(call, HandlerCall { path: "/bin/ls".into(), argv: args(&["my-ls", "-l"]) });
+        assert_eq!(call.command_line(), args(&["ferry", "--argv0", "my-ls", "--", "/bin/ls", "-l"]));
         assert_eq!(handler_call(&args(&["ferry", "/bin/ls", "ls"])), None);
         assert_eq!(handler_call(&args(&["ferry-binfmt-P", "/bin/ls"])), None);
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_told_with_its_remedy() {
+        let told = |errno| advise(&std::io::Error::from_raw_os_error(errno), "registering").to_string();
+        assert_eq!(told(libc::EACCES), "registering: Permission denied; run it as root");
+        assert_eq!(told(libc::EINVAL), "registering: Invalid argument");
     }
 
     #[test]

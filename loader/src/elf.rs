@@ -1,7 +1,7 @@
 //! Reading an i386 ELF file: what the kernel's binfmt_elf would accept, as a plan of mappings.
 //!
 //! Only header fields are parsed (System V ABI, chapter 4; i386 supplement); nothing is mapped here.
-use goblin::elf32::header::{Header, EM_386, ET_DYN, ET_EXEC, SIZEOF_EHDR};
+use goblin::elf32::header::{Header, EM_386, EM_AARCH64, ET_DYN, ET_EXEC, SIZEOF_EHDR};
 use goblin::elf32::program_header::{
     ProgramHeader, PF_R, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_PHDR, SIZEOF_PHDR,
 };
@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+/// The 486's own number, before it shared that of the 386 (EM_IAMCU today).
+const EM_486: u16 = 6;
 /// Most program headers accepted: the kernel's limit is one 64 KiB buffer.
 const MAX_PHDRS: usize = 65536 / SIZEOF_PHDR;
 /// Longest interpreter path, with its final zero.
@@ -21,12 +23,18 @@ pub enum ElfError {
     /// Reading failed.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// Nothing in it.
+    #[error("the file is empty; copy it again")]
+    Empty,
     /// No ELF magic number.
     #[error("not an ELF program; ferry runs i386 Linux ELF files and scripts")]
     NotElf,
     /// Another class, byte order or machine.
     #[error("this is {0}; ferry runs i386 (32-bit x86) programs only")]
     WrongMachine(String),
+    /// A program of the machine ferry itself is for.
+    #[error("this is an arm64 program; run it without ferry")]
+    Native,
     /// Relocatable object, core file, ...
     #[error("not an executable (ELF type {0}); link it into a program first")]
     NotExecutable(u16),
@@ -121,7 +129,7 @@ pub fn read(file: &File) -> Result<LoadPlan, ElfError> {
                 if let Some(segment) = segment(ph, file_len)? {
                     segments.push(segment);
                 }
-                align = align.max(checked_align(ph.p_align)?);
+                align = align.max(usable_align(ph.p_align));
             }
             PT_INTERP if interp.is_none() => interp = Some(read_interp(file, ph, file_len)?),
             PT_GNU_STACK => exec_stack = ph.p_flags & PF_X != 0,
@@ -137,18 +145,25 @@ pub fn read(file: &File) -> Result<LoadPlan, ElfError> {
 fn read_header(file: &File) -> Result<Header, ElfError> {
     let mut bytes = [0u8; SIZEOF_EHDR];
     let got = read_up_to(file, &mut bytes)?;
+    if got == 0 {
+        return Err(ElfError::Empty);
+    }
     if got < 4 || bytes[..4] != *b"\x7fELF" {
         return Err(ElfError::NotElf);
     }
     // Class and machine are said first: a 64-bit header read as a 32-bit one says nothing true.
     if got >= 20 && (bytes[4] != 1 || bytes[5] != 1) {
-        return Err(ElfError::WrongMachine(describe(&bytes)));
+        return Err(match bytes[4..6] == [2, 1] && bytes[18..20] == EM_AARCH64.to_le_bytes() {
+            true => ElfError::Native,
+            false => ElfError::WrongMachine(describe(&bytes)),
+        });
     }
     if got < SIZEOF_EHDR {
         return Err(ElfError::Truncated("the ELF header"));
     }
     let header = *Header::from_bytes(&bytes);
-    if header.e_machine != EM_386 {
+    // As the kernel's elf_check_arch.
+    if header.e_machine != EM_386 && header.e_machine != EM_486 {
         return Err(ElfError::WrongMachine(describe(&bytes)));
     }
     if header.e_type != ET_EXEC && header.e_type != ET_DYN {
@@ -199,11 +214,11 @@ fn read_program_headers(file: &File, header: &Header, file_len: u64) -> Result<V
 }
 
 fn segment(ph: &ProgramHeader, file_len: u64) -> Result<Option<Segment>, ElfError> {
-    if ph.p_memsz == 0 {
-        return Ok(None);
-    }
     if ph.p_filesz > ph.p_memsz {
         return Err(ElfError::Damaged(format!("segment at {:#x} is larger in the file than in memory", ph.p_vaddr)));
+    }
+    if ph.p_memsz == 0 {
+        return Ok(None);
     }
     if (ph.p_vaddr ^ ph.p_offset) & (PAGE_SIZE - 1) != 0 && ph.p_filesz != 0 {
         return Err(ElfError::Damaged(format!("segment at {:#x} is not congruent with its file offset", ph.p_vaddr)));
@@ -220,12 +235,13 @@ fn segment(ph: &ProgramHeader, file_len: u64) -> Result<Option<Segment>, ElfErro
     Ok(Some(Segment { vaddr, mem_len, offset, file_len, rights }))
 }
 
-fn checked_align(align: u32) -> Result<u32, ElfError> {
-    if align > 1 && !align.is_power_of_two() {
-        return Err(ElfError::Damaged(format!("alignment {align:#x} is not a power of two")));
+/// As the kernel does, an alignment that is no power of two is passed over; so is one that would leave no room.
+fn usable_align(align: u32) -> u32 {
+    if align.is_power_of_two() && align <= 1 << 30 {
+        align
+    } else {
+        PAGE_SIZE
     }
-    // The kernel honours large alignments only up to what fits; an absurd one would leave no room.
-    Ok(if align > 1 << 30 { PAGE_SIZE } else { align })
 }
 
 fn check_layout(segments: &[Segment]) -> Result<(), ElfError> {

@@ -1,13 +1,12 @@
-//! `ferry insns`, `ferry syscalls`, `ferry doctor`: what is supported, told from the tables themselves.
+//! `ferry insns`, `ferry syscalls`: what is supported, told from the tables themselves.
 use anyhow::Result;
 use frontend::table::Support as InsnSupport;
-use linux_abi::host::compat;
 use linux_abi::syscall::{Support, Via, TABLE};
 use serde_json::{json, Value};
 use std::io::{self, Write};
 
 /// Writes to standard output; a reader that has seen enough is no error.
-fn print(text: &str) -> Result<()> {
+pub fn print(text: &str) -> Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
@@ -60,21 +59,4 @@ pub fn syscalls(as_json: bool) -> Result<()> {
         format!("{nr:>3} {name:<28} {level:<10} {via:<10} {note}").trim_end().to_owned() + "\n"
     };
     print(&rows.map(line).collect::<String>())
-}
-
-/// What this host offers, and which way system calls take.
-pub fn doctor() -> Result<()> {
-    let present = compat::present();
-    let way = if present {
-        "through the kernel where nothing needs re-packing"
-    } else {
-        "translated in user space (a stock kernel)"
-    };
-    let mut text = format!("ferry {}\n", env!("CARGO_PKG_VERSION"));
-    text += &format!("compat entry: {}\nsystem calls: {way}\n", if present { "yes" } else { "no" });
-    #[cfg(target_arch = "aarch64")]
-    {
-        text += &format!("cpu features used: {:?}\n", backend_a64::runtime::features::detect());
-    }
-    print(&text)
 }

@@ -33,8 +33,14 @@ pub enum LoadError {
         /// Why.
         error: ElfError,
     },
-    /// PT_INTERP names a file that is not there.
-    #[error("{}: its interpreter {interp} is missing; give an i386 tree that has it with --rootfs DIR", path.display())]
+    /// A script that names no interpreter.
+    #[error("{}: its first line names no interpreter; write one behind `#!`, such as `#!/bin/sh`", path.display())]
+    BadScript {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// PT_INTERP or a script's first line names a file that is not there.
+    #[error("{}: its interpreter {interp} is missing; name an i386 tree that has it with --rootfs DIR", path.display())]
     NoInterpreter {
         /// The program.
         path: PathBuf,
@@ -42,7 +48,10 @@ pub enum LoadError {
         interp: String,
     },
     /// A segment could not be mapped.
-    #[error("{}: cannot map {len:#x} bytes at {addr:#x}: {}; free memory or address space below 4 GiB", path.display(), errno_text(*errno))]
+    #[error(
+        "{}: cannot map {len:#x} bytes at {addr:#x}: {}; free memory or address space below 4 GiB, or build the program again",
+        path.display(), errno.text()
+    )]
     Map {
         /// Which file.
         path: PathBuf,
@@ -50,6 +59,16 @@ pub enum LoadError {
         addr: u32,
         /// How much.
         len: u32,
+        /// Why.
+        errno: Errno,
+    },
+    /// No room beside the program for what every program needs.
+    #[error("{}: no room for {what}: {}; the program takes too much of the 4 GiB, or memory is short", path.display(), errno.text())]
+    NoRoom {
+        /// Which file.
+        path: PathBuf,
+        /// Stack, vDSO.
+        what: &'static str,
         /// Why.
         errno: Errno,
     },
@@ -69,33 +88,38 @@ impl LoadError {
     }
 }
 
-fn errno_text(errno: Errno) -> String {
-    io::Error::from_raw_os_error(errno.0).to_string()
-}
-
+/// Cause and remedy.
 fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "no such file; check the path".into(),
-        io::ErrorKind::PermissionDenied => "permission denied; make it readable and executable (chmod +rx)".into(),
-        io::ErrorKind::IsADirectory => "this is a directory, not a program; give the path of a file in it".into(),
-        _ => error.to_string(),
+    match error.raw_os_error() {
+        Some(libc::ENOENT) => "no such file; check the path (it is not searched in PATH)".into(),
+        Some(libc::EACCES | libc::EPERM) => "permission denied; make it readable and executable (chmod +rx)".into(),
+        Some(libc::EISDIR) => "this is a directory, not a program; give the path of a file in it".into(),
+        Some(libc::ENOTDIR) => "a part of the path is not a directory; check the path".into(),
+        Some(libc::ELOOP) => "too many links or scripts lead from one to the other; make them end at a program".into(),
+        Some(libc::ENAMETOOLONG) => "the path is too long; use a shorter one".into(),
+        Some(errno) => Errno(errno).text().into(),
+        None => error.to_string(),
     }
 }
 
 /// Opens a program for reading, refusing what execve(2) refuses.
 pub fn open_program(path: &Path) -> Result<File, LoadError> {
     let fail = |error| LoadError::Open { path: path.to_path_buf(), error };
+    let errno = io::Error::from_raw_os_error;
     let metadata = std::fs::metadata(path).map_err(fail)?;
     if metadata.is_dir() {
-        return Err(fail(io::ErrorKind::IsADirectory.into()));
+        return Err(fail(errno(libc::EISDIR)));
     }
     if !metadata.is_file() {
         return Err(fail(io::Error::other("not a regular file; give the path of a program")));
     }
     if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 == 0 {
-        return Err(fail(io::ErrorKind::PermissionDenied.into()));
+        return Err(fail(errno(libc::EACCES)));
     }
-    File::open(path).map_err(fail)
+    // A FIFO put there meanwhile must not hold ferry up.
+    let mut options = File::options();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    options.read(true).open(path).map_err(fail)
 }
 
 /// One mapped ELF file.
@@ -152,17 +176,19 @@ fn place<F: FnOnce(Errno) -> LoadError>(
     fail: &impl Fn(u32, u32) -> F,
 ) -> Result<u32, LoadError> {
     let (low, high) = plan.span();
-    let len = (high - u64::from(low)) as u32;
+    let span = (high - u64::from(low)).next_multiple_of(u64::from(PAGE_SIZE));
     let slack = if plan.align > PAGE_SIZE { plan.align } else { 0 };
     let hint = match role {
         Role::Program => DYN_BASE + random % DYN_RANDOM_PAGES * PAGE_SIZE,
         Role::Interpreter => 0,
     };
-    let at = mm.mmap(MmapRequest::anonymous(hint, len + slack, Prot(0))).map_err(fail(hint, len))?;
+    let whole = u32::try_from(span + u64::from(slack));
+    let whole = whole.map_err(|_| fail(hint, span as u32)(Errno::ENOMEM))?;
+    let at = mm.mmap(MmapRequest::anonymous(hint, whole, Prot(0))).map_err(fail(hint, whole))?;
     let start = at.0.next_multiple_of(plan.align.max(PAGE_SIZE));
     // What alignment cost is given back; the segments replace the rest.
-    let end = start + len.next_multiple_of(PAGE_SIZE);
-    let (head, tail) = (start - at.0, (at.0 + (len + slack).next_multiple_of(PAGE_SIZE)).saturating_sub(end));
+    let end = start + span as u32;
+    let (head, tail) = (start - at.0, at.0 + whole - end);
     if head > 0 {
         mm.munmap(at.0, head).map_err(fail(at.0, head))?;
     }

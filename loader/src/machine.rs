@@ -1,13 +1,13 @@
 //! The run loop: translated code until something happens, then the ABI, then on. It connects the engine and the ABI and
 //! decides nothing.
 use crate::vdso;
-use backend_a64::runtime::{self, Engine, ExitHandle, ThreadContext};
-use ir::guest::{Access, Exit, Fault};
+use backend_a64::runtime::{self, Engine, ThreadContext};
+use frontend::fault::Report;
+use ir::guest::{Exit, Fault};
 use ir::{GuestAddr, GuestRange, Trap};
 use linux_abi::signal::FaultOutcome;
 use linux_abi::{Action, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, Thread};
 use std::any::Any;
-use std::cell::RefCell;
 use std::sync::Arc;
 
 /// The engine as the ABI sees it.
@@ -15,22 +15,22 @@ use std::sync::Arc;
 pub struct Machine {
     engine: Engine,
     vdso: GuestAddr,
-}
-
-thread_local! {
-    /// How the signal handler makes this host thread leave translated code.
-    static LEAVE: RefCell<Option<ExitHandle>> = const { RefCell::new(None) };
+    /// Whether to say at the end what the engine did.
+    stats: bool,
 }
 
 impl Machine {
-    /// Runs a guest that has the vDSO at `vdso` with `engine`.
-    pub fn new(engine: Engine, vdso: GuestAddr) -> Self {
-        Self { engine, vdso }
+    /// Runs a guest that has the vDSO at `vdso` with `engine`. `stats`: what the engine did is printed at the end.
+    pub fn new(engine: Engine, vdso: GuestAddr, stats: bool) -> Self {
+        Self { engine, vdso, stats }
     }
 
-    /// What was translated so far.
-    pub fn stats(&self) -> runtime::Stats {
-        self.engine.stats()
+    /// Prints what the engine did, if that is wanted.
+    pub fn report(&self) {
+        if self.stats {
+            let line = |(name, count, meaning)| format!("ferry: {count:>12} {name:<12} {meaning}\n");
+            eprint!("{}", self.engine.stats().rows().into_iter().map(line).collect::<String>());
+        }
     }
 
     /// One exit of translated code, answered.
@@ -44,35 +44,28 @@ impl Machine {
                 }
                 process.raise(thread, context.state_mut(), trap);
             }
-            Exit::Fault(fault) => match self.fault(process, thread, context, fault) {
-                FaultOutcome::Retry => {}
-                FaultOutcome::Signal if process.strace => {
-                    eprintln!("--- fault {fault:?} at eip {:#x} ---", context.state().eip)
-                }
-                FaultOutcome::Signal => {}
-                FaultOutcome::Step => {
-                    if let Some(exit) = self.engine.step(context, &mut &*process.mm) {
-                        self.answer(process, thread, context, exit);
-                    }
-                }
+            Exit::Fault(fault) => match frontend::fault::report(&*process.mm, context.state(), fault) {
+                Report::Page(fault) => self.answer_fault(process, thread, context, fault),
+                Report::Trap(trap) => process.raise(thread, context.state_mut(), trap),
             },
             Exit::Interrupted => {}
         }
     }
 
-    /// Asks the ABI about a fault, with the access that the processor would report: the load of a read-modify-write wants the
-    /// right to write.
-    fn fault(
-        &self,
-        process: &Arc<Process>,
-        thread: &mut Thread,
-        context: &mut ThreadContext,
-        fault: Fault,
-    ) -> FaultOutcome {
-        let eip = GuestAddr(context.state().eip);
-        let writes = fault.access == Access::Read && frontend::access::reads_to_write(&*process.mm, eip);
-        let access = if writes { Access::Write } else { fault.access };
-        process.fault(thread, context.state_mut(), Fault { access, ..fault })
+    /// A page fault, answered.
+    fn answer_fault(&self, process: &Arc<Process>, thread: &mut Thread, context: &mut ThreadContext, fault: Fault) {
+        match process.fault(thread, context.state_mut(), fault) {
+            FaultOutcome::Retry => {}
+            FaultOutcome::Signal if process.strace => {
+                eprintln!("--- fault {fault:?} at eip {:#x} ---", context.state().eip)
+            }
+            FaultOutcome::Signal => {}
+            FaultOutcome::Step => {
+                if let Some(exit) = self.engine.step(context, &mut &*process.mm) {
+                    self.answer(process, thread, context, exit);
+                }
+            }
+        }
     }
 
     /// One line on stderr that names an instruction ferry does not implement.
@@ -98,10 +91,10 @@ impl Executor for Machine {
         let context = keep.insert(Box::new(context)).downcast_mut::<ThreadContext>().expect("just put there");
         context.load(state);
         loop {
-            // A child made by vfork shares this host thread's storage, so it is set each time round.
-            LEAVE.set(Some(context.exit_handle()));
             let exit = self.engine.run(context, &mut &*process.mm);
             self.answer(process, thread, context, exit);
+            // A child made by vfork has had this host thread's storage; signals are blocked until `deliver` lets them in.
+            context.bind();
             process.deliver(thread, context.state_mut());
             match thread.action.take() {
                 None => {}
@@ -109,7 +102,10 @@ impl Executor for Machine {
                     process.end_thread(thread);
                     return status;
                 }
-                Some(Action::ExitProcess(status)) => process.exit(status),
+                Some(Action::ExitProcess(status)) => {
+                    self.report();
+                    process.exit(status)
+                }
             }
         }
     }
@@ -119,12 +115,7 @@ impl Executor for Machine {
     }
 
     fn request_exit(&self) {
-        LEAVE.with(|leave| {
-            // Borrowed only while the run loop replaces it, outside translated code: then the loop sees the signal itself.
-            if let Ok(leave) = leave.try_borrow() {
-                leave.iter().for_each(ExitHandle::request_exit);
-            }
-        });
+        self.engine.request_exit();
     }
 
     fn recover(&self, regs: &HostRegs, fault: HostFault) -> Recovered {

@@ -1,22 +1,23 @@
 //! Starting a program: from the command line to the first guest instruction.
 use crate::auxv::AuxInfo;
-use crate::cli::RunArgs;
+use crate::cli::{DumpAt, RunArgs};
 use crate::load::{self, LoadError, Mapped, Role};
 use crate::machine::Machine;
+use crate::program::{self, c_string, Found};
 use crate::stack::{self, StartArgs};
+use crate::symbols;
 use crate::translate::{DumpOptions, Translator};
 use crate::vdso;
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use backend_a64::runtime::{Engine, EngineOptions};
 use frontend::RegionPolicy;
-use ir::guest::{CpuState, Gpr, GuestRange};
+use ir::guest::{CpuState, Gpr, GuestRange, PAGE_SIZE};
 use ir::GuestAddr;
-use linux_abi::fs::{Follow, FsContext, Program};
+use linux_abi::fs::{FsContext, Program};
 use linux_abi::mm::{AddressSpace, Prot};
 use linux_abi::{host, ExecOptions, Executor, Process, SpawnRequest, Thread, VdsoSymbols};
 use std::convert::Infallible;
-use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,33 +30,42 @@ pub struct Start {
     pub argv: Vec<OsString>,
     /// ferry's own options.
     pub options: RunArgs,
+    /// Whether the kernel called ferry as the handler of the program.
+    pub by_kernel: bool,
 }
 
 /// Starts the program on this thread, which becomes the guest's first.
 pub fn run(start: Start) -> Result<Infallible> {
     let options = &start.options;
-    let rootfs = |dir: &PathBuf| format!("--rootfs {}: not a directory that can be read", dir.display());
-    let fs = FsContext::new(options.rootfs.clone())
-        .with_context(|| options.rootfs.as_ref().map(rootfs).unwrap_or_default())?;
+    ir::helper::system::set_entropy(fill_random);
+    require_page_size()?;
+    let fs = open_rootfs(options.rootfs.as_deref())?;
     let mm = Arc::new(AddressSpace::new());
-    let program = find_program(&fs, &start)?;
+    let opened = start.by_kernel.then(|| program::opened(&start.path, &start.argv)).flatten();
+    let program = opened.map_or_else(|| program::find(&fs, &start.path, &start.argv), Ok)?;
     let image = Image::map(&mm, &fs, &program)?;
     let args = StartArgs {
         args: program.argv.iter().map(c_string).collect(),
-        env: environment(&options.env),
+        env: program::environment(&options.env),
         execfn: c_string(&program.guest_path),
         random: random_bytes(),
     };
-    let (state, described) = initial_state(&mm, &image, &args, &program)?;
+    let at = options.dump_at.as_ref().map(|at| image.find(at, &program)).transpose()?;
+    let (state, described) = initial_state(&mm, &image, &args, program)?;
+    let (vdso, symbols) = (image.vdso, image.vdso_symbols());
+    // Its files are closed: the guest must not find them.
+    drop(image);
     fs.set_program(described);
+    host::startup::set_thread_name(&c_string(start.path.file_name().unwrap_or_default()));
 
-    let dump = DumpOptions { stages: options.dump.clone(), at: options.dump_at.map(GuestAddr) };
+    let dump = DumpOptions { stages: options.dump.clone(), at };
+    let engine_options = EngineOptions { observer: dump.observer(), ..EngineOptions::default() };
     let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
     let watch = Box::new(Arc::clone(&mm));
-    let engine = Engine::new(&EngineOptions::default(), Box::new(translator), watch)?;
-    let machine = Arc::new(Machine::new(engine, image.vdso));
+    let engine = Engine::new(&engine_options, Box::new(translator), watch)?;
+    let machine = Arc::new(Machine::new(engine, vdso, options.stats));
     let mut process = Process::new(mm, Arc::new(fs), machine.clone());
-    process.vdso = Some(image.vdso_symbols());
+    process.vdso = Some(symbols);
     process.exec = Arc::new(exec_options(options)?);
     process.strace = options.strace;
     let process = Arc::new(process);
@@ -63,89 +73,41 @@ pub fn run(start: Start) -> Result<Infallible> {
     thread.enter();
     let mut request = SpawnRequest { process: Arc::clone(&process), thread, state };
     let status = machine.run_thread(&mut request, &mut None);
+    machine.report();
     process.exit_first_thread(status)
 }
 
-/// The program file, scripts replaced by their interpreters.
-struct Found {
-    guest_path: PathBuf,
-    host_path: PathBuf,
-    argv: Vec<OsString>,
-    file: std::fs::File,
+/// Guest pages are host pages so far.
+fn require_page_size() -> Result<()> {
+    let size = host::startup::auxval(libc::AT_PAGESZ);
+    ensure!(size == u64::from(PAGE_SIZE), "this kernel's pages have {size} bytes; ferry needs a kernel with 4096");
+    Ok(())
 }
 
-fn host_path(fs: &FsContext, guest: &Path) -> PathBuf {
-    let name = c_string(guest);
-    fs.resolve(libc::AT_FDCWD, &name, Follow::Yes).map_or_else(|_| guest.to_path_buf(), |found| found.to_path(guest))
-}
-
-fn find_program(fs: &FsContext, start: &Start) -> Result<Found, LoadError> {
-    const MAX_SCRIPTS: usize = 5;
-    let mut guest_path = start.path.clone();
-    let mut argv = start.argv.clone();
-    for _ in 0..MAX_SCRIPTS {
-        let host = host_path(fs, &guest_path);
-        let file = load::open_program(&host)?;
-        let Some((interpreter, argument)) = script_line(&file) else {
-            return Ok(Found { guest_path, host_path: host, argv, file });
-        };
-        // Linux: interpreter, its one argument, the script's path, the other arguments.
-        let mut new = vec![interpreter.clone().into_os_string()];
-        new.extend(argument);
-        new.push(guest_path.into_os_string());
-        new.extend(argv.into_iter().skip(1));
-        (guest_path, argv) = (interpreter, new);
-    }
-    let error = std::io::Error::from_raw_os_error(libc::ELOOP);
-    Err(LoadError::Open { path: start.path.clone(), error })
-}
-
-/// Interpreter and argument of a `#!` line.
-fn script_line(file: &std::fs::File) -> Option<(PathBuf, Option<OsString>)> {
-    use std::os::unix::fs::FileExt;
-    let mut bytes = [0u8; 256];
-    let n = file.read_at(&mut bytes, 0).ok()?;
-    let line = bytes[..n].strip_prefix(b"#!")?.split(|&b| b == b'\n').next()?;
-    let line = line.trim_ascii();
-    let end = line.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(line.len());
-    let (name, argument) = (&line[..end], line[end..].trim_ascii());
-    let argument = (!argument.is_empty()).then(|| OsStr::from_bytes(argument).to_owned());
-    (!name.is_empty()).then(|| (PathBuf::from(OsStr::from_bytes(name)), argument))
-}
-
-fn c_string(text: impl AsRef<OsStr>) -> CString {
-    // Arguments come from argv and the environment, paths from script lines: none can hold a zero but the last.
-    let bytes = text.as_ref().as_bytes();
-    CString::new(bytes.split(|&b| b == 0).next().unwrap_or_default()).unwrap_or_default()
-}
-
-/// ferry's environment with `--env` applied: a later setting replaces an earlier one.
-fn environment(changes: &[OsString]) -> Vec<CString> {
-    let name = |entry: &[u8]| entry.split(|&b| b == b'=').next().unwrap_or_default().to_vec();
-    let mut env: Vec<Vec<u8>> =
-        std::env::vars_os().map(|(key, value)| [key.into_vec(), value.into_vec()].join(&b'=')).collect();
-    for change in changes {
-        let change = change.as_bytes();
-        env.retain(|entry| name(entry) != name(change));
-        if change.contains(&b'=') {
-            env.push(change.to_vec());
-        }
-    }
-    env.into_iter().filter_map(|entry| CString::new(entry).ok()).collect()
+fn open_rootfs(dir: Option<&Path>) -> Result<FsContext> {
+    let Some(dir) = dir else { return Ok(FsContext::default()) };
+    ensure!(dir.is_dir(), "--rootfs {}: not a directory; name an i386 tree", dir.display());
+    FsContext::new(Some(dir.into())).with_context(|| format!("--rootfs {}: cannot be read", dir.display()))
 }
 
 fn random_bytes() -> [u8; 16] {
     let mut bytes = [0u8; 16];
-    let pointer = bytes.as_mut_ptr().expose_provenance() as u64;
     // An early boot without entropy gives zeros rather than a program that does not start.
-    let _ = host::syscall(libc::SYS_getrandom, [pointer, 16, 0, 0, 0, 0]);
+    fill_random(&mut bytes);
     bytes
+}
+
+/// Random bytes of the host's; whether there were any.
+fn fill_random(bytes: &mut [u8]) -> bool {
+    let pointer = bytes.as_mut_ptr().expose_provenance() as u64;
+    let (len, nonblock) = (bytes.len() as u64, u64::from(libc::GRND_NONBLOCK));
+    host::syscall(libc::SYS_getrandom, [pointer, len, nonblock, 0, 0, 0]).is_ok_and(|got| got as u64 == len)
 }
 
 /// Everything mapped before the program runs.
 struct Image {
     program: Mapped,
-    interpreter: Option<Mapped>,
+    interpreter: Option<(Mapped, std::fs::File)>,
     vdso: GuestAddr,
     stack_top: GuestAddr,
 }
@@ -157,26 +119,50 @@ impl Image {
         mm.set_read_implies_exec(program.plan.exec_stack);
         let execute = if program.plan.exec_stack { libc::PROT_EXEC } else { 0 };
         let prot = Prot((libc::PROT_READ | libc::PROT_WRITE | execute) as u32);
-        let stack =
-            mm.map_stack(prot).map_err(|errno| std::io::Error::from_raw_os_error(errno.0)).context("the stack")?;
+        let no_room = |what| move |errno| LoadError::NoRoom { path: found.guest_path.clone(), what, errno };
+        let stack = mm.map_stack(prot).map_err(no_room("the stack"))?;
         let interpreter = match &program.plan.interp {
             Some(interp) => Some(Self::map_interpreter(mm, fs, found, interp)?),
             None => None,
         };
-        let vdso =
-            load::map_vdso(mm).map_err(|errno| std::io::Error::from_raw_os_error(errno.0)).context("the vDSO")?;
+        let vdso = load::map_vdso(mm).map_err(no_room("the vDSO"))?;
         mm.set_brk_start(program.end());
         Ok(Self { program, interpreter, vdso, stack_top: GuestAddr(stack.end()) })
     }
 
-    fn map_interpreter(mm: &AddressSpace, fs: &FsContext, found: &Found, interp: &str) -> Result<Mapped, LoadError> {
-        let path = host_path(fs, Path::new(interp));
+    fn map_interpreter(
+        mm: &AddressSpace,
+        fs: &FsContext,
+        found: &Found,
+        interp: &str,
+    ) -> Result<(Mapped, std::fs::File), LoadError> {
+        let path = program::host_path(fs, Path::new(interp));
         let missing = || LoadError::NoInterpreter { path: found.guest_path.clone(), interp: interp.into() };
         let file = load::open_program(&path).map_err(|error| match error {
             LoadError::Open { error, .. } if error.kind() == std::io::ErrorKind::NotFound => missing(),
             other => other,
         })?;
-        load::map_file(mm, &path, &file, Role::Interpreter, 0)
+        Ok((load::map_file(mm, &path, &file, Role::Interpreter, 0)?, file))
+    }
+
+    /// The guest addresses that `--dump-at` means: those of a function of the program or of its interpreter, or the one given.
+    fn find(&self, at: &DumpAt, found: &Found) -> Result<GuestRange> {
+        let name = match at {
+            DumpAt::Address(addr) => return Ok(GuestRange::new(GuestAddr(*addr), 1)),
+            DumpAt::Name(name) => name,
+        };
+        let files =
+            [Some((&self.program, &found.file)), self.interpreter.as_ref().map(|(mapped, file)| (mapped, file))];
+        let symbol = |(mapped, file): (&Mapped, _)| {
+            let (value, size) = symbols::find(file, name)?;
+            Some(GuestRange::new(GuestAddr(value.wrapping_add(mapped.bias)), u64::from(size.max(1))))
+        };
+        files.into_iter().flatten().find_map(symbol).with_context(|| {
+            format!(
+                "--dump-at: {} has no symbol `{name}`; give an address, such as 0x8049000",
+                found.guest_path.display()
+            )
+        })
     }
 
     fn vdso_symbols(&self) -> VdsoSymbols {
@@ -188,20 +174,20 @@ impl Image {
     }
 }
 
-/// Registers at the entry point, and what /proc/self tells about the program.
-fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: &Found) -> Result<(CpuState, Program)> {
+/// Registers at the entry point, and what /proc/self tells about the program. Its file is closed: the guest must not find it.
+fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: Found) -> Result<(CpuState, Program)> {
     if stack::size(args) > 16 << 20 {
         return Err(LoadError::TooLong.into());
     }
     let ids = [libc::AT_UID, libc::AT_EUID, libc::AT_GID, libc::AT_EGID].map(|kind| host::startup::auxval(kind) as u32);
     let secure = host::startup::auxval(libc::AT_SECURE) != 0;
-    let base = image.interpreter.as_ref().map_or(0, |mapped| mapped.bias);
+    let base = image.interpreter.as_ref().map_or(0, |(mapped, _)| mapped.bias);
     let vdso = (image.vdso.plus(vdso::VSYSCALL).0, image.vdso.0);
     let aux = AuxInfo::new(&image.program.plan, image.program.bias, base, vdso, ids, secure);
     let built = stack::build(&mut &*mm, image.stack_top, args, &aux).map_err(|_| LoadError::TooLong)?;
     let mut state = CpuState::default();
     state.set(Gpr::Esp, built.esp.0);
-    state.eip = image.interpreter.as_ref().unwrap_or(&image.program).entry().0;
+    state.eip = image.interpreter.as_ref().map_or(&image.program, |(mapped, _)| mapped).entry().0;
     let auxv_len = image.stack_top.0 - built.auxv.0;
     let mut auxv = vec![0; auxv_len as usize & !7];
     mm.load(built.auxv, &mut auxv).map_err(|_| LoadError::TooLong)?;

@@ -98,6 +98,7 @@ pub fn build(mem: &mut dyn GuestMem, top: GuestAddr, args: &StartArgs, aux: &Aux
 mod tests {
     use super::*;
     use ir::guest::mem::GuestMemExt;
+    use ir::guest::{Access, FaultKind};
 
     struct Flat(Vec<u8>, u32);
 
@@ -108,13 +109,24 @@ mod tests {
             Ok(())
         }
         fn write(&mut self, addr: GuestAddr, data: &[u8]) -> Result<(), Fault> {
-            let at = (addr.0 - self.1) as usize;
-            self.0[at..at + data.len()].copy_from_slice(data);
+            let at = addr.0.wrapping_sub(self.1) as usize;
+            let place = self.0.get_mut(at..at + data.len());
+            let fault = Fault { addr, access: Access::Write, kind: FaultKind::Unmapped };
+            place.ok_or(fault)?.copy_from_slice(data);
             Ok(())
         }
         fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, Fault> {
             self.read(addr, buf).map(|()| buf.len())
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_a_fault() {
+        let mut mem = Flat(vec![0; 0x1000], 0x1000);
+        let args = StartArgs { args: vec![CString::new(vec![b'x'; 0xff0]).unwrap()], ..StartArgs::default() };
+        let aux =
+            AuxInfo { sysinfo: 0, sysinfo_ehdr: 0, phdr: 0, phnum: 0, base: 0, entry: 0, ids: [0; 4], secure: false };
+        assert!(build(&mut mem, GuestAddr(0x2000), &args, &aux).is_err());
     }
 
     #[test]

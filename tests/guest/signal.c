@@ -86,7 +86,8 @@ int main(void)
 
     on(SIGSEGV, fix, 0);
     int result;
-    asm volatile("stc; movl (%%ecx), %%eax" : "=a"(result) : "c"(8), "d"(0x55));
+    unsigned char carry;
+    asm volatile("stc; movl (%%ecx), %%eax; setc %1" : "=a"(result), "=q"(carry) : "c"(8), "d"(0x55) : "cc"); /* CF is read later */
     printf("result %d\n", result);
 
     on(SIGALRM, tick, SA_RESTART);

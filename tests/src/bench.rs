@@ -3,7 +3,9 @@
 //! Per program: x86 instructions executed natively (qemu-i386 with the plugin), AArch64 instructions of the native
 //! arm64 build, and of ferry running the i386 build, in translated code and in total. Counts are repeatable; wall time
 //! plays no part.
-use crate::guest::{ferry, root};
+//!
+//! And from start to exit, programs that do next to nothing: what they cost is translation.
+use crate::guest::{ferry, root, rootfs};
 use anyhow::{bail, ensure, Context, Result};
 use std::fmt::Write as _;
 use std::fs;
@@ -16,6 +18,22 @@ pub const INTEGER: [&str; 10] = ["sieve", "crypt", "qsort", "imat", "vm", "hash"
 pub const FLOAT: [&str; 3] = ["nbody", "mandel", "fft"];
 /// Others: two threads with locks, system calls.
 pub const OTHER: [&str; 2] = ["mt", "sys"];
+
+/// Programs of the i386 tree that do next to nothing, with their arguments and what they print.
+pub const STARTUP: [(&[&str], &str); 6] = [
+    (&["/bin/busybox", "true"], ""),
+    (&["/bin/true"], ""),
+    (&["/bin/bash", "-c", ":"], ""),
+    (&["/usr/bin/perl", "-e", "1"], ""),
+    (&["/usr/bin/python3", "-S", "-c", "print(1)"], "1\n"),
+    (&["/usr/bin/sqlite3", ":memory:", "select 1"], "1\n"),
+];
+
+/// Most instructions that `busybox true` may take from start to exit.
+pub const BUSYBOX_LIMIT: u64 = 10_000_000;
+
+/// What ferry is run under.
+const EMULATOR: [&str; 5] = ["qemu-aarch64", "-cpu", "max", "-R", "0x8000000000"];
 
 /// A way to build the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,8 +170,7 @@ pub fn measure(name: &str, build: Build) -> Result<Row> {
     let ferry = ferry()?;
     let (x86, expected) = count(&["qemu-i386", "-cpu", "max"], &[i386])?;
     let (native, _) = count(&["qemu-aarch64", "-cpu", "max"], &[arm64.to_str().context("path is not text")?])?;
-    let emulator = ["qemu-aarch64", "-cpu", "max", "-R", "0x8000000000"];
-    let (under_ferry, got) = count(&emulator, &[ferry.to_str().context("path is not text")?, i386])?;
+    let (under_ferry, got) = count(&EMULATOR, &[ferry.to_str().context("path is not text")?, i386])?;
     ensure!(
         got == expected,
         "{name}: ferry printed {:?}, expected {:?}",
@@ -162,6 +179,17 @@ pub fn measure(name: &str, build: Build) -> Result<Row> {
     );
     let name = format!("{name}.{}", build.folder());
     Ok(Row { name, x86: x86.total, native: native.total, ferry: under_ferry })
+}
+
+/// Counts a program of [`STARTUP`] under ferry.
+pub fn startup(args: &[&str], expected: &str) -> Result<Count> {
+    let (ferry, rootfs) = (ferry()?, rootfs()?);
+    let text = |path: &'_ Path| path.to_str().map(str::to_owned).context("path is not text");
+    let (ferry, rootfs) = (text(&ferry)?, text(&rootfs)?);
+    let command: Vec<&str> = [&ferry, "--rootfs", &rootfs].into_iter().chain(args.iter().copied()).collect();
+    let (counted, got) = count(&EMULATOR, &command)?;
+    ensure!(got == expected.as_bytes(), "{args:?} printed {:?}", String::from_utf8_lossy(&got));
+    Ok(counted)
 }
 
 /// The committed figures that runs are compared with: `name x86 native translated total`, one program a line.

@@ -9,12 +9,24 @@
 //! expected output
 //! ```
 //!
-//! The stage, named by the folder, says what the input is: guest code in hexadecimal with comments after `#` (`lift`), or
-//! the text form of a region (`opt`, `alloc`, `emit`).
+//! The input is guest code in hexadecimal, or the text form of a region; comments begin with `#`. The stage, named by the
+//! folder, says what becomes of it:
+//!
+//! | stage | output |
+//! |---|---|
+//! | `lift` | the region as lifted from guest code, with its folding |
+//! | `opt` | the region after the passes |
+//! | `alloc` | the register allocation of the region after the passes |
+//! | `emit` | the listing of its A64 code |
+//! | `verify` | `ok`, or what the verifier says |
+//!
+//! A region is taken as it is by `alloc`, `emit` and `verify`: only guest code goes through the passes before. A first line
+//! `# options: few_registers ordered lse ...` chooses what code is generated for.
 use crate::guest::root;
 use anyhow::{Context, Result};
+use backend_a64::codegen::{self, Options};
 use ir::guest::{Access, Fault, FaultKind};
-use ir::{GuestAddr, GuestMem};
+use ir::{GuestAddr, GuestMem, Region};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,20 +93,53 @@ fn code(input: &str) -> Result<Vec<u8>> {
     words.map(|w| u8::from_str_radix(w, 16).with_context(|| format!("`{w}` is not a byte"))).collect()
 }
 
-fn run_stage(stage: &str, input: &str) -> Result<String> {
-    let region = || ir::parse::parse(input).map_err(|e| anyhow::anyhow!("{e}"));
-    Ok(match stage {
-        "lift" => {
-            let mem = CodeMem(code(input)?);
-            let region = frontend::lift_region(&mem, GuestAddr(CodeMem::START), &frontend::RegionPolicy::default())?;
-            ir::verify::verify(&region).map_err(|e| anyhow::anyhow!("{e}\n{region}"))?;
-            region.to_string()
+/// The region of a case: from its text, or lifted from its code.
+fn region(input: &str, passes: bool) -> Result<Region> {
+    let is_text = input.lines().any(|line| line.starts_with("region"));
+    if is_text {
+        return ir::parse::parse(input).map_err(|e| anyhow::anyhow!("{e}"));
+    }
+    let mem = CodeMem(code(input)?);
+    let mut region = frontend::lift_region(&mem, GuestAddr(CodeMem::START), &frontend::RegionPolicy::default())?;
+    if passes {
+        ir::opt::optimize(&mut region);
+    }
+    Ok(region)
+}
+
+fn verified(region: Region) -> Result<Region> {
+    ir::verify::verify(&region).map_err(|e| anyhow::anyhow!("{e}\n{region}"))?;
+    Ok(region)
+}
+
+fn options(input: &str) -> Result<Options> {
+    let mut options = Options::default();
+    let words = input.lines().next().and_then(|line| line.strip_prefix("# options:")).unwrap_or("");
+    for word in words.split_whitespace() {
+        match word {
+            "few_registers" => options.few_registers = true,
+            "ordered" => options.ordered = true,
+            "lse" => options.features.lse = true,
+            "flagm" => options.features.flagm = true,
+            "lrcpc" => options.features.lrcpc = true,
+            "cssc" => options.features.cssc = true,
+            _ => anyhow::bail!("no option is called `{word}`"),
         }
+    }
+    Ok(options)
+}
+
+fn run_stage(stage: &str, input: &str) -> Result<String> {
+    Ok(match stage {
+        "lift" => verified(region(input, false)?)?.to_string(),
         "opt" => {
-            let mut region = region()?;
+            let mut region = verified(region(input, false)?)?;
             ir::opt::optimize(&mut region);
             region.to_string()
         }
+        "alloc" => codegen::allocation_text(&verified(region(input, true)?)?, &options(input)?),
+        "emit" => codegen::listing(&codegen::compile(&verified(region(input, true)?)?, &options(input)?)),
+        "verify" => ir::verify::verify(&region(input, false)?).map_or_else(|e| e.to_string(), |()| "ok".into()),
         _ => anyhow::bail!("no stage is called `{stage}`"),
     })
 }

@@ -26,9 +26,10 @@ pub fn rootfs() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The release binary.
+/// The release binary, or the one that `FERRY_UNDER_TEST` names.
 pub fn ferry() -> Result<PathBuf> {
-    let path = root().join("target/aarch64-unknown-linux-musl/release/ferry");
+    let release = || root().join("target/aarch64-unknown-linux-musl/release/ferry");
+    let path = std::env::var_os("FERRY_UNDER_TEST").map_or_else(release, PathBuf::from);
     ensure!(path.exists(), "{} is missing: run `make build`", path.display());
     Ok(path)
 }
@@ -50,6 +51,20 @@ pub struct Outcome {
 pub fn ferry_command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Result<Command> {
     let mut command = Command::new(root().join("tools/with-binfmt"));
     command.arg(ferry()?).args(args);
+    Ok(command)
+}
+
+/// A command that runs ferry itself with `args`; on a host that is not arm64, whatever it execs is none of ferry's.
+pub fn ferry_alone<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Result<Command> {
+    let mut command = match std::env::consts::ARCH {
+        "aarch64" => Command::new(ferry()?),
+        _ => {
+            let mut emulator = Command::new("qemu-aarch64");
+            emulator.args(["-R", "0x8000000000"]).arg(ferry()?);
+            emulator
+        }
+    };
+    command.args(args);
     Ok(command)
 }
 

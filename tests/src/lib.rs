@@ -5,6 +5,8 @@ pub mod demo;
 pub mod filetest;
 pub mod guest;
 pub mod insns;
+pub mod oracle;
 pub mod programs;
+pub mod tiny_elf;
 pub mod vectors;
 pub mod x87;

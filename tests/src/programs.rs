@@ -1,4 +1,7 @@
 //! Guest test programs in C (`tests/guest`): built for i386, run natively once to record, run under ferry and compared.
+//!
+//! Those in `tests/guest/kernel` need a real arm64 kernel below ferry; user-mode emulators lack what they use. Elsewhere
+//! than on arm64 they run in the virtual machine of `tools/vm.sh`.
 use crate::guest::{ferry_command, native_command, root, rootfs, run, Outcome};
 use anyhow::{ensure, Context, Result};
 use std::fs;
@@ -30,27 +33,38 @@ impl Link {
     }
 }
 
-/// Names of all programs.
+/// Names of all programs, those that need a real kernel as `kernel/NAME`.
 pub fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(root().join("tests/guest"))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "c") {
-            names.push(path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+    for prefix in ["", "kernel/"] {
+        for entry in fs::read_dir(root().join("tests/guest").join(prefix))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|e| e == "c") {
+                names.push(format!("{prefix}{}", path.file_stem().unwrap_or_default().to_string_lossy()));
+            }
         }
     }
     names.sort();
     Ok(names)
 }
 
-/// Builds one into `folder`.
-fn build(name: &str, link: Link, folder: &Path) -> Result<PathBuf> {
+/// Whether the kernel below ferry is one: this machine's own, not an emulator.
+pub fn runs_here(name: &str) -> bool {
+    cfg!(target_arch = "aarch64") || !name.starts_with("kernel/")
+}
+
+/// Builds one into `folder`, where it has the last part of its name.
+pub fn build(name: &str, link: Link, folder: &Path) -> Result<PathBuf> {
     let source = root().join("tests/guest").join(format!("{name}.c"));
-    let out = folder.join(name);
+    let out = folder.join(file_name(name));
     let mut command = Command::new("i686-linux-gnu-gcc");
     command.args(["-O1", "-w", "-pthread"]).args(link.options()).arg("-o").arg(&out).arg(&source).arg("-lm");
     ensure!(command.status().context("i686-linux-gnu-gcc is missing: run `make setup`")?.success(), "building {name}");
     Ok(out)
+}
+
+fn file_name(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 fn expectation(outcome: &Outcome) -> String {
@@ -61,7 +75,7 @@ fn expectation(outcome: &Outcome) -> String {
 pub fn record(name: &str) -> Result<()> {
     let work = work_dir(name, "record")?;
     build(name, Link::Static, &work)?;
-    let outcome = run(&mut native_command(&work, [format!("./{name}")])?, &work, Duration::from_secs(60))?;
+    let outcome = run(&mut native_command(&work, [format!("./{}", file_name(name))])?, &work, Duration::from_secs(60))?;
     fs::remove_dir_all(&work)?;
     fs::write(root().join("tests/guest").join(format!("{name}.out")), expectation(&outcome))?;
     Ok(())
@@ -74,7 +88,8 @@ pub fn check(name: &str, link: Link) -> Result<Result<(), String>> {
     let args = ["--rootfs".into(), rootfs()?.into_os_string(), program.into_os_string()];
     let outcome = run(&mut ferry_command(args)?, &work, Duration::from_secs(120))?;
     fs::remove_dir_all(&work)?;
-    let expected = fs::read_to_string(root().join("tests/guest").join(format!("{name}.out")))?;
+    let recording = root().join("tests/guest").join(format!("{name}.out"));
+    let expected = fs::read_to_string(&recording).with_context(|| format!("{}: not recorded", recording.display()))?;
     let got = expectation(&outcome);
     if got == expected {
         return Ok(Ok(()));
@@ -92,7 +107,8 @@ pub fn check(name: &str, link: Link) -> Result<Result<(), String>> {
 }
 
 fn work_dir(name: &str, what: &str) -> Result<PathBuf> {
-    let work = std::env::temp_dir().join(format!("ferry-guest-{}-{name}-{what}", std::process::id()));
+    let work =
+        std::env::temp_dir().join(format!("ferry-guest-{}-{}-{what}", std::process::id(), name.replace('/', "-")));
     fs::create_dir_all(&work)?;
     Ok(work)
 }

@@ -10,3 +10,23 @@ fn check(stage: &str) {
 fn lift() {
     check("lift");
 }
+
+#[test]
+fn opt() {
+    check("opt");
+}
+
+#[test]
+fn alloc() {
+    check("alloc");
+}
+
+#[test]
+fn emit() {
+    check("emit");
+}
+
+#[test]
+fn verify() {
+    check("verify");
+}

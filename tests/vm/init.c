@@ -1,9 +1,12 @@
 /* First process of the test machine: mounts what programs expect, runs /run.sh with the i386 busybox under ferry,
  * says how it ended, switches the machine off. */
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,12 +18,26 @@ static void mount_at(const char *type, const char *where)
         perror(where);
 }
 
+/* Programs talk to themselves over the loopback device. */
+static void loopback_up(void)
+{
+    struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    if (ioctl(fd, SIOCSIFFLAGS, &lo))
+        perror("lo");
+    close(fd);
+}
+
 int main(void)
 {
     mount_at("proc", "/proc");
     mount_at("sysfs", "/sys");
     mount_at("devtmpfs", "/dev");
+    mount_at("devpts", "/dev/pts");
+    mount_at("tmpfs", "/dev/shm");
+    mount_at("mqueue", "/dev/mqueue");
     mount_at("tmpfs", "/tmp");
+    loopback_up();
     setenv("PATH", "/bin", 1);
     setenv("HOME", "/", 1);
     setenv("LC_ALL", "C", 1);

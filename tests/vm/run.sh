@@ -9,14 +9,24 @@ case "$(ferry doctor)" in
 *"compat entry: yes"*) busybox grep -q '\[compat\]$' /tmp/trace || { echo "FAIL: no call went through the compat entry"; failed=1; } ;;
 *) if busybox grep -q '\[compat\]$' /tmp/trace; then echo "FAIL: a call claims a compat entry this kernel has not"; failed=1; fi ;;
 esac
+
+# usage: compare NAME RECORDING COMMAND...   Output and exit status of COMMAND against what a real CPU gave.
+compare() {
+  name=$1 recording=$2; shift 2
+  busybox rm -rf /tmp/work; busybox mkdir /tmp/work; cd /tmp/work
+  busybox timeout -s KILL 300 "$@" >/tmp/out 2>/tmp/err </dev/null; status=$?
+  echo "exit $status" >>/tmp/out
+  cd /
+  if busybox cmp -s /tmp/out "$recording"; then echo "ok    $name"; return; fi
+  failed=1; echo "FAIL  $name"; busybox diff "$recording" /tmp/out | busybox grep '^[-+]' | busybox head -40; busybox tail -3 /tmp/err
+}
+
 for script in /demo/*.sh; do
   name=${script#/demo/}; name=${name%.sh}
-  busybox mkdir -p "/tmp/$name"; cd "/tmp/$name"
-  ferry /bin/busybox sh -c "$(busybox cat "$script")" >/tmp/out 2>/tmp/err; status=$?
-  echo "exit $status" >>/tmp/out
-  if busybox cmp -s /tmp/out "/demo/$name.out"; then echo "ok    $name"; else
-    failed=1; echo "FAIL  $name"; busybox diff /tmp/out "/demo/$name.out" | busybox head -5; busybox tail -3 /tmp/err
-  fi
-  cd /
+  compare "$name" "/demo/$name.out" ferry /bin/busybox sh -c "$(busybox cat "$script")"
+done
+for recording in ${GUEST:-/guest/*.out /guest/kernel/*.out}; do
+  name=${recording%.out}
+  compare "${name#/}" "$recording" ferry "$name"
 done
 exit $failed

@@ -85,18 +85,23 @@ pub struct Slot {
     pub when: When,
     /// The value whose register this one shares; itself if none.
     pub root: u16,
-    /// Position of the first and last use (of the root: by any alias); `NO_USE` if none.
+    /// Position of the first and last use that needs it in a register (of the root: by any alias); `NO_USE` if none.
     pub first: u16,
     /// See `first`.
     pub last: u16,
-    /// Number of uses that need it in a register.
-    pub uses: u16,
     /// Guest flags live after the instruction.
     pub live: FlagSet,
     /// For an I8 or I16 value: whether the bits above are known to be zero.
     pub zero_above: bool,
     /// How the instruction's arguments reach it.
     pub operands: Operands,
+}
+
+impl Slot {
+    /// Whether anybody needs the value in a register.
+    pub fn is_used(&self) -> bool {
+        self.last != NO_USE
+    }
 }
 
 /// No position.

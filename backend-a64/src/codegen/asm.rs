@@ -70,9 +70,13 @@ pub struct Asm {
 }
 
 impl Asm {
-    /// An empty buffer with room for `bytes` of code.
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { code: Vec::with_capacity(bytes), labels: Vec::with_capacity(64), fixups: Vec::with_capacity(64) }
+    /// Begins another region's code, in the memory of an old one's.
+    pub fn restart(&mut self, mut code: Vec<u8>, bytes: usize) {
+        code.clear();
+        code.reserve(bytes);
+        self.code = code;
+        self.labels.clear();
+        self.fixups.clear();
     }
 
     /// Where the next instruction goes.
@@ -106,6 +110,7 @@ impl Asm {
     }
 
     /// Appends one instruction word.
+    #[inline]
     pub fn word(&mut self, word: u32) {
         self.code.extend_from_slice(&word.to_le_bytes());
     }
@@ -167,15 +172,16 @@ impl Asm {
     }
 
     /// Patches every branch; the finished bytes. All labels in use must be bound.
-    pub fn finish(mut self) -> Vec<u8> {
-        for fixup in std::mem::take(&mut self.fixups) {
+    pub fn finish(&mut self) -> Vec<u8> {
+        for index in 0..self.fixups.len() {
+            let fixup = self.fixups[index];
             let delta = i64::from(self.offset_of(fixup.label).0) - i64::from(fixup.at);
             let bits = field_bits(fixup.field, delta);
             let slot = &mut self.code[fixup.at as usize..fixup.at as usize + 4];
             let word = u32::from_le_bytes(slot.try_into().expect("four bytes")) | bits;
             slot.copy_from_slice(&word.to_le_bytes());
         }
-        self.code
+        std::mem::take(&mut self.code)
     }
 }
 
@@ -198,14 +204,21 @@ fn field_bits(field: Field, delta: i64) -> u32 {
 }
 
 impl Extend<u8> for Asm {
+    /// Takes whole words: `dynasm!` comes here with constant ones, which the compiler then stores as such.
+    #[inline(always)]
     fn extend<T: IntoIterator<Item = u8>>(&mut self, iter: T) {
-        self.code.extend(iter);
+        let mut bytes = iter.into_iter();
+        while let Some(first) = bytes.next() {
+            let mut next = || bytes.next().expect("A64 instructions are whole words");
+            self.word(u32::from_le_bytes([first, next(), next(), next()]));
+        }
     }
 }
 
 impl<'a> Extend<&'a u8> for Asm {
+    #[inline(always)]
     fn extend<T: IntoIterator<Item = &'a u8>>(&mut self, iter: T) {
-        self.code.extend(iter);
+        self.extend(iter.into_iter().copied());
     }
 }
 
@@ -233,7 +246,7 @@ impl DynasmApi for Asm {
 mod tests {
     use super::*;
 
-    fn words(asm: Asm) -> Vec<u32> {
+    fn words(mut asm: Asm) -> Vec<u32> {
         asm.finish().chunks(4).map(|w| u32::from_le_bytes(w.try_into().unwrap())).collect()
     }
 

@@ -18,6 +18,9 @@ pub enum Stub {
     RetMiss,
     /// Leave with trap number w17; w16 is the eip to report.
     Trap,
+    /// Count in the counter whose number is in x17. Once it is hot, leave to find or make what is to take the place of the
+    /// code. `bl` to it; preserves all but x16, x17, x30.
+    Count,
     /// Execute the single guest instruction at w16 by other means, then go on after it.
     Single,
     /// Call the helper whose address is in x16; arguments are in x1-x4, the stub puts `CpuState` in x0. Preserves
@@ -84,7 +87,7 @@ pub struct PcEntry {
 }
 
 /// One region's code.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CompiledRegion {
     /// A64 instructions, little-endian; a multiple of four bytes.
     pub code: Vec<u8>,

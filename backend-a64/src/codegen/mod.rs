@@ -1,16 +1,23 @@
 //! Code generation: allocate registers, emit A64. Pure: a region of IR in, bytes and what to know about them out.
 //!
-//! `flag_liveness` and `regalloc` compute what `emit` only reads; `allocation` is the data between them.
+//! `ir::opt::dead_flags` and `regalloc` compute what `emit` only reads; `allocation` is the data between them.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::useless_conversion,
+    clippy::identity_op,
+    clippy::eq_op,
+    clippy::absurd_extreme_comparisons,
+    reason = "dynasm computes with what it is given, also where that is nothing"
+)]
 
 pub mod abi;
 pub mod allocation;
 mod asm;
 pub mod compiled;
 mod emit;
-mod flag_liveness;
 mod imm;
 mod listing;
+mod lower;
 mod regalloc;
 
 pub use compiled::{CodeOffset, CompiledRegion, EntryPoint, LinkKind, LinkSite, PcEntry, Reloc, Stub};
@@ -21,6 +28,8 @@ mod tests;
 
 use allocation::Allocation;
 use emit::EmitCx;
+use ir::opt::dead_flags::{branch_reads, dead_flags};
+use ir::opt::OptCx;
 use ir::Region;
 use regalloc::Registers;
 
@@ -39,13 +48,39 @@ pub struct HostFeatures {
     pub afp: bool,
     /// FEAT_FRINTTS: FRINT32Z and the like.
     pub frintts: bool,
+    /// FEAT_AES: AESE and the like.
+    pub aes: bool,
+    /// FEAT_PMULL: 64-bit polynomial products.
+    pub pmull: bool,
+    /// FEAT_SHA1.
+    pub sha1: bool,
+    /// FEAT_SHA256.
+    pub sha256: bool,
+    /// FEAT_CRC32.
+    pub crc32: bool,
 }
 
 impl HostFeatures {
     /// ARMv8.0 without any.
-    pub const BASELINE: Self = Self { lse: false, flagm: false, lrcpc: false, cssc: false, afp: false, frintts: false };
+    pub const BASELINE: Self = Self::same(false);
     /// All that code generation knows.
-    pub const ALL: Self = Self { lse: true, flagm: true, lrcpc: true, cssc: true, afp: true, frintts: true };
+    pub const ALL: Self = Self::same(true);
+
+    const fn same(on: bool) -> Self {
+        Self {
+            lse: on,
+            flagm: on,
+            lrcpc: on,
+            cssc: on,
+            afp: on,
+            frintts: on,
+            aes: on,
+            pmull: on,
+            sha1: on,
+            sha256: on,
+            crc32: on,
+        }
+    }
 }
 
 /// What code is generated for.
@@ -55,6 +90,8 @@ pub struct Options {
     pub ordered: bool,
     /// What the host can do.
     pub features: HostFeatures,
+    /// Number of the counter of entries and loops; none for code that stays.
+    pub counter: Option<u16>,
     /// Allocate with few registers: for tests of spilling.
     pub few_registers: bool,
 }
@@ -68,36 +105,45 @@ impl Options {
     }
 }
 
+/// The memory that compiling one region after the other uses.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    liveness: OptCx,
+    buffers: emit::Buffers,
+}
+
 /// Compiles a verified region.
 pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
-    let flags = flag_liveness::live(region);
-    let mut cx = EmitCx::new(region, options, &flags);
-    let mut alloc = Allocation::default();
+    let mut out = CompiledRegion::default();
+    compile_in(region, options, &mut Workspace::default(), &mut out);
+    out
+}
+
+/// As [`compile`], in memory that is there already; `out` is overwritten.
+pub fn compile_in(region: &Region, options: &Options, work: &mut Workspace, out: &mut CompiledRegion) {
+    let region = &*lower::lower(region, &options.features);
+    dead_flags(region, &mut work.liveness);
+    let mut cx = EmitCx::new(region, options, std::mem::take(&mut work.buffers), out, &work.liveness);
     for (index, block) in region.blocks.iter().enumerate() {
-        let behind = flags.live_behind(index);
-        let live = behind | flag_liveness::branch_reads(block);
-        regalloc::allocate(block, live, options.registers(), &mut alloc);
-        alloc = emit::block(&mut cx, index, alloc, behind);
+        let behind = work.liveness.live_behind(index);
+        regalloc::allocate(block, behind | branch_reads(block), options.registers(), &mut cx.alloc);
+        emit::block(&mut cx, index, behind);
     }
-    let emitted = emit::finish(cx);
-    CompiledRegion {
-        code: emitted.code,
-        entries: emitted.entries,
-        links: emitted.links,
-        relocs: emitted.relocs,
-        pc_map: emitted.pc_map,
-        ranges: region.ranges.clone(),
-        insns: region.insn_count() as u32,
-    }
+    work.buffers = emit::finish(cx, out);
+    out.ranges.clear();
+    out.ranges.extend_from_slice(&region.ranges);
+    out.insns = region.insn_count() as u32;
 }
 
 /// The allocation of every block of a region, in text.
 pub fn allocation_text(region: &Region, options: &Options) -> String {
-    let flags = flag_liveness::live(region);
+    let region = &*lower::lower(region, &options.features);
+    let mut liveness = OptCx::default();
+    dead_flags(region, &mut liveness);
     let mut text = String::new();
     let mut alloc = Allocation::default();
     for (index, block) in region.blocks.iter().enumerate() {
-        let live = flags.live_behind(index) | flag_liveness::branch_reads(block);
+        let live = liveness.live_behind(index) | branch_reads(block);
         regalloc::allocate(block, live, options.registers(), &mut alloc);
         text.push_str(&format!("block {}\n{}", block.start, alloc.display(block)));
     }

@@ -83,8 +83,15 @@ impl Ways {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
     pub(super) code: Option<Ways>,
+    /// Whether the code is there to stay.
+    hot: bool,
     /// Head of the list of link sites with this target.
     pub(super) sites: u32,
+}
+
+impl Target {
+    /// Nobody knows anything about it.
+    pub(super) const NONE: Self = Self { code: None, hot: false, sites: NO_SITE };
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -154,22 +161,31 @@ impl CodeCache {
         ranges.iter().all(|range| pages_of(*range).all(|page| self.pages.contains_key(&page)))
     }
 
-    /// The code for a guest address.
-    pub(crate) fn find(&self, guest: GuestAddr) -> Option<CacheOffset> {
-        Some(self.targets.get(&guest)?.code?.at)
+    /// The code for a guest address; if `hot`, only code that is there to stay.
+    pub(crate) fn find(&self, guest: GuestAddr, hot: bool) -> Option<CacheOffset> {
+        let target = self.targets.get(&guest)?;
+        target.code.filter(|_| target.hot || !hot).map(|code| code.at)
     }
 
-    /// Places a region, links it in both directions, and gives the address of its code.
-    pub(crate) fn install(&mut self, code: &Code, compiled: &CompiledRegion) -> Result<CacheOffset, Full> {
+    /// Places a region, links it in both directions, and gives the address of its code. If `hot`, its entries take the
+    /// place of cold code.
+    pub(crate) fn install(&mut self, code: &Code, compiled: &CompiledRegion, hot: bool) -> Result<CacheOffset, Full> {
         let start = self.place(code, compiled)?;
         let region = self.regions.len() as u32;
         let first_entry = self.entries.len() as u32;
+        let mut replaced = Vec::new();
         for entry in &compiled.entries {
             let at = start.plus(entry.at.0);
             self.entries.push(Entry { guest: entry.guest, at });
-            let target = self.targets.entry(entry.guest).or_insert(Target { code: None, sites: NO_SITE });
-            // The first code for an address stays; another region's return point serves as well.
-            target.code.get_or_insert(Ways { at, direct: entry.direct.map(|d| start.plus(d.0)) });
+            let ways = Ways { at, direct: entry.direct.map(|d| start.plus(d.0)) };
+            let target = self.targets.entry(entry.guest).or_insert(Target::NONE);
+            // The first code of its heat for an address stays; another region's return point serves as well.
+            match target.code {
+                Some(_) if target.hot || !hot => continue,
+                Some(old) => replaced.push((entry.guest, old.at, ways)),
+                None => {}
+            }
+            (target.code, target.hot) = (Some(ways), hot);
         }
         let first_range = self.ranges.len() as u32;
         self.ranges.extend_from_slice(&compiled.ranges);
@@ -184,6 +200,9 @@ impl CodeCache {
         self.sync.finish();
         for entry in &compiled.entries {
             self.link_waiting(code, entry.guest);
+        }
+        for (guest, old, new) in replaced {
+            self.redirect(code, guest, old, new);
         }
         self.sync.finish();
         Ok(start)
@@ -211,6 +230,16 @@ impl CodeCache {
             code.memory.patch(at, word);
         }
         Ok(start)
+    }
+
+    /// Makes everybody who goes to `old` go to `new`, the other code for `guest`.
+    fn redirect(&mut self, code: &Code, guest: GuestAddr, old: CacheOffset, ways: Ways) {
+        let new = ways.at;
+        self.relink(code, guest, ways);
+        code.tables.fill(guest, code.memory.table_offset(new));
+        // The shadow stack and regions that have the old code inside come by here.
+        code.memory.patch(old, branch(B, code.memory.pc(old), code.memory.pc(new)));
+        self.sync.wrote(code.memory.pc(old).0, 4);
     }
 
     fn add_pages(&mut self, region: u32, ranges: &[GuestRange]) {
@@ -318,6 +347,7 @@ impl CodeCache {
         code.tables.clear_all();
         code.maps.clear();
         code.memory.discard_code(self.cursor);
+        code.memory.clear_counters();
         self.cursor = 0;
         self.reserved = 0;
         self.regions.clear();

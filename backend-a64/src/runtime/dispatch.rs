@@ -29,13 +29,14 @@ impl Engine {
             if thread.single_steps() {
                 return self.step(thread, mem).unwrap_or(Exit::Trap(Trap::Debug));
             }
+            let floats = self.floats();
             let kind = match self.enter(thread, linked) {
                 Ok(Some(kind)) => kind,
                 Ok(None) => continue,
                 Err(fault) => return Exit::Fault(fault),
             };
             linked = kind == ExitKind::Link;
-            if let Some(exit) = self.after(kind, thread, mem) {
+            if let Some(exit) = self.after(kind, floats, thread, mem) {
                 return exit;
             }
         }
@@ -44,6 +45,7 @@ impl Engine {
     /// Enters translated code at the thread's eip; `None` if all code was dropped meanwhile. `linked`: control comes from
     /// a direct branch, which needs no lookup entry.
     fn enter(&self, thread: &mut ThreadContext, linked: bool) -> Result<Option<ExitKind>, Fault> {
+        self.suit_floats(thread.state().mxcsr);
         let generation = self.generation.load(Ordering::SeqCst);
         let pc = self.find(GuestAddr(thread.state().eip), linked)?;
         let memory = &*thread.memory;
@@ -83,7 +85,7 @@ impl Engine {
         if !linked {
             // Under the lock, and only if it is still there: an entry for dead code would bring the thread back for ever.
             let cache = self.lock();
-            if cache.find(guest) == Some(at) {
+            if cache.find(guest, false) == Some(at) {
                 self.code.tables.fill(guest, self.code.memory.table_offset(at));
             }
         }
@@ -91,7 +93,7 @@ impl Engine {
     }
 
     /// What an exit of translated code means to the caller; `None`: nothing, go on.
-    fn after(&self, kind: ExitKind, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> Option<Exit> {
+    fn after(&self, kind: ExitKind, floats: u8, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> Option<Exit> {
         let counter = match kind {
             ExitKind::Link => &self.counters.link_exits,
             ExitKind::Miss => &self.counters.misses,
@@ -99,20 +101,37 @@ impl Engine {
             ExitKind::Single | ExitKind::Wrap => &self.counters.singles,
             ExitKind::Fault => &self.counters.faults,
             ExitKind::Poll => &self.counters.polls,
+            ExitKind::Hot => &self.counters.hots,
         };
         counter.add(1);
         match kind {
             ExitKind::Link | ExitKind::Miss => None,
+            ExitKind::Hot => self.after_hot(thread).err().map(Exit::Fault),
             ExitKind::Single | ExitKind::Wrap => self.step(thread, mem),
             ExitKind::Fault => Some(Exit::Fault(stored_fault(&thread.memory))),
             ExitKind::Poll => thread.memory.rearm_exit().then_some(Exit::Interrupted),
-            ExitKind::Trap => self.after_trap(trap_number(&thread.memory), thread, mem),
+            ExitKind::Trap => self.after_trap(trap_number(&thread.memory), floats, thread, mem),
         }
     }
 
-    fn after_trap(&self, trap: Trap, thread: &mut ThreadContext, mem: &dyn GuestMem) -> Option<Exit> {
+    /// Counted code has become hot: other code takes its place.
+    #[cold]
+    fn after_hot(&self, thread: &mut ThreadContext) -> Result<(), Fault> {
+        let counted = HostPc(thread.memory.word(word::ARG0).load(Ordering::Relaxed) - 4);
+        let at = self.code.memory.offset_of(counted).expect("translated code counts");
+        let guest = self.code.maps.find(at).expect("counted code has a map").eip;
+        thread.state_mut().eip = guest.0;
+        self.replace(guest)
+    }
+
+    fn after_trap(&self, trap: Trap, floats: u8, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> Option<Exit> {
         match trap {
             Trap::Yield => None,
+            Trap::Mxcsr => {
+                self.next_floats(floats);
+                None
+            }
+            Trap::Interpret => self.step(thread, mem),
             Trap::Fetch => self.fetch_fault(GuestAddr(thread.state().eip), mem),
             _ => Some(Exit::Trap(trap)),
         }

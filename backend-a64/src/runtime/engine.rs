@@ -6,12 +6,22 @@ use super::invalidations::Ticket;
 use super::stats::{Counters, Stats};
 use super::thread::{current, ThreadContext};
 use super::world::World;
-use crate::codegen::{CompiledRegion, HostFeatures};
+use crate::codegen::{compile_in, CompiledRegion, HostFeatures, Options, Workspace};
 use ir::guest::{Fault, GuestAddr, GuestRange};
-use ir::{CodeWatch, LiftError, Region, RegionSource};
+use ir::{CodeWatch, Floats, Heat, LiftError, Region, RegionSource};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+
+/// What hears of every compilation, to show it: the region, how it was compiled, and what came of it.
+#[derive(Clone)]
+pub struct Observer(pub Arc<dyn Fn(&Region, &Options, &CompiledRegion) + Send + Sync>);
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
+}
 
 /// What can be chosen about an engine.
 #[derive(Clone, Debug)]
@@ -20,12 +30,14 @@ pub struct EngineOptions {
     pub code_len: usize,
     /// What code may use of the host's CPU.
     pub features: HostFeatures,
+    /// Whom to tell of compilations.
+    pub observer: Option<Observer>,
 }
 
 impl Default for EngineOptions {
     /// 64 MiB, and what this CPU has.
     fn default() -> Self {
-        Self { code_len: 64 << 20, features: features::detect() }
+        Self { code_len: 64 << 20, features: features::detect(), observer: None }
     }
 }
 
@@ -43,8 +55,26 @@ pub enum EngineError {
     Thread(#[source] io::Error),
 }
 
-/// Code generation as the engine calls it: a region, and whether memory accesses must keep x86-TSO order.
-pub(crate) type Compile = Box<dyn Fn(&Region, bool) -> CompiledRegion + Send + Sync>;
+/// What the engine asks of code generation for one region.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    /// Memory accesses must keep x86-TSO order.
+    pub(crate) ordered: bool,
+    /// How SSE arithmetic is done; code generation sees it in the region.
+    pub(crate) floats: u8,
+    /// Where passes through the code are counted; none for code that stays.
+    pub(crate) counter: Option<u16>,
+}
+
+/// The memory that one translation after the other uses.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    work: Workspace,
+    pub(crate) compiled: CompiledRegion,
+}
+
+/// Code generation as the engine calls it; the result is left on the desk.
+pub(crate) type Compile = Box<dyn Fn(&Region, Request, &mut Desk) + Send + Sync>;
 
 /// Translated code of one guest process. All methods may be called from any thread.
 pub struct Engine {
@@ -57,7 +87,13 @@ pub struct Engine {
     cache: Mutex<CodeCache>,
     watch: Box<dyn CodeWatch>,
     compile: Compile,
+    /// As many as threads have compiled at the same time.
+    desks: Mutex<Vec<Box<Desk>>>,
     ordered: AtomicBool,
+    /// Index into `Floats::LEVELS`.
+    floats: AtomicU8,
+    /// Number of counters in use.
+    counted: AtomicU32,
 }
 
 impl std::fmt::Debug for Engine {
@@ -73,9 +109,13 @@ impl Engine {
         source: Box<dyn RegionSource>,
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
-        let features = options.features;
-        let compile = Box::new(move |region: &Region, ordered| {
-            crate::codegen::compile(region, &crate::codegen::Options { ordered, features, ..Default::default() })
+        let (features, observer) = (options.features, options.observer.clone());
+        let compile = Box::new(move |region: &Region, Request { ordered, counter, .. }: Request, desk: &mut Desk| {
+            let options = Options { ordered, counter, features, ..Default::default() };
+            compile_in(region, &options, &mut desk.work, &mut desk.compiled);
+            if let Some(Observer(observe)) = &observer {
+                observe(region, &options, &desk.compiled);
+            }
         });
         Self::with_compiler(options, source, watch, compile)
     }
@@ -96,7 +136,10 @@ impl Engine {
             cache: Mutex::new(CodeCache::new()),
             watch,
             compile,
+            desks: Mutex::default(),
             ordered: AtomicBool::new(false),
+            floats: AtomicU8::new(0),
+            counted: AtomicU32::new(0),
         })
     }
 
@@ -116,17 +159,42 @@ impl Engine {
 
     /// The code for `guest`, compiled if there is none yet; or why there is nothing to compile.
     pub(super) fn find_or_compile(&self, guest: GuestAddr) -> Result<CacheOffset, Fault> {
+        self.find_or_make(guest, self.next_counter())
+    }
+
+    /// Puts code that is made to run often in the place of the cold code for `guest`.
+    #[cold]
+    pub(super) fn replace(&self, guest: GuestAddr) -> Result<(), Fault> {
+        self.find_or_make(guest, None).map(|_| ())
+    }
+
+    /// A counter for one region, while there are any.
+    fn next_counter(&self) -> Option<u16> {
+        u16::try_from(self.counted.load(Ordering::Relaxed)).ok()
+    }
+
+    /// The code for `guest`: any if a counter is given for cold code, else hot code.
+    fn find_or_make(&self, guest: GuestAddr, counter: Option<u16>) -> Result<CacheOffset, Fault> {
+        let desks = || self.desks.lock().expect("no panic under this lock");
+        let mut desk = desks().pop().unwrap_or_default();
+        let found = self.find_or_make_at(&mut desk, guest, counter);
+        desks().push(desk);
+        found
+    }
+
+    fn find_or_make_at(&self, desk: &mut Desk, guest: GuestAddr, counter: Option<u16>) -> Result<CacheOffset, Fault> {
         loop {
             let ticket = {
                 let cache = self.lock();
-                if let Some(at) = cache.find(guest) {
+                if let Some(at) = cache.find(guest, counter.is_none()) {
                     return Ok(at);
                 }
                 cache.invalidations.ticket()
             };
-            let ordered = self.ordered.load(Ordering::SeqCst);
-            let compiled = self.make(guest, ordered)?;
-            match self.install(guest, &compiled, ticket, ordered) {
+            let (ordered, floats) = self.modes();
+            let request = Request { ordered, floats, counter };
+            self.make(desk, guest, request)?;
+            match self.install(guest, &desk.compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
                 Some(Err(Full)) => self.flush(),
                 None => {}
@@ -135,8 +203,10 @@ impl Engine {
     }
 
     /// Lifts and compiles; no lock is held.
-    fn make(&self, guest: GuestAddr, ordered: bool) -> Result<CompiledRegion, Fault> {
-        let lift = || self.source.region(guest).map_err(|LiftError::Fetch(fault)| fault);
+    fn make(&self, desk: &mut Desk, guest: GuestAddr, request: Request) -> Result<(), Fault> {
+        let known = |addr| self.lock().find(addr, false).is_some();
+        let heat = if request.counter.is_some() { Heat::Cold(&known) } else { Heat::Hot };
+        let lift = || self.source.region(guest, heat).map_err(|LiftError::Fetch(fault)| fault);
         let mut region = lift()?;
         loop {
             let fresh = self.world.is_shared() && !self.lock().has_pages(&region.ranges);
@@ -153,11 +223,21 @@ impl Engine {
             }
             region = again;
         }
-        let compiled = (self.compile)(&region, ordered);
+        (self.compile)(&region, request, desk);
+        self.source.recycle(region);
+        self.count(&desk.compiled, heat.is_hot());
+        Ok(())
+    }
+
+    fn count(&self, compiled: &CompiledRegion, hot: bool) {
+        let insns = u64::from(compiled.insns);
         self.counters.regions.add(1);
-        self.counters.insns.add(u64::from(compiled.insns));
+        self.counters.insns.add(insns);
         self.counters.code_bytes.add(compiled.code.len() as u64);
-        Ok(compiled)
+        if hot {
+            self.counters.hot_regions.add(1);
+            self.counters.hot_insns.add(insns);
+        }
     }
 
     /// Installs what was compiled, unless it is stale (`None`) or does not fit.
@@ -166,16 +246,21 @@ impl Engine {
         guest: GuestAddr,
         compiled: &CompiledRegion,
         ticket: Ticket,
-        ordered: bool,
+        request: Request,
     ) -> Option<Result<CacheOffset, Full>> {
+        let hot = request.counter.is_none();
         let mut cache = self.lock();
-        if let Some(at) = cache.find(guest) {
+        if let Some(at) = cache.find(guest, hot) {
             return Some(Ok(at));
         }
-        if self.ordered.load(Ordering::SeqCst) != ordered || cache.invalidations.any_since(ticket, &compiled.ranges) {
+        if self.modes() != (request.ordered, request.floats) || cache.invalidations.any_since(ticket, &compiled.ranges)
+        {
             return None;
         }
-        let installed = cache.install(&self.code, compiled);
+        let installed = cache.install(&self.code, compiled, hot);
+        if installed.is_ok() && !hot {
+            self.counted.fetch_add(1, Ordering::Relaxed);
+        }
         self.counters.links.set(cache.links_patched());
         Some(installed)
     }
@@ -207,10 +292,47 @@ impl Engine {
         }
     }
 
+    /// What code is made for now.
+    fn modes(&self) -> (bool, u8) {
+        (self.ordered.load(Ordering::SeqCst), self.floats.load(Ordering::SeqCst))
+    }
+
+    /// From now on SSE arithmetic is done in this way at least; code that does it in another is dropped. The caller is
+    /// outside translated code.
+    #[cold]
+    fn set_floats(&self, level: u8) {
+        if self.floats.load(Ordering::SeqCst) >= level {
+            return;
+        }
+        self.source.set_floats(Floats::LEVELS[usize::from(level)]);
+        if self.floats.fetch_max(level, Ordering::SeqCst) < level {
+            self.flush();
+        }
+    }
+
+    /// A thread has left because code as it is now cannot do what MXCSR is about to say.
+    pub(super) fn next_floats(&self, from: u8) {
+        let last = Floats::LEVELS.len() as u8 - 1;
+        self.set_floats((from + 1).min(last));
+    }
+
+    /// Index into `Floats::LEVELS` of how SSE arithmetic is done.
+    pub(super) fn floats(&self) -> u8 {
+        self.floats.load(Ordering::SeqCst)
+    }
+
+    /// Sees to it that code can run under this MXCSR.
+    pub(super) fn suit_floats(&self, mxcsr: u32) {
+        if super::fp::needs_exact(mxcsr) {
+            self.set_floats(Floats::LEVELS.len() as u8 - 1);
+        }
+    }
+
     /// Drops all code. The caller is outside translated code; other threads are held outside meanwhile.
     pub fn flush(&self) {
         self.world.exclusive(|threads| {
             self.lock().flush(&self.code);
+            self.counted.store(0, Ordering::Relaxed);
             for thread in threads {
                 thread.clear_shadow();
             }

@@ -1,4 +1,4 @@
-//! The memory translated code lives in: one reservation `[stubs | lookup tables | code]`.
+//! The memory translated code lives in: one reservation `[stubs | lookup tables | counters | code]`.
 //!
 //! Everything in it is within reach of a direct branch (128 MiB), and every piece of code is at a positive 32-bit offset
 //! from the first table, which is what lookup entries hold. The memory is writable and executable at once: code is
@@ -12,8 +12,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Room for the runtime's stubs.
 const STUBS_LEN: usize = 64 << 10;
+/// Room for the counters of cold code: four bytes each, numbered by 16 bits.
+const COUNTERS_LEN: usize = 4 << 16;
 /// Least and most memory for code: the least holds any one region, the most keeps direct branches in reach.
 pub const CODE_LEN_RANGE: std::ops::RangeInclusive<usize> = 1 << 20..=112 << 20;
+
+/// Where the code area begins.
+const CODE_START: usize = STUBS_LEN + Tables::LEN + COUNTERS_LEN;
 
 /// A byte offset from the start of the code area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,8 +42,7 @@ impl ExecMem {
     /// Reserves room for `code_len` bytes of code (clamped to [`CODE_LEN_RANGE`]).
     pub(crate) fn new(code_len: usize) -> io::Result<Self> {
         let code_len = code_len.clamp(*CODE_LEN_RANGE.start(), *CODE_LEN_RANGE.end()).next_multiple_of(64 << 10);
-        let mapping =
-            Mapping::new(STUBS_LEN + Tables::LEN + code_len, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
+        let mapping = Mapping::new(CODE_START + code_len, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)?;
         Ok(Self { mapping, code_len })
     }
 
@@ -61,7 +65,7 @@ impl ExecMem {
     }
 
     fn code_base(&self) -> u64 {
-        self.mapping.base() as u64 + (STUBS_LEN + Tables::LEN) as u64
+        self.mapping.base() as u64 + CODE_START as u64
     }
 
     /// The host address of code.
@@ -77,7 +81,12 @@ impl ExecMem {
 
     /// What a lookup entry holds for code at `at`: its distance from the tables.
     pub(crate) fn table_offset(&self, at: CacheOffset) -> u32 {
-        Tables::LEN as u32 + at.0
+        (Tables::LEN + COUNTERS_LEN) as u32 + at.0
+    }
+
+    /// Makes all counters zero; no thread may be in translated code.
+    pub(crate) fn clear_counters(&self) {
+        self.mapping.discard(STUBS_LEN + Tables::LEN, COUNTERS_LEN);
     }
 
     /// Copies the runtime's stubs to their place. Before any thread runs.
@@ -114,7 +123,7 @@ impl ExecMem {
     /// Gives memory of the code area back; no thread may be in it.
     pub(crate) fn discard_code(&self, used: u32) {
         let used = (used as usize).next_multiple_of(super::mapping::page_size()).min(self.code_len);
-        self.mapping.discard(STUBS_LEN + Tables::LEN, used);
+        self.mapping.discard(CODE_START, used);
     }
 }
 

@@ -12,6 +12,11 @@ pub fn detect() -> HostFeatures {
 pub fn from_hwcaps(hwcap: u64, hwcap2: u64) -> HostFeatures {
     let has = |word: u64, bit: u32| word >> bit & 1 != 0;
     HostFeatures {
+        aes: has(hwcap, 3),
+        pmull: has(hwcap, 4),
+        sha1: has(hwcap, 5),
+        sha256: has(hwcap, 6),
+        crc32: has(hwcap, 7),
         lse: has(hwcap, 8),
         lrcpc: has(hwcap, 15),
         flagm: has(hwcap, 27),
@@ -30,6 +35,7 @@ mod tests {
         assert_eq!(from_hwcaps(0, 0), HostFeatures::default());
         let all = from_hwcaps(u64::MAX, u64::MAX);
         assert!(all.lse && all.lrcpc && all.flagm && all.frintts && all.afp && all.cssc);
+        assert!(all.aes && all.pmull && all.sha1 && all.sha256 && all.crc32);
         assert!(from_hwcaps(1 << 8, 0).lse && !from_hwcaps(!(1 << 8), 0).lse);
     }
 }

@@ -17,6 +17,13 @@ pub fn fpcr_from_mxcsr(mxcsr: u32) -> u64 {
     rmode << 22 | fz << 24
 }
 
+/// Whether the host's unit cannot do as an MXCSR says: it raises nothing, and flushes operands and results together.
+pub fn needs_exact(mxcsr: u32) -> bool {
+    const MASKS: u32 = 0x1f80;
+    let flushes = |bit| mxcsr & bit != 0;
+    mxcsr & MASKS != MASKS || flushes(FTZ) != flushes(DAZ)
+}
+
 /// MXCSR with the exceptions that FPSR has accumulated.
 pub fn merge_fpsr(mxcsr: u32, fpsr: u32) -> u32 {
     STICKY.iter().fold(mxcsr, |mxcsr, (from, to)| if fpsr >> from & 1 != 0 { mxcsr | to } else { mxcsr })
@@ -32,6 +39,21 @@ mod tests {
             [(0x1f80, 0), (0x3f80, 2 << 22), (0x5f80, 1 << 22), (0x7f80, 3 << 22), (0x9f80, 1 << 24), (0x1fc0, 1 << 24)]
         {
             assert_eq!(fpcr_from_mxcsr(mxcsr), fpcr, "{mxcsr:#x}");
+        }
+    }
+
+    #[test]
+    fn what_the_host_cannot_do() {
+        for (mxcsr, exact) in [
+            (0x1f80, false),
+            (0x7fbf, false),
+            (0x9fc0, false),
+            (0x1fc0, true),
+            (0x9f80, true),
+            (0x1f00, true),
+            (0, true),
+        ] {
+            assert_eq!(needs_exact(mxcsr), exact, "{mxcsr:#x}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! A site is one `b` or `bl` and is replaced by one `b` or `bl`, which threads may execute meanwhile (Arm ARM B2.2.5
 //! "Concurrent modification and execution of instructions"). Sites with the same target form a list; it outlives the
 //! target, so that the next code for that address is linked at once.
-use super::code_cache::{Code, CodeCache, Target};
+use super::code_cache::{Code, CodeCache, Target, Ways};
 use super::exec_mem::{branch, CacheOffset};
 use crate::codegen::LinkSite;
 use ir::guest::GuestAddr;
@@ -46,7 +46,7 @@ impl CodeCache {
     /// Adds the sites of a region at `start` that nobody executes yet; links those whose target exists.
     pub(super) fn add_links(&mut self, code: &Code, region: u32, start: CacheOffset, links: &[LinkSite]) {
         for link in links {
-            let target = self.targets.entry(link.target).or_insert(Target { code: None, sites: NO_SITE });
+            let target = self.targets.entry(link.target).or_insert(Target::NONE);
             let index = self.links.sites.len() as u32;
             let (at, stub) = (start.plus(link.at.0), start.plus(link.stub.0));
             let carry_direct = link.carry_direct;
@@ -62,7 +62,7 @@ impl CodeCache {
 
     /// Links all sites that wait for `guest`, which has code now.
     pub(super) fn link_waiting(&mut self, code: &Code, guest: GuestAddr) {
-        let Some(Target { code: Some(ways), sites }) = self.targets.get(&guest).copied() else {
+        let Some(Target { code: Some(ways), sites, .. }) = self.targets.get(&guest).copied() else {
             return;
         };
         let mut next = sites;
@@ -75,6 +75,21 @@ impl CodeCache {
                 self.sync.wrote(code.memory.pc(site.at).0, 4);
                 self.links.sites[next as usize].linked = true;
                 self.links.patched += 1;
+            }
+            next = site.next;
+        }
+    }
+
+    /// Patches every link to `guest` to go to `to` instead of where it goes.
+    pub(super) fn relink(&mut self, code: &Code, guest: GuestAddr, to: Ways) {
+        let mut next = self.targets.get(&guest).map_or(NO_SITE, |t| t.sites);
+        while next != NO_SITE {
+            let site = self.links.sites[next as usize];
+            if site.linked && self.is_live(site.region) {
+                let to = to.for_site(site.carry_direct);
+                patch(code, site.at, to.unwrap_or(site.stub));
+                self.sync.wrote(code.memory.pc(site.at).0, 4);
+                self.links.sites[next as usize].linked = to.is_some();
             }
             next = site.next;
         }

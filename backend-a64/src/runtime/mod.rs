@@ -35,7 +35,7 @@ pub mod thread;
 mod trampoline;
 mod world;
 
-pub use engine::{Engine, EngineError, EngineOptions};
+pub use engine::{Engine, EngineError, EngineOptions, Observer};
 pub use recover::{HostFault, HostRegs, Recovered};
 pub use stats::Stats;
 pub use thread::{ExitHandle, ThreadContext};

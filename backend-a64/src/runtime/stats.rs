@@ -14,9 +14,9 @@ macro_rules! counters {
         impl Counters {
             pub(crate) fn snapshot(&self) -> Stats {
                 let mut stats = Stats { $($name: self.$name.get()),+ };
-                let Stats { link_exits, misses, traps, faults, polls, singles, .. } = stats;
+                let Stats { link_exits, misses, traps, faults, polls, singles, hots, .. } = stats;
                 // Not counted by itself: it is on the way of every system call.
-                stats.entered = link_exits + misses + traps + faults + polls + singles;
+                stats.entered = link_exits + misses + traps + faults + polls + singles + hots;
                 stats
             }
         }
@@ -34,6 +34,8 @@ counters! {
     regions "regions compiled",
     insns "guest instructions in them",
     code_bytes "bytes of A64 code in them",
+    hot_regions "regions among them that replaced cold ones",
+    hot_insns "guest instructions in those",
     links "direct branches patched to their target",
     entered "times translated code was entered",
     link_exits "exits for a branch whose target was not compiled",
@@ -41,6 +43,7 @@ counters! {
     traps "exits for an event of an instruction",
     faults "exits for a memory fault",
     polls "exits at a loop back-edge",
+    hots "exits for code that became hot",
     singles "instructions executed by the interpreter",
     invalidated "regions invalidated",
     flushes "times all code was dropped",

@@ -2,9 +2,10 @@
 //!
 //! `enter(x0 = CpuState, x1 = host pc) -> x0 = ExitKind` loads the pinned registers and jumps; every stub that leaves stores
 //! them and returns from that same call. At a leave all flags are in NZCV with C inverted, the temporaries x0-x15 are free.
+use super::lookup::Tables;
 use super::thread::word;
 use super::HostPc;
-use crate::codegen::abi::{host_word, GPR_BASE, LOOKUP_ENTRIES, POLL, SHADOW_ENTRY, XMM_BASE};
+use crate::codegen::abi::{host_word, GPR_BASE, HOT_BIT, LOOKUP_ENTRIES, POLL, SHADOW_ENTRY, XMM_BASE};
 use crate::codegen::Stub;
 use dynasmrt::aarch64::Aarch64Relocation;
 use dynasmrt::{dynasm, DynasmApi, DynasmLabelApi, VecAssembler};
@@ -28,10 +29,13 @@ pub(crate) enum ExitKind {
     Wrap,
     /// The poll page.
     Poll,
+    /// `Stub::Count`; return address in `word::ARG0`.
+    Hot,
 }
 
 impl ExitKind {
-    const ALL: [Self; 7] = [Self::Link, Self::Miss, Self::Trap, Self::Single, Self::Fault, Self::Wrap, Self::Poll];
+    const ALL: [Self; 8] =
+        [Self::Link, Self::Miss, Self::Trap, Self::Single, Self::Fault, Self::Wrap, Self::Poll, Self::Hot];
 
     /// The kind with this number.
     pub(crate) fn from_number(n: u64) -> Self {
@@ -56,6 +60,7 @@ pub(crate) struct Stubs {
     ret_miss: u32,
     trap: u32,
     single: u32,
+    count: u32,
     helper: u32,
     fault_exit: u32,
     shadow_reset: u32,
@@ -79,6 +84,7 @@ impl Stubs {
             Stub::RetMiss => self.ret_miss,
             Stub::Trap => self.trap,
             Stub::Single => self.single,
+            Stub::Count => self.count,
             Stub::Helper => self.helper,
         })
     }
@@ -127,6 +133,7 @@ pub(crate) fn assemble(base: HostPc) -> (Vec<u8>, Stubs) {
         ret_miss: 0,
         trap: 0,
         single: 0,
+        count: 0,
         helper: 0,
         fault_exit: 0,
         shadow_reset: 0,
@@ -138,6 +145,7 @@ pub(crate) fn assemble(base: HostPc) -> (Vec<u8>, Stubs) {
     a64!(ops; str x17, [x28, host_word(word::ARG0)]; mov w0, ExitKind::Trap as u32; b ->leave);
     stubs.single = start(&mut ops);
     a64!(ops; mov w0, ExitKind::Single as u32; b ->leave);
+    stubs.count = count(&mut ops);
     stubs.ret_miss = ret_miss(&mut ops);
     stubs.miss = miss(&mut ops);
     stubs.fault_exit = leave(&mut ops);
@@ -151,6 +159,26 @@ pub(crate) fn assemble(base: HostPc) -> (Vec<u8>, Stubs) {
     let code = ops.finalize().expect("labels of the stubs are defined");
     (code, stubs)
 }
+
+/// Counts; the counters follow the tables. When it is hot, leaves with the return address, by which the engine knows where.
+fn count(ops: &mut Asm) -> u32 {
+    let at = start(ops);
+    a64!(ops
+        ; add x17, x27, x17, lsl 2
+        ; add x17, x17, Tables::LEN as u32 >> 12, lsl 12
+        ; ldr w16, [x17]
+        ; add w16, w16, 1
+        ; str w16, [x17]
+        ; tbnz w16, HOT_BIT, >hot
+        ; ret
+        ; hot:
+        ; str x30, [x28, host_word(word::ARG0)]
+        ; mov w0, ExitKind::Hot as u32
+        ; b ->leave);
+    at
+}
+
+const _: () = assert!(Tables::LEN % 4096 == 0);
 
 /// Begins a stub on a fresh fetch line.
 fn start(ops: &mut Asm) -> u32 {

@@ -1,10 +1,12 @@
 //! The lift functions, one file per XED category, one function per instruction (or per pair that differs in a number).
 pub(crate) mod binary;
 pub(crate) mod bitbyte;
+pub(crate) mod bmi;
 pub(crate) mod branch;
 pub(crate) mod call_ret;
 pub(crate) mod cmov;
 pub(crate) mod convert;
+pub(crate) mod crypto;
 pub(crate) mod dataxfer;
 pub(crate) mod decimal;
 pub(crate) mod far;

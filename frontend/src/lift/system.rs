@@ -1,11 +1,19 @@
 //! INTERRUPT, SYSTEM, NOP and the rest that talks to the processor itself. SDM vol. 1, 7.3.16; vol. 3, chapter 6.
 use super::segment::store_system_selector;
 use crate::lifter::LiftCx;
-use ir::guest::{Cc, Gpr, Trap};
+use ir::guest::{Cc, FlagSet, Gpr, Trap};
 use ir::{BlockId, Helper, Target, Terminator, Ty, Value};
 
 /// NOP, and instructions that are hints.
 pub(crate) fn nop(_: &mut LiftCx) {}
+
+/// The opcodes set aside for hints. 0F 0D is a prefetch, which has no register form: #UD.
+pub(crate) fn reserved_nop(cx: &mut LiftCx) {
+    use iced_x86::Code::{Reservednop_rm16_r16_0F0D, Reservednop_rm32_r32_0F0D};
+    if matches!(cx.insn.code(), Reservednop_rm16_r16_0F0D | Reservednop_rm32_r32_0F0D) {
+        cx.fault(Trap::Undefined);
+    }
+}
 
 /// INT n: vectors with a gate that user code may use; #GP for all others.
 pub(crate) fn int(cx: &mut LiftCx) {
@@ -103,6 +111,17 @@ pub(crate) fn rdtscp(cx: &mut LiftCx) {
     cx.ir.set_gpr(Gpr::Ecx, zero);
 }
 
+/// RDRAND, RDSEED: CF tells whether there was a number; without one the destination is zero.
+pub(crate) fn random(cx: &mut LiftCx) {
+    let dst = cx.operand(0);
+    let number = cx.ir.helper(Helper::Random, Ty::I64, &[]);
+    let valid = cx.ir.extract(number, 32, 1);
+    let value = cx.ir.trunc(dst.ty, number);
+    let image = cx.ir.trunc(Ty::I32, valid);
+    cx.ir.set_flags(FlagSet::ALL, image);
+    cx.set(&dst, value);
+}
+
 /// MFENCE.
 pub(crate) fn mfence(cx: &mut LiftCx) {
     cx.ir.fence();
@@ -111,7 +130,7 @@ pub(crate) fn mfence(cx: &mut LiftCx) {
 /// LFENCE, SFENCE: loads are not reordered with loads nor stores with stores, so there is nothing to wait for.
 pub(crate) fn lesser_fence(_: &mut LiftCx) {}
 
-/// CLFLUSH: a load as far as faults go; coherent caches have nothing to do.
+/// CLFLUSH, CLFLUSHOPT: a load as far as faults go; coherent caches have nothing to do.
 pub(crate) fn clflush(cx: &mut LiftCx) {
     let addr = cx.mem_addr();
     cx.ir.load(Ty::I8, addr);

@@ -2,24 +2,43 @@
 use crate::decode::{Code, Decoded};
 use crate::flags;
 use iced_x86::FlowControl;
-use ir::guest::{FlagSet, GuestAddr, GuestMem, GuestRange};
-use ir::{Region, Target};
+use ir::guest::{FlagSet, GuestAddr, GuestRange};
+use ir::{Block, Region, Target};
 
-/// Fills `region.exit_live`. What was looked at is added to `ranges`: if it changes, the region is stale.
-pub(super) fn look_ahead(region: &mut Region, mem: &dyn GuestMem, depth: usize, ranges: &mut Vec<GuestRange>) {
-    let mut code = Code::small(mem);
-    let targets = region.blocks.iter().flat_map(|block| block.term.targets());
-    for target in targets {
-        let Target::Guest(addr) = target else { continue };
-        if region.exit_live.contains_key(&addr) {
+/// Fills `region.exit_live`. What was looked at is added to its ranges: if it changes, the region is stale. `code` reads
+/// what it holds already, `aside` all else.
+pub(super) fn look_ahead<'m>(region: &mut Region, code: &mut Code<'m>, aside: &mut Code<'m>, depth: usize) {
+    let reached = reached(&region.blocks);
+    for (index, block) in region.blocks.iter().enumerate() {
+        // Where flags are as they came from another region nothing depends on who reads them.
+        let writes = |inst: &ir::Inst| !inst.flags.is_empty();
+        if !is_reached(reached, index) && !block.insts.iter().any(writes) {
             continue;
         }
-        let (live, end) = live_at(&mut code, addr, depth);
-        region.exit_live.insert(addr, live);
-        if live != FlagSet::ALL {
-            ranges.push(GuestRange::new(addr, u64::from(end.0.wrapping_sub(addr.0))));
+        for target in block.term.targets() {
+            let Target::Guest(addr) = target else { continue };
+            let Err(at) = region.exit_live.binary_search_by_key(&addr, |(exit, _)| *exit) else { continue };
+            let reader = if code.has(addr) { &mut *code } else { &mut *aside };
+            let (live, end) = live_at(reader, addr, depth);
+            region.exit_live.insert(at, (addr, live));
+            if live != FlagSet::ALL {
+                region.ranges.push(GuestRange::new(addr, u64::from(end.0.wrapping_sub(addr.0))));
+            }
         }
     }
+}
+
+/// The first blocks that a branch of the region goes to, as a bit mask.
+fn reached(blocks: &[Block]) -> u64 {
+    let targets = blocks.iter().flat_map(|block| block.term.targets());
+    targets.fold(0, |mask, target| match target {
+        Target::Block(id) => mask | 1u64.checked_shl(u32::from(id.0)).unwrap_or(0),
+        Target::Guest(_) => mask,
+    })
+}
+
+fn is_reached(mask: u64, index: usize) -> bool {
+    index >= 64 || mask >> index & 1 != 0
 }
 
 /// Flags that may be read at `addr` before they are written, and the end of the code that says so.
@@ -46,9 +65,11 @@ fn live_at(code: &mut Code, addr: GuestAddr, depth: usize) -> (FlagSet, GuestAdd
 mod tests {
     use super::*;
     use crate::decode::testing::Bytes;
+    use crate::decode::Window;
 
     fn live(bytes: &[u8]) -> String {
-        live_at(&mut Code::small(&Bytes(0x1000, bytes.to_vec())), GuestAddr(0x1000), 4).0.to_string()
+        let mem = Bytes(0x1000, bytes.to_vec());
+        live_at(&mut Code::new(&mem, &mut Window::small()), GuestAddr(0x1000), 4).0.to_string()
     }
 
     #[test]

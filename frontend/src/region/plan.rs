@@ -4,10 +4,10 @@ use crate::decode::{Code, Decoded};
 use crate::lift::{call_ret, system};
 use crate::table::{self, LiftFn};
 use iced_x86::{FlowControl, Instruction, Mnemonic};
-use ir::guest::{Fault, GuestAddr, GuestMem, GuestRange};
+use ir::guest::{Fault, GuestAddr, GuestRange};
 
 /// A decoded instruction and what the region does with it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub insn: Instruction,
     pub lift: LiftFn,
@@ -39,6 +39,7 @@ pub(super) struct Run {
 }
 
 /// What is known of a region before it is lifted.
+#[derive(Debug, Default)]
 pub(super) struct Plan {
     entry: GuestAddr,
     steps: Vec<Step>,
@@ -49,8 +50,15 @@ pub(super) struct Plan {
     beside: Vec<GuestRange>,
 }
 
-/// Room for the instructions of most regions.
-const TYPICAL_INSNS: usize = 48;
+/// What finding a region works with.
+pub(super) struct FindCx<'a, 'm> {
+    /// Reads the region.
+    pub code: &'a mut Code<'m>,
+    /// Reads what is elsewhere.
+    pub aside: &'a mut Code<'m>,
+    pub policy: &'a RegionPolicy,
+    pub known: &'a dyn Fn(GuestAddr) -> bool,
+}
 
 /// What follows an instruction.
 enum Flow {
@@ -64,35 +72,27 @@ enum Flow {
 
 impl Plan {
     /// Finds the region at `entry`; the fault if its first instruction cannot be fetched.
-    pub(super) fn find(
-        code: &mut Code,
-        mem: &dyn GuestMem,
-        entry: GuestAddr,
-        policy: &RegionPolicy,
-    ) -> Result<Self, Fault> {
-        let steps = Vec::with_capacity(policy.max_insns.min(TYPICAL_INSNS));
-        let mut plan = Self { entry, steps, runs: Vec::new(), blocks: 0, pending: Vec::new(), beside: Vec::new() };
-        let mut thunks = Code::small(mem);
-        if let Some(fault) = plan.add_run(code, &mut thunks, entry, policy) {
+    pub(super) fn find(&mut self, mut cx: FindCx, entry: GuestAddr) -> Result<(), Fault> {
+        self.steps.clear();
+        self.runs.clear();
+        self.pending.clear();
+        self.beside.clear();
+        (self.entry, self.blocks) = (entry, 0);
+        if let Some(fault) = self.add_run(&mut cx, entry) {
             return Err(fault);
         }
         let mut next = 0;
-        while let Some(&target) = plan.pending.get(next) {
+        while let Some(&target) = self.pending.get(next) {
             next += 1;
-            plan.add_target(code, &mut thunks, target, policy);
+            self.add_target(&mut cx, target);
         }
-        plan.runs.sort_unstable_by_key(|run| run.start.0.wrapping_sub(entry.0));
-        Ok(plan)
+        self.runs.sort_unstable_by_key(|run| run.start.0.wrapping_sub(entry.0));
+        Ok(())
     }
 
     /// The runs in the order of emission: the entry's, then by address, wrapping around.
     pub(super) fn runs(&self) -> &[Run] {
         &self.runs
-    }
-
-    /// Number of blocks, not counting those inside one instruction.
-    pub(super) fn blocks(&self) -> usize {
-        self.blocks
     }
 
     /// A run's instructions.
@@ -117,15 +117,15 @@ impl Plan {
     }
 
     /// Makes a jump target a block: of a run that is there already, or of a new one if the policy allows it.
-    fn add_target(&mut self, code: &mut Code, thunks: &mut Code, target: GuestAddr, policy: &RegionPolicy) {
+    fn add_target(&mut self, cx: &mut FindCx, target: GuestAddr) {
         if let Some(at) = self.step_at(target) {
             self.make_leader(at);
             return;
         }
         let distance = (target.0.wrapping_sub(self.entry.0) as i32).unsigned_abs();
-        let room = self.steps.len() < policy.max_insns && self.blocks < policy.max_blocks;
-        if room && distance <= policy.max_distance {
-            self.add_run(code, thunks, target, policy);
+        let room = self.steps.len() < cx.policy.max_insns && self.blocks < cx.policy.max_blocks;
+        if room && distance <= cx.policy.max_distance && !(cx.known)(target) {
+            self.add_run(cx, target);
         }
     }
 
@@ -150,13 +150,8 @@ impl Plan {
     }
 
     /// Decodes a run; the fault if not even one instruction can be fetched (then there is no run).
-    fn add_run(
-        &mut self,
-        code: &mut Code,
-        thunks: &mut Code,
-        start: GuestAddr,
-        policy: &RegionPolicy,
-    ) -> Option<Fault> {
+    fn add_run(&mut self, cx: &mut FindCx, start: GuestAddr) -> Option<Fault> {
+        let FindCx { code, aside, policy, known } = cx;
         let first = self.steps.len();
         let mut stop = Stop::Never;
         let mut leader = Flow::Leader { entry: false };
@@ -175,9 +170,10 @@ impl Plan {
             // Known already, or no room: the run ends before this instruction.
             let full = self.steps.len() >= policy.max_insns
                 || (matches!(leader, Flow::Leader { .. }) && self.blocks >= policy.max_blocks);
-            let known = if addr.0.wrapping_sub(start.0) >= horizon { self.step_at(addr) } else { None };
-            if known.is_some() || (full && self.steps.len() > first) {
-                if let Some(at) = known {
+            let met = if addr.0.wrapping_sub(start.0) >= horizon { self.step_at(addr) } else { None };
+            let beside = matches!(leader, Flow::Leader { .. }) && known(addr);
+            if met.is_some() || ((full || beside) && self.steps.len() > first) {
+                if let Some(at) = met {
                     self.make_leader(at);
                 }
                 stop = Stop::Next(addr);
@@ -190,7 +186,7 @@ impl Plan {
             self.blocks += usize::from(is_leader);
             let (lift, flow) = match lift {
                 Some(lift) => (lift, Flow::Stop),
-                None => self.follow(&insn, thunks, policy),
+                None => self.follow(&insn, aside, policy),
             };
             self.steps.push(Step { insn, lift, leader: is_leader, entry });
             leader = flow;
@@ -205,22 +201,31 @@ impl Plan {
     }
 
     /// The lift function of an instruction and what comes after it; notes its jump target.
-    fn follow(&mut self, insn: &Instruction, thunks: &mut Code, policy: &RegionPolicy) -> (LiftFn, Flow) {
+    fn follow(&mut self, insn: &Instruction, aside: &mut Code, policy: &RegionPolicy) -> (LiftFn, Flow) {
         let Some(lift) = table::support(insn.mnemonic()).lift() else {
             return (system::unimplemented, Flow::Stop);
         };
+        if crate::fault::writes_code_segment(insn) {
+            return (system::privileged, Flow::Stop);
+        }
         let flow = match insn.flow_control() {
             FlowControl::Next if ends_block(insn) => Flow::Leader { entry: false },
             FlowControl::Next => Flow::On,
             FlowControl::ConditionalBranch => {
-                self.note_target(insn);
-                Flow::Leader { entry: false }
+                if policy.both_ways {
+                    self.note_target(insn);
+                }
+                if policy.past_branches {
+                    Flow::Leader { entry: false }
+                } else {
+                    Flow::Stop
+                }
             }
             FlowControl::UnconditionalBranch => {
                 self.note_target(insn);
                 Flow::Stop
             }
-            FlowControl::Call | FlowControl::IndirectCall => return self.follow_call(insn, lift, thunks, policy),
+            FlowControl::Call | FlowControl::IndirectCall => return self.follow_call(insn, lift, aside, policy),
             // After a system call the run loop comes back to the next instruction.
             FlowControl::Interrupt if insn.mnemonic() == Mnemonic::Int => Flow::Leader { entry: true },
             FlowControl::Interrupt if insn.mnemonic() == Mnemonic::Into => Flow::Leader { entry: false },
@@ -239,7 +244,7 @@ impl Plan {
         &mut self,
         insn: &Instruction,
         lift: LiftFn,
-        thunks: &mut Code,
+        aside: &mut Code,
         policy: &RegionPolicy,
     ) -> (LiftFn, Flow) {
         if insn.is_call_near() {
@@ -247,7 +252,7 @@ impl Plan {
             if target.0 == insn.next_ip32() {
                 return (lift, Flow::Leader { entry: false });
             }
-            if let Some(lift) = pc_thunk(thunks, target) {
+            if let Some(lift) = pc_thunk(aside, target) {
                 self.beside.push(GuestRange::new(target, 4));
                 return (lift, Flow::On);
             }

@@ -8,6 +8,10 @@ fn region(bytes: &[u8]) -> Region {
 }
 
 fn shape(bytes: &[u8]) -> Vec<String> {
+    shape_of(&region(bytes))
+}
+
+fn shape_of(region: &Region) -> Vec<String> {
     let target = |t: Target| match t {
         Target::Block(id) => format!("b{}", id.0),
         Target::Guest(addr) => format!("{:x}", addr.0),
@@ -26,13 +30,42 @@ fn shape(bytes: &[u8]) -> Vec<String> {
     };
     let line =
         |b: &Block| format!("{:x}{} {}: {}", b.start.0, if b.entry { "e" } else { "" }, b.insns.len(), term(&b.term));
-    region(bytes).blocks.iter().map(line).collect()
+    region.blocks.iter().map(line).collect()
 }
 
 #[test]
 fn a_loop_stays_inside() {
     // 1000: mov ecx, 5; 1005: dec ecx; 1006: jne 1005; 1008: ret
     assert_eq!(shape(&[0xb9, 5, 0, 0, 0, 0x49, 0x75, 0xfd, 0xc3]), ["1000e 1: b1", "1005 2: jne b1 b2", "1008 1: ret"]);
+}
+
+/// With the policy for code that may run once, and code at 1010 already.
+fn path(bytes: &[u8]) -> Vec<String> {
+    let mem = Bytes(0x1000, bytes.to_vec());
+    let known = |addr| addr == GuestAddr(0x1010);
+    shape_of(&Lifter::default().region(&mem, GuestAddr(0x1000), &RegionPolicy::PATH, &known).unwrap())
+}
+
+#[test]
+fn a_path_stops_where_it_may_go_two_ways() {
+    // 1000: call 2000; 1005: jmp 1009; 1009: dec ecx; 100a: je 1000
+    let mut code = vec![0xe8, 0xfb, 0x0f, 0, 0, 0xeb, 2, 0xcc, 0xcc, 0x49, 0x74, 0xf4, 0xc3];
+    assert_eq!(path(&code), ["1000e 1: call 2000 Some(1)", "1005e 1: b2", "1009 2: je b0 100c"]);
+    // 100a: jmp 1010, where there is code
+    code.splice(10.., [0xeb, 4]);
+    code.resize(0x20, 0x90);
+    assert_eq!(path(&code), ["1000e 1: call 2000 Some(1)", "1005e 1: b2", "1009 2: 1010"]);
+}
+
+#[test]
+fn loops_of_a_path_are_entries_but_not_within_an_instruction() {
+    // 1000: call eax; 1002: inc ecx; 1003: call eax; 1005: jmp 1002
+    let code = [0xff, 0xd0, 0x41, 0xff, 0xd0, 0xeb, 0xfb];
+    assert_eq!(path(&code), ["1000e 1: call ? Some(1)", "1002e 2: call ? Some(2)", "1005e 1: b1"]);
+    // 1000: call eax; 1002: jmp 1004; 1004: rep lodsb; 1006: jmp 1004
+    let code = [0xff, 0xd0, 0xeb, 0, 0xf3, 0xac, 0xeb, 0xfc];
+    let entries = path(&code).iter().filter(|line| line.starts_with("1004e")).count();
+    assert_eq!(entries, 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Integer rows of the instruction table, by XED category.
 use crate::lift::{
-    binary, bitbyte, branch, call_ret, cmov, convert, dataxfer, decimal, far, flagop, logical, rotate, segment,
+    binary, bitbyte, bmi, branch, call_ret, cmov, convert, dataxfer, decimal, far, flagop, logical, rotate, segment,
     semaphore, setcc, shift, stack, string, system,
 };
 
@@ -51,6 +51,22 @@ super::section! {
     Lzcnt       => Full(bitbyte::lzcnt);
     Popcnt      => Full(bitbyte::popcnt);
     Tzcnt       => Full(bitbyte::tzcnt);
+    // BMI1, BMI2, ADOX_ADCX
+    Adcx        => Full(bmi::adcx);
+    Adox        => Full(bmi::adox);
+    Andn        => Full(bmi::andn);
+    Bextr       => Full(bmi::bextr);
+    Blsi        => Full(bmi::blsi);
+    Blsmsk      => Full(bmi::blsmsk);
+    Blsr        => Full(bmi::blsr);
+    Bzhi        => Full(bmi::bzhi);
+    Mulx        => Full(bmi::mulx);
+    Pdep        => Full(bmi::pdep);
+    Pext        => Full(bmi::pext);
+    Rorx        => Full(bmi::rorx);
+    Sarx        => Full(bmi::sarx);
+    Shlx        => Full(bmi::shlx);
+    Shrx        => Full(bmi::shrx);
     // DATAXFER
     Bswap       => Full(dataxfer::bswap);
     Lea         => Full(dataxfer::lea);
@@ -201,6 +217,9 @@ super::section! {
     Endbr64     => Full(system::nop);
     Nop         => Full(system::nop);
     Pause       => Full(system::nop);
+    Prefetch    => Full(system::nop);
+    Prefetchit0 => Full(system::nop);
+    Prefetchit1 => Full(system::nop);
     Prefetcht1  => Full(system::nop);
     Prefetcht0  => Full(system::nop);
     Prefetcht2  => Full(system::nop);
@@ -208,14 +227,17 @@ super::section! {
     Prefetchw   => Full(system::nop);
     Prefetchwt1 => Full(system::nop);
     Rdsspd      => Full(system::nop);
-    Reservednop => Full(system::nop);
+    Reservednop => Full(system::reserved_nop);
     // MISC
     Clflush     => Full(system::clflush);
+    Clflushopt  => Full(system::clflush);
     Lfence      => Full(system::lesser_fence);
     Mfence      => Full(system::mfence);
     Sfence      => Full(system::lesser_fence);
     Cpuid       => Full(system::cpuid);
     Rdtsc       => Full(system::rdtsc);
+    Rdrand      => Full(system::random);
+    Rdseed      => Full(system::random);
     Rdtscp      => Full(system::rdtscp);
     Sgdt        => Full(system::sgdt);
     Sidt        => Full(system::sidt);

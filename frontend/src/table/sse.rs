@@ -1,5 +1,6 @@
 //! SSE rows of the instruction table, by extension; what has MMX forms too is in `mmx`.
-use crate::lift::sse::{arith, compare, convert, int, maskmov, mov, shuffle, state};
+use crate::lift::crypto;
+use crate::lift::sse::{arith, blend, compare, convert, int, maskmov, mov, shuffle, state, text};
 
 // CMPSD and MOVSD are string instructions too: see `integer`.
 /// What floating-point arithmetic lacks; `tests/src/vectors/emitted.rs` excuses exactly this.
@@ -143,11 +144,25 @@ super::section! {
     Psignd      => Full(int::psignd);
     Psignw      => Full(int::psignw);
     // SSE4.1
+    Blendpd     => Full(blend::blendpd);
+    Blendps     => Full(blend::blendps);
+    Blendvpd    => Full(blend::blendvpd);
+    Blendvps    => Full(blend::blendvps);
+    Dppd        => Partial(blend::dppd, FP);
+    Dpps        => Partial(blend::dpps, FP);
+    Extractps   => Full(blend::pextrd);
+    Insertps    => Full(blend::insertps);
     Movntdqa    => Full(mov::aligned);
     Mpsadbw     => Full(int::mpsadbw);
     Packusdw    => Full(int::packusdw);
+    Pblendvb    => Full(blend::pblendvb);
+    Pblendw     => Full(blend::pblendw);
     Pcmpeqq     => Full(int::pcmpeqq);
+    Pextrb      => Full(blend::pextrb);
+    Pextrd      => Full(blend::pextrd);
     Phminposuw  => Full(int::phminposuw);
+    Pinsrb      => Full(blend::pinsrb);
+    Pinsrd      => Full(blend::pinsrd);
     Pmaxsb      => Full(int::pmaxsb);
     Pmaxsd      => Full(int::pmaxsd);
     Pmaxud      => Full(int::pmaxud);
@@ -156,6 +171,18 @@ super::section! {
     Pminsd      => Full(int::pminsd);
     Pminud      => Full(int::pminud);
     Pminuw      => Full(int::pminuw);
+    Pmovsxbd    => Full(blend::pmovsxbd);
+    Pmovsxbq    => Full(blend::pmovsxbq);
+    Pmovsxbw    => Full(blend::pmovsxbw);
+    Pmovsxdq    => Full(blend::pmovsxdq);
+    Pmovsxwd    => Full(blend::pmovsxwd);
+    Pmovsxwq    => Full(blend::pmovsxwq);
+    Pmovzxbd    => Full(blend::pmovzxbd);
+    Pmovzxbq    => Full(blend::pmovzxbq);
+    Pmovzxbw    => Full(blend::pmovzxbw);
+    Pmovzxdq    => Full(blend::pmovzxdq);
+    Pmovzxwd    => Full(blend::pmovzxwd);
+    Pmovzxwq    => Full(blend::pmovzxwq);
     Pmuldq      => Full(int::pmuldq);
     Pmulld      => Full(int::pmulld);
     Ptest       => Full(int::ptest);
@@ -164,5 +191,25 @@ super::section! {
     Roundsd     => Partial(arith::roundsd, FP);
     Roundss     => Partial(arith::roundss, FP);
     // SSE4.2
+    Crc32       => Full(text::crc32);
+    Pcmpestri   => Full(text::pcmpestri);
+    Pcmpestrm   => Full(text::pcmpestrm);
     Pcmpgtq     => Full(int::pcmpgtq);
+    Pcmpistri   => Full(text::pcmpistri);
+    Pcmpistrm   => Full(text::pcmpistrm);
+    // AES, PCLMULQDQ, SHA
+    Aesdec          => Full(crypto::aesdec);
+    Aesdeclast      => Full(crypto::aesdeclast);
+    Aesenc          => Full(crypto::aesenc);
+    Aesenclast      => Full(crypto::aesenclast);
+    Aesimc          => Full(crypto::aesimc);
+    Aeskeygenassist => Full(crypto::aeskeygenassist);
+    Pclmulqdq       => Full(crypto::pclmulqdq);
+    Sha1msg1        => Full(crypto::sha1msg1);
+    Sha1msg2        => Full(crypto::sha1msg2);
+    Sha1nexte       => Full(crypto::sha1nexte);
+    Sha1rnds4       => Full(crypto::sha1rnds4);
+    Sha256msg1      => Full(crypto::sha256msg1);
+    Sha256msg2      => Full(crypto::sha256msg2);
+    Sha256rnds2     => Full(crypto::sha256rnds2);
 }

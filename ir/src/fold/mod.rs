@@ -26,7 +26,7 @@ pub(crate) use state::StateCache;
 pub(crate) fn step(cx: &mut Builder, inst: &mut Inst) -> Value {
     use Opcode::*;
     match inst.op {
-        GetGpr | SetGpr | GetXmm | SetXmm | GetState | SetState => state::forward_state(cx, inst),
+        GetGpr | SetGpr | GetXmm | SetXmm | GetState | SetState | GetMm | SetMm => state::forward_state(cx, inst),
         _ => {
             // Before, so that a write that must stay for this instruction is not taken for dead afterwards.
             cx.state.observe(inst);

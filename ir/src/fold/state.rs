@@ -5,12 +5,13 @@
 //! - an instruction that may leave the block (`Effects::may_exit`): then everything written so far must be in place;
 //! - for fields of `CpuState`, besides: helpers and whatever else works on state. Registers are invisible to helpers.
 use crate::builder::Builder;
+use crate::guest::state::offset;
 use crate::inst::{Inst, Value};
 use crate::opcode::{Effects, Opcode};
 use crate::types::Ty;
 
-/// How many fields are tracked at once; blocks touch few.
-const FIELDS: usize = 8;
+/// How many fields are tracked at once; blocks touch few, MMX code a dozen.
+const FIELDS: usize = 12;
 /// Places: general registers, XMM registers, fields.
 const PLACES: usize = 16 + FIELDS;
 
@@ -84,11 +85,15 @@ impl StateCache {
         self.pending[16 + field] = Value::NONE;
     }
 
-    /// The place an instruction reads or writes.
+    /// The place an instruction reads or writes. An MMX register is a field that covers a whole x87 register.
     fn place(&mut self, inst: &Inst) -> usize {
         match inst.op {
             Opcode::GetGpr | Opcode::SetGpr => inst.gpr().index(),
             Opcode::GetXmm | Opcode::SetXmm => 8 + inst.xmm().index(),
+            Opcode::GetMm | Opcode::SetMm => {
+                let offset = offset::ST + 16 * (inst.imm as u32 & 7);
+                16 + self.field(Field { offset: offset as u16, ty: Ty::V128 })
+            }
             _ => 16 + self.field(Field { offset: inst.imm as u16, ty: inst.ty }),
         }
     }
@@ -122,7 +127,7 @@ fn works_on_memory_or_flags(op: Opcode, effects: Effects) -> bool {
             && (effects.may_exit() || op == Fence)
 }
 
-/// Handles `get_gpr` to `set_state`; the value a read stands for.
+/// Handles `get_gpr` to `set_state`, `get_mm` and `set_mm`; the value a read stands for.
 pub(super) fn forward_state(cx: &mut Builder, inst: &mut Inst) -> Value {
     let place = cx.state.place(inst);
     let known = cx.state.values[place];
@@ -133,7 +138,8 @@ pub(super) fn forward_state(cx: &mut Builder, inst: &mut Inst) -> Value {
         cx.state.values[place] = Value(cx.block.insts.len() as u16);
         return cx.emit(inst);
     }
-    if known == inst.args[0] {
+    // Writing an MMX register also sets sign and exponent, which reading it back does not.
+    if known == inst.args[0] && inst.op != Opcode::SetMm {
         return Value::NONE;
     }
     let overwritten = cx.state.pending[place];
@@ -177,6 +183,22 @@ mod tests {
             "v0 = get_gpr eax\nset_state.i32 top, v0\nv1 = not.i32 v0\nset_state.i32 top, v1\njump 0x20",
             "v0 = get_gpr eax\nv1 = not.i32 v0\nset_state.i32 top, v1\njump 0x20",
         );
+    }
+
+    #[test]
+    fn mmx_registers_are_forwarded_and_written_once() {
+        check(
+            "v0 = get_mm 0\nv1 = vadd.b16 v0, v0\nset_mm 0, v1\nv2 = get_mm 0\nv3 = vadd.b16 v2, v2\nset_mm 0, v3\njump 0x20",
+            "v0 = get_mm 0\nv1 = vadd.b16 v0, v0\nv2 = vadd.b16 v1, v1\nset_mm 0, v2\njump 0x20",
+        );
+        // Reading gives no reason to leave out the write; a load or the x87 register below sees what was written.
+        for body in [
+            "v0 = get_mm 0\nset_mm 0, v0\njump 0x20",
+            "v0 = get_gpr eax\nv1 = get_mm 0\nset_mm 1, v1\n; 0x11 +1\nv2 = vload.d2 [v0]\nset_mm 1, v2\njump 0x20",
+            "v0 = get_mm 0\nset_mm 1, v0\nv1 = get_state.i64 st+16\nset_mm 1, v0\nv2 = trunc.i32 v1\nset_gpr eax, v2\njump 0x20",
+        ] {
+            check(body, body);
+        }
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub enum Trap {
     Unimplemented,
     /// #GP, fault: SIGSEGV (privileged instructions, INT n, bad selectors, misaligned SSE operands).
     GeneralProtection,
+    /// #SS, fault: SIGBUS (a stack operand beyond the end of the segment).
+    StackFault,
     /// #MF, fault on the next waiting x87 instruction: SIGFPE.
     X87,
     /// #XM, fault: SIGFPE.
@@ -38,15 +40,21 @@ pub enum Trap {
     /// A segment register is loaded with a selector whose base only the ABI knows: answer
     /// `CpuState::segment_request` and go on at eip, or raise #GP there.
     Segment,
+    /// MXCSR is loaded with a value that the host's floating-point unit cannot follow: the engine makes arithmetic exact
+    /// by other means, and the instruction runs again.
+    Mxcsr,
+    /// The instruction at eip is to be interpreted.
+    Interpret,
 }
 
 impl Trap {
     /// All traps, in numeric order.
     #[rustfmt::skip]
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Syscall, Self::Sysenter, Self::DivideError, Self::Breakpoint, Self::Debug, Self::Overflow,
-        Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::X87, Self::Simd,
-        Self::Fetch, Self::Yield, Self::Segment,
+        Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::StackFault, Self::X87,
+        Self::Simd, Self::Fetch, Self::Yield, Self::Segment, Self::Mxcsr,
+        Self::Interpret,
     ];
 
     /// The name used in the text form.
@@ -62,11 +70,14 @@ impl Trap {
             Self::Undefined => "undefined",
             Self::Unimplemented => "unimplemented",
             Self::GeneralProtection => "general_protection",
+            Self::StackFault => "stack_fault",
             Self::X87 => "x87",
             Self::Simd => "simd",
             Self::Fetch => "fetch",
             Self::Yield => "yield",
             Self::Segment => "segment",
+            Self::Mxcsr => "mxcsr",
+            Self::Interpret => "interpret",
         }
     }
 }

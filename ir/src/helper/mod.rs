@@ -8,9 +8,11 @@
 //! - A `V128` argument number i is in `state.scratch[i]` (its u64 is meaningless); a `V128` result goes to `scratch[0]`.
 use crate::guest::CpuState;
 
+mod crypto;
+mod pcmpstr;
 mod segment;
-mod sse;
-mod system;
+pub(crate) mod sse;
+pub mod system;
 mod x87;
 
 pub use x87::transfer::Pending;
@@ -56,6 +58,35 @@ helpers! {
     // sse.rs
     Rcp      "rcp"       sse::rcp,          "RCPPS of a1 (V128) if a2 is 1, else RCPSS into a0 (V128)";
     Rsqrt    "rsqrt"     sse::rsqrt,        "RSQRTPS of a1 (V128) if a2 is 1, else RSQRTSS into a0 (V128)";
+    // system.rs
+    Random   "random"    system::random,    "a random 32-bit number | 1 << 32, or 0";
+    // pcmpstr.rs
+    PcmpEstr "pcmp_estr" pcmpstr::explicit, "PCMPESTR of a0, a1 (V128), imm8 a2, lengths a3: mask | index << 16 | eflags << 32";
+    PcmpIstr "pcmp_istr" pcmpstr::implicit, "PCMPISTR of a0, a1 (V128), imm8 a2: as pcmp_estr";
+    // crypto.rs
+    Pdep       "pdep"        crypto::deposit,             "PDEP of a0 with mask a1";
+    Pext       "pext"        crypto::extract,             "PEXT of a0 with mask a1";
+    Crc32B     "crc32b"      crypto::crc32::<8>,          "crc32 of 8 bits";
+    Crc32H     "crc32h"      crypto::crc32::<16>,         "crc32 of 16 bits";
+    Crc32W     "crc32w"      crypto::crc32::<32>,         "crc32 of 32 bits";
+    AesEnc     "aes_enc"     crypto::aes_round::<0>,      "vaes 0";
+    AesEncLast "aes_enclast" crypto::aes_round::<1>,      "vaes 1";
+    AesDec     "aes_dec"     crypto::aes_round::<2>,      "vaes 2";
+    AesDecLast "aes_declast" crypto::aes_round::<3>,      "vaes 3";
+    AesImc     "aes_imc"     crypto::aes_inverse_mix,     "vaes_imc";
+    AesKey     "aes_key"     crypto::aes_key_assist,      "vaes_key";
+    ClmulLL    "clmul_ll"    crypto::multiply::<0x00>,    "vclmul 0x00";
+    ClmulHL    "clmul_hl"    crypto::multiply::<0x01>,    "vclmul 0x01";
+    ClmulLH    "clmul_lh"    crypto::multiply::<0x10>,    "vclmul 0x10";
+    ClmulHH    "clmul_hh"    crypto::multiply::<0x11>,    "vclmul 0x11";
+    Sha1C      "sha1_c"      crypto::sha1_rounds::<0>,    "vsha1 0";
+    Sha1P      "sha1_p"      crypto::sha1_rounds::<1>,    "vsha1 1";
+    Sha1M      "sha1_m"      crypto::sha1_rounds::<2>,    "vsha1 2";
+    Sha1P3     "sha1_p3"     crypto::sha1_rounds::<3>,    "vsha1 3";
+    Sha256     "sha256"      crypto::sha256_rounds,       "vsha256";
+    Sha256Su0  "sha256_su0"  crypto::sha256_schedule1,    "vsha256_su0";
+    Sha256Su1  "sha256_su1"  crypto::sha256_schedule2,    "vsha256_su1";
+    Simd     "simd"      sse::execute,      "SSE operation a2 (sse::code) of a0, a1: its integer or flags | 1 << 32 if unmasked; a vector in scratch[0]";
     // segment.rs
     LoadSegment      "load_segment"      segment::load,     "segment register (a0) := selector (a1): 0 done, 1 #GP, 2 base unknown (Trap::Segment)";
     DescribeSegment  "describe_segment"  segment::describe, "selector (a0): access rights as LAR | limit << 32, 0 if not accessible";

@@ -1,29 +1,16 @@
-//! CPUID: the identity ferry announces (SDM vol. 2A, CPUID), and the time stamp counter.
-//!
-//! What is not implemented is not announced.
+//! CPUID, the time stamp counter, random numbers.
+use crate::cpuid;
 use crate::guest::CpuState;
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// EDX of leaf 1: FPU, TSC, CX8, CMOV, CLFSH, MMX, FXSR, SSE, SSE2.
-const LEAF1_EDX: u32 = 1 | 1 << 4 | 1 << 8 | 1 << 15 | 1 << 19 | 1 << 23 | 1 << 24 | 1 << 25 | 1 << 26;
-
-fn cpuid(leaf: u32) -> [u32; 4] {
-    match leaf {
-        0 => [1, u32::from_le_bytes(*b"Genu"), u32::from_le_bytes(*b"ntel"), u32::from_le_bytes(*b"ineI")],
-        1 => [0x0000_06f1, 0x0001_0800, 0, LEAF1_EDX],
-        0x8000_0000 => [0x8000_0001, 0, 0, 0],
-        _ => [0; 4],
-    }
-}
-
-pub(super) extern "C" fn cpuid_ab(_: &mut CpuState, leaf: u64, _: u64, _: u64, _: u64) -> u64 {
-    let [eax, ebx, _, _] = cpuid(leaf as u32);
+pub(super) extern "C" fn cpuid_ab(_: &mut CpuState, leaf: u64, subleaf: u64, _: u64, _: u64) -> u64 {
+    let [eax, ebx, _, _] = cpuid::leaf(leaf as u32, subleaf as u32);
     u64::from(eax) | u64::from(ebx) << 32
 }
 
-pub(super) extern "C" fn cpuid_cd(_: &mut CpuState, leaf: u64, _: u64, _: u64, _: u64) -> u64 {
-    let [_, _, ecx, edx] = cpuid(leaf as u32);
+pub(super) extern "C" fn cpuid_cd(_: &mut CpuState, leaf: u64, subleaf: u64, _: u64, _: u64) -> u64 {
+    let [_, _, ecx, edx] = cpuid::leaf(leaf as u32, subleaf as u32);
     u64::from(ecx) | u64::from(edx) << 32
 }
 
@@ -35,4 +22,23 @@ pub(super) extern "C" fn rdtsc(_: &mut CpuState, _: u64, _: u64, _: u64, _: u64)
         (Instant::now(), since.as_nanos() as u64)
     });
     nanos.wrapping_add(instant.elapsed().as_nanos() as u64)
+}
+
+/// Fills a buffer with random bytes; tells whether it could.
+pub type Entropy = fn(&mut [u8]) -> bool;
+
+static ENTROPY: OnceLock<Entropy> = OnceLock::new();
+
+/// Says where RDRAND and RDSEED take their numbers from. Until then they report that there are none.
+pub fn set_entropy(source: Entropy) {
+    ENTROPY.get_or_init(|| source);
+}
+
+/// A random number in the low half and whether there is one in bit 32.
+pub(super) extern "C" fn random(_: &mut CpuState, _: u64, _: u64, _: u64, _: u64) -> u64 {
+    let mut bytes = [0; 4];
+    match ENTROPY.get() {
+        Some(fill) if fill(&mut bytes) => u64::from(u32::from_le_bytes(bytes)) | 1 << 32,
+        _ => 0,
+    }
 }

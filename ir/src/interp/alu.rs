@@ -5,6 +5,7 @@
 //! - logical operations and shifts clear AF;
 //! - OF after a shift or rotation by more than one is that of the last single step's formula, see [`super::shift`].
 use super::shift;
+use crate::crypto::crc32c;
 use crate::guest::FlagSet;
 use crate::inst::Inst;
 use crate::opcode::Opcode;
@@ -99,6 +100,7 @@ pub fn eval(inst: &Inst, args: [u64; 3], src: Ty, cf: bool) -> Option<Out> {
         Clz => Out::plain(u64::from((a << (64 - ty.bits())).leading_zeros().min(ty.bits()))),
         Ctz => Out::plain(u64::from(a.trailing_zeros().min(ty.bits()))),
         Popcnt => Out::plain(u64::from(a.count_ones())),
+        Crc32 => Out::plain(u64::from(crc32c(a as u32, b as u32, inst.imm as u32))),
         _ => return None,
     })
 }

@@ -37,9 +37,9 @@ const NO_BLOCK: u16 = u16::MAX;
 pub fn dead_flags(region: &Region, cx: &mut OptCx) {
     let flows = &mut cx.flows;
     flows.clear();
-    // Nobody asks what is live at the start of a block that has no way back to it.
+    // Nobody asks what is live at the start of blocks if no branch goes to one.
     let inside = |target| matches!(target, Target::Block(_));
-    let mut changed = region.blocks.len() > 1 || region.blocks.iter().any(|block| block.term.targets().any(inside));
+    let mut changed = region.blocks.iter().any(|block| block.term.targets().any(inside));
     flows.extend(region.blocks.iter().map(|block| Flow::of(region, block, changed)));
     while changed {
         changed = false;
@@ -61,7 +61,7 @@ pub(super) fn live_behind(flows: &[Flow], index: usize) -> FlagSet {
 }
 
 /// Flags that the block's own branch reads.
-pub(super) fn branch_reads(block: &Block) -> FlagSet {
+pub fn branch_reads(block: &Block) -> FlagSet {
     match block.term {
         Terminator::Branch { cc, .. } => cc.reads(),
         _ => FlagSet::NONE,

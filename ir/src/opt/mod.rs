@@ -16,7 +16,7 @@ use crate::guest::FlagSet;
 use crate::inst::Value;
 use crate::region::Region;
 
-/// Buffers that the passes share, so that each is allocated once a region.
+/// Buffers that the passes share, so that each is allocated once.
 #[derive(Debug, Default)]
 pub struct OptCx {
     /// What flags mean to each block; filled by [`dead_flags`].
@@ -37,26 +37,20 @@ impl OptCx {
     pub fn live_at_start(&self, index: usize) -> FlagSet {
         self.flows[index].live_in
     }
-
-    /// Buffers for the region.
-    fn for_region(region: &Region) -> Self {
-        let longest = region.blocks.iter().map(|block| block.insts.len()).max().unwrap_or(0);
-        Self {
-            flows: Vec::with_capacity(region.blocks.len()),
-            map: Vec::with_capacity(longest),
-            uses: Vec::with_capacity(longest),
-        }
-    }
 }
 
 /// Runs every pass; the region stays verifiable between any two of them.
 pub fn optimize(region: &mut Region) {
+    optimize_in(region, &mut OptCx::default());
+}
+
+/// As [`optimize`], with buffers that are used again and again.
+pub fn optimize_in(region: &mut Region, cx: &mut OptCx) {
     if !region.folded {
         region.blocks.iter_mut().for_each(refold::refold);
         region.folded = true;
     }
     check(region, "folding");
-    let cx = &mut OptCx::for_region(region);
     dead_flags::dead_flags(region, cx);
     for index in 0..region.blocks.len() {
         backward::backward(region, index, cx);

@@ -29,8 +29,8 @@ pub fn region(rng: &mut Rng) -> Region {
     for exit in EXITS {
         match rng.below(3) {
             0 => {}
-            1 => drop(region.exit_live.insert(exit, FlagSet::NONE)),
-            _ => drop(region.exit_live.insert(exit, FlagSet::from_eflags_mask(rng.next() as u32))),
+            1 => region.set_live_at(exit, FlagSet::NONE),
+            _ => region.set_live_at(exit, FlagSet::from_eflags_mask(rng.next() as u32)),
         }
     }
     region.ranges.push(GuestRange::new(block_start(0), 0x100 * count));

@@ -1,45 +1,6 @@
 //! /proc/cpuinfo of an x86 machine, from the same CPUID that the guest's instruction sees.
-use ir::guest::CpuState;
-use ir::Helper;
+use ir::cpuid;
 use std::fmt::Write;
-
-/// Flag names by bit of leaf 1 EDX, as arch/x86/include/asm/cpufeatures.h has them.
-#[rustfmt::skip]
-const EDX: [&str; 32] = [
-    "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", "", "sep", "mtrr", "pge", "mca", "cmov",
-    "pat", "pse36", "pn", "clflush", "", "dts", "acpi", "mmx", "fxsr", "sse", "sse2", "ss", "ht", "tm", "ia64", "pbe",
-];
-/// Flag names by bit of leaf 1 ECX.
-#[rustfmt::skip]
-const ECX: [&str; 32] = [
-    "pni", "pclmulqdq", "dtes64", "monitor", "ds_cpl", "vmx", "smx", "est", "tm2", "ssse3", "cid", "sdbg", "fma",
-    "cx16", "xtpr", "pdcm", "", "pcid", "dca", "sse4_1", "sse4_2", "x2apic", "movbe", "popcnt", "tsc_deadline_timer",
-    "aes", "xsave", "osxsave", "avx", "f16c", "rdrand", "hypervisor",
-];
-/// Flag names by bit of leaf 7 EBX.
-const LEAF7_EBX: [(u32, &str); 6] =
-    [(3, "bmi1"), (5, "avx2"), (8, "bmi2"), (18, "rdseed"), (19, "adx"), (29, "sha_ni")];
-
-fn cpuid(leaf: u32) -> [u32; 4] {
-    let mut state = CpuState::default();
-    let ab = Helper::CpuidAb.function()(&mut state, u64::from(leaf), 0, 0, 0);
-    let cd = Helper::CpuidCd.function()(&mut state, u64::from(leaf), 0, 0, 0);
-    [ab as u32, (ab >> 32) as u32, cd as u32, (cd >> 32) as u32]
-}
-
-fn flags() -> String {
-    let [_, _, ecx, edx] = cpuid(1);
-    let bits = |word: u32, names: &'static [&'static str; 32]| {
-        names
-            .iter()
-            .enumerate()
-            .filter(move |(bit, name)| word >> bit & 1 != 0 && !name.is_empty())
-            .map(|(_, name)| *name)
-    };
-    let ebx7 = if cpuid(0)[0] >= 7 { cpuid(7)[1] } else { 0 };
-    let leaf7 = LEAF7_EBX.iter().filter(move |(bit, _)| ebx7 >> bit & 1 != 0).map(|(_, name)| *name);
-    bits(edx, &EDX).chain(bits(ecx, &ECX)).chain(leaf7).collect::<Vec<_>>().join(" ")
-}
 
 fn string(words: &[u32]) -> String {
     let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).filter(|&b| b != 0).collect();
@@ -48,24 +9,35 @@ fn string(words: &[u32]) -> String {
 
 /// The whole file: one record for each CPU this process may run on.
 pub fn text() -> String {
-    let [_, b, c, d] = cpuid(0);
+    let leaf = |number| cpuid::leaf(number, 0);
+    let [_, b, c, d] = leaf(0);
     let vendor = string(&[b, d, c]);
-    let signature = cpuid(1)[0];
+    let signature = leaf(1)[0];
     let family = match signature >> 8 & 15 {
         15 => 15 + (signature >> 20 & 255),
         family => family,
     };
     let model = signature >> 4 & 15 | if family >= 6 { signature >> 12 & 0xf0 } else { 0 };
-    let brand: Vec<u32> = (0x8000_0002..=0x8000_0004).flat_map(cpuid).collect();
-    let brand = if cpuid(0x8000_0000)[0] >= 0x8000_0004 { string(&brand) } else { "i686".to_owned() };
-    let (stepping, flags) = (signature & 15, flags());
+    let brand = string(&(0x8000_0002..=0x8000_0004).flat_map(leaf).collect::<Vec<_>>());
+    let (stepping, flags) = (signature & 15, cpuid::names().collect::<Vec<_>>().join(" "));
+    // The hertz of the time stamp counter, which is what the kernel takes for the clock.
+    let mhz = f64::from(leaf(0x15)[2]) / 1e6;
+    let cache = leaf(0x8000_0006)[2] >> 16;
+    let [addresses, ..] = leaf(0x8000_0008);
+    let (physical, linear) = (addresses & 255, addresses >> 8 & 255);
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     (0..cpus).fold(String::new(), |mut out, cpu| {
         let _ = write!(
             out,
             "processor\t: {cpu}\nvendor_id\t: {vendor}\ncpu family\t: {family}\nmodel\t\t: {model}\n\
-             model name\t: {brand}\nstepping\t: {stepping}\nphysical id\t: 0\nsiblings\t: {cpus}\ncore id\t\t: {cpu}\n\
-             cpu cores\t: {cpus}\nfpu\t\t: yes\nfpu_exception\t: yes\nwp\t\t: yes\nflags\t\t: {flags}\n\n"
+             model name\t: {brand}\nstepping\t: {stepping}\ncpu MHz\t\t: {mhz:.3}\ncache size\t: {cache} KB\n\
+             physical id\t: 0\nsiblings\t: {cpus}\ncore id\t\t: {cpu}\ncpu cores\t: {cpus}\napicid\t\t: {cpu}\n\
+             initial apicid\t: {cpu}\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: {level}\nwp\t\t: yes\n\
+             flags\t\t: {flags}\nbugs\t\t:\nbogomips\t: {bogomips:.2}\nclflush size\t: 64\n\
+             cache_alignment\t: 64\naddress sizes\t: {physical} bits physical, {linear} bits virtual\n\
+             power management:\n\n",
+            level = leaf(0)[0],
+            bogomips = 2.0 * mhz,
         );
         out
     })
@@ -77,6 +49,7 @@ mod tests {
     fn describes_the_announced_cpu() {
         let text = super::text();
         assert!(text.starts_with("processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\n"), "{text}");
-        assert!(text.contains("flags\t\t: fpu tsc cx8 cmov"), "{text}");
+        assert!(text.contains("\nmodel\t\t: 92\nmodel name\t: ferry i686"), "{text}");
+        assert!(text.contains("flags\t\t: fpu tsc cx8 sep cmov"), "{text}");
     }
 }

@@ -94,22 +94,10 @@ fn fill(fd: u64, mut content: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// /proc/self/maps as the guest should see it: what lies below 4 GiB, names without the rootfs.
+/// /proc/self/maps: the guest's mappings, names without the rootfs.
 fn maps(cx: &Cx<'_>) -> Vec<u8> {
-    let host = std::fs::read("/proc/self/maps").unwrap_or_default();
-    let mut guest = Vec::new();
-    for line in host.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
-        let end = line.iter().position(|&b| b == b'-').unwrap_or(0);
-        let start = std::str::from_utf8(&line[..end]).ok().and_then(|hex| u64::from_str_radix(hex, 16).ok());
-        if start.is_none_or(|start| start >> 32 != 0) {
-            continue;
-        }
-        let name = line.iter().position(|&b| b == b'/').unwrap_or(line.len());
-        guest.extend_from_slice(&line[..name]);
-        guest.extend_from_slice(cx.process.fs.to_guest(&line[name..]));
-        guest.push(b'\n');
-    }
-    guest
+    let fs = &cx.process.fs;
+    cx.process.mm.render_maps(|path| String::from_utf8_lossy(fs.to_guest(path.as_bytes())).into_owned()).into_bytes()
 }
 
 /// What readlink(2) answers for a name of /proc, given what the host says: the program's guest path for `exe`, and no

@@ -1,4 +1,7 @@
 //! What ferry inherited: the auxiliary vector, and the disposition of SIGPIPE, which the Rust runtime changes before `main`.
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::os::fd::FromRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
@@ -23,8 +26,45 @@ pub(crate) fn sigpipe_was_ignored() -> bool {
     SIGPIPE_IGNORED.load(Ordering::Relaxed)
 }
 
+/// The program's file, which binfmt_misc opened for ferry (flag O, AT_EXECFD). Closed with the answer, so that the program
+/// does not find a descriptor it did not open; only the first call answers it.
+pub fn opened_program() -> Option<File> {
+    /// linux/auxvec.h.
+    const AT_EXECFD: u64 = 2;
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    let fd = auxval(AT_EXECFD) as i32;
+    if fd <= libc::STDERR_FILENO || TAKEN.swap(true, Ordering::Relaxed) {
+        return None;
+    }
+    // SAFETY: the kernel opened it for this process, and nobody else has been given it.
+    Some(unsafe { File::from_raw_fd(fd) })
+}
+
 /// A value of ferry's own auxiliary vector, 0 if the kernel gave none.
 pub fn auxval(kind: u64) -> u64 {
     // SAFETY: reads the auxiliary vector.
     unsafe { libc::getauxval(kind as libc::c_ulong) }
+}
+
+/// The environment strings ferry was started with, in their order, whatever is in them.
+pub fn environment() -> Vec<CString> {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    let mut strings = Vec::new();
+    // SAFETY: the C library's list ends with NULL; nothing in ferry changes it.
+    unsafe {
+        let mut at = environ;
+        while !at.is_null() && !(*at).is_null() {
+            strings.push(CStr::from_ptr(*at).to_owned());
+            at = at.add(1);
+        }
+    }
+    strings
+}
+
+/// Names the calling thread, which for a process's first is the name that ps(1) shows: execve(2) gives it the file's.
+pub fn set_thread_name(name: &CStr) {
+    // Cannot fail: the kernel takes the first 15 bytes.
+    let _ = super::syscall(libc::SYS_prctl, crate::args![libc::PR_SET_NAME, name]);
 }

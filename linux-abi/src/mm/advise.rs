@@ -59,7 +59,7 @@ impl AddressSpace {
     /// mlock2(2), and mlock(2) with no flags. The range need not be aligned.
     pub fn mlock(&self, addr: u32, len: u32, flags: u32) -> Result<(), Errno> {
         let Some(range) = Self::loose(addr, len)? else { return Ok(()) };
-        self.on_parts(range, |part| host_map::on(libc::SYS_mlock2, part, [u64::from(flags), 0, 0, 0]).map(drop))
+        self.on_parts(range, |part| host_map::lock(part, flags))
     }
 
     /// munlock(2).
@@ -80,14 +80,14 @@ impl AddressSpace {
         if flags == 0 || flags & !(current | future | on_fault) != 0 || flags == on_fault {
             return Err(Errno(libc::EINVAL));
         }
-        let lock_flags = u64::from(flags & on_fault != 0);
+        let lock_flags = u32::from(flags & on_fault != 0);
         self.change(|layout, _| {
             layout.lock_future = if flags & future != 0 { flags & (future | on_fault) } else { 0 };
             if flags & current == 0 {
                 return Ok(());
             }
             for part in layout.vmas.parts(PageRange::covering(Self::window())) {
-                host_map::on(libc::SYS_mlock2, part.range, [lock_flags, 0, 0, 0])?;
+                host_map::lock(part.range, lock_flags)?;
             }
             Ok(())
         })

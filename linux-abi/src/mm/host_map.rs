@@ -54,6 +54,12 @@ pub(super) fn protect(range: PageRange, prot: u32) -> Result<(), Errno> {
     on(libc::SYS_mprotect, range, [u64::from(prot), 0, 0, 0]).map(drop)
 }
 
+/// mlock(2), or mlock2(2) with MLOCK_ONFAULT, which emulators do not have.
+pub(super) fn lock(range: PageRange, flags: u32) -> Result<(), Errno> {
+    let nr = if flags == 0 { libc::SYS_mlock } else { libc::SYS_mlock2 };
+    on(nr, range, [u64::from(flags), 0, 0, 0]).map(drop)
+}
+
 /// A host call whose first two arguments are address and length of `range`.
 pub(super) fn on(nr: i64, range: PageRange, rest: [u64; 4]) -> Result<u64, Errno> {
     let [a, b, c, d] = rest;

@@ -1,7 +1,7 @@
 //! mmap(2), munmap(2): places below 4 GiB, chosen here because a 64-bit kernel would choose high ones.
 use super::address_space::{random_bits, stack_limit, Effects, Layout, LOWEST_CHOICE};
 use super::host_map::{self, HostMap};
-use super::vma::{page_align, Backing, FileId, PageRange, Prot, Vma, VmaName};
+use super::vma::{page_align, Backing, FileId, PageRange, Prot, Vma, VmaName, GUARD_GAP};
 use super::{AddressSpace, TASK_SIZE};
 use crate::errno::Errno;
 use crate::host;
@@ -152,12 +152,7 @@ impl AddressSpace {
                 result => result.map(|()| range),
             };
         }
-        for (n, hole) in holes.iter().enumerate() {
-            if HostMap::placeholder(*hole).if_free().is_err() {
-                give_back(&holes[..n]);
-                return Err(Errno(libc::ENOMEM));
-            }
-        }
+        hold(&holes).map_err(|_| Errno(libc::ENOMEM))?;
         let result = self.place(layout, effects, plan, range, HostMap::replace);
         if result.is_err() {
             give_back(&holes);
@@ -292,6 +287,11 @@ impl AddressSpace {
             if u64::from(above.range.end() - page) > limit || page < LOWEST_CHOICE {
                 return false;
             }
+            // As expand_downwards(): the gap to the next mapping stays, unless that is inaccessible or a stack itself.
+            let gap = PageRange::between(page.saturating_sub(GUARD_GAP), page);
+            if layout.vmas.parts(gap).iter().any(|v| !v.grows_down && v.prot != Prot::NONE) {
+                return false;
+            }
             let range = PageRange::between(page, above.range.start());
             if !layout.vmas.is_free(range) {
                 return false;
@@ -308,8 +308,16 @@ impl AddressSpace {
     }
 }
 
+/// Takes all of `holes` as placeholders, or none if something of the host's is in one.
+pub(super) fn hold(holes: &[PageRange]) -> Result<(), Errno> {
+    for (n, hole) in holes.iter().enumerate() {
+        HostMap::placeholder(*hole).if_free().inspect_err(|_| give_back(&holes[..n]))?;
+    }
+    Ok(())
+}
+
 /// Unmaps placeholders again. That cannot fail for a mapping of our own.
-fn give_back(holes: &[PageRange]) {
+pub(super) fn give_back(holes: &[PageRange]) {
     for hole in holes {
         let _ = host_map::unmap(*hole);
     }
@@ -378,8 +386,7 @@ impl Layout {
     /// MCL_FUTURE: locks a new mapping. Not being able to is no error for the mapping itself.
     fn lock_new(&self, range: PageRange) {
         if self.lock_future != 0 {
-            let on_fault = u64::from(self.lock_future & libc::MCL_ONFAULT as u32 != 0);
-            let _ = host_map::on(libc::SYS_mlock2, range, [on_fault, 0, 0, 0]);
+            let _ = host_map::lock(range, u32::from(self.lock_future & libc::MCL_ONFAULT as u32 != 0));
         }
     }
 }

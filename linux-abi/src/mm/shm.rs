@@ -1,4 +1,5 @@
 //! shmat(2), shmdt(2) below 4 GiB.
+use super::map::{give_back, hold};
 use super::vma::{page_align, Backing, PageRange, Prot, Vma, VmaName};
 use super::AddressSpace;
 use crate::errno::Errno;
@@ -43,17 +44,20 @@ impl AddressSpace {
                 0 => layout.choose(len, PAGE_SIZE)?,
                 addr => PageRange::new(addr, len).ok_or(einval)?,
             };
-            if flags & REMAP != 0 {
-                self.unmap(layout, effects, range)?;
-            } else if !layout.vmas.is_free(range) {
+            layout.vmas.forget_foreign(range);
+            if flags & REMAP == 0 && !layout.vmas.is_free(range) {
                 return Err(einval);
             }
+            // With all of the range the guest's, the host may replace it in one step.
+            let holes = layout.vmas.holes(range);
+            hold(&holes).map_err(|_| einval)?;
             let backing = Backing::Shm { base: range.start() };
             let vma = Vma { range, prot, shared: true, grows_down: false, backing, name: VmaName::None };
             effects.ordered = true;
-            // The host never gets SHM_EXEC or SHM_REMAP: nothing of ferry's can be replaced.
-            let args = [id as u64, u64::from(range.start()), u64::from(flags & RDONLY), 0, 0, 0];
-            self.install(layout, effects, vma, || host::syscall(libc::SYS_shmat, args).map(drop))?;
+            // The host never gets SHM_EXEC: nothing of the guest's is executed as it is.
+            let args = [id as u64, u64::from(range.start()), u64::from(flags & RDONLY | REMAP), 0, 0, 0];
+            let host = || host::syscall(libc::SYS_shmat, args).map(drop);
+            self.install(layout, effects, vma, host).inspect_err(|_| give_back(&holes))?;
             Ok(range.start_addr())
         })
     }

@@ -122,7 +122,9 @@ fn on_fault(signal: i32, info: &SigInfo64, context: &mut HostContext) {
         context.set_pc(landing);
         return;
     }
-    let access = if context.was_write() { Access::Write } else { Access::Read };
+    // A pc that cannot be fetched from: the engine knows which of those are its own doing.
+    let fetch = addr == context.pc();
+    let access = if !fetch && context.was_write() { Access::Write } else { Access::Read };
     let regs = context.regs();
     let fault = HostFault { addr, access, kind };
     match ENGINE.get().map_or(Recovered::Foreign, |engine| engine.recover(&regs, fault)) {

@@ -74,13 +74,14 @@ impl Process {
             Trap::BoundRange => (5, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
             Trap::Undefined | Trap::Unimplemented => (6, 0, SigInfo::fault(libc::SIGILL, ILL_ILLOPN, eip)),
             Trap::GeneralProtection => (13, self.gp_error(eip), SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
+            Trap::StackFault => (12, 0, SigInfo::new(libc::SIGBUS, SI_KERNEL)),
             Trap::X87 => (16, 0, SigInfo::fault(libc::SIGFPE, float_code(u32::from(state.fsw & !state.fcw)), eip)),
             Trap::Simd => {
                 let unmasked = !(state.mxcsr >> 7) & state.mxcsr & 0x3f;
                 (19, 0, SigInfo::fault(libc::SIGFPE, float_code(unmasked), eip))
             }
             Trap::Fetch => return self.raise_fetch(thread, eip),
-            Trap::Syscall | Trap::Sysenter | Trap::Yield => return,
+            Trap::Syscall | Trap::Sysenter | Trap::Yield | Trap::Mxcsr | Trap::Interpret => return,
         };
         thread.signals.last_fault = LastFault { trapno, err, ..thread.signals.last_fault };
         thread.signals.force(info);
@@ -173,6 +174,7 @@ mod tests {
             (Trap::BoundRange, [5, 0, libc::SIGSEGV, SI_KERNEL]),
             (Trap::Undefined, [6, 0, libc::SIGILL, 2]),
             (Trap::GeneralProtection, [13, 0x482, libc::SIGSEGV, SI_KERNEL]),
+            (Trap::StackFault, [12, 0, libc::SIGBUS, SI_KERNEL]),
             (Trap::X87, [16, 0, libc::SIGFPE, 3]),
             (Trap::Simd, [19, 0, libc::SIGFPE, 7]),
         ];

@@ -39,17 +39,17 @@ impl ExecOptions {
 }
 
 /// Bytes of a file that decide what it is (BINPRM_BUF_SIZE).
-const HEAD: usize = 256;
+pub const HEAD: usize = 256;
 /// Longest argument or environment string (MAX_ARG_STRLEN).
 const MAX_STRING: usize = 32 * 4096;
 /// Most bytes of all strings and pointers together, when the stack limit would allow more.
 const MAX_TOTAL: usize = 6 << 20;
 /// Scripts whose interpreter is a script, at most.
-const MAX_DEPTH: usize = 5;
+pub const MAX_DEPTH: usize = 5;
 
 /// What the first bytes of a file say.
 #[derive(Debug, PartialEq, Eq)]
-enum Kind {
+pub enum ProgramKind {
     /// ferry runs it.
     I386,
     /// The interpreter and its one argument.
@@ -58,22 +58,23 @@ enum Kind {
     Host,
 }
 
-fn kind(head: &[u8]) -> Result<Kind, Errno> {
+/// What a program file is by its first [`HEAD`] bytes, or as many as it has.
+pub fn program_kind(head: &[u8]) -> Result<ProgramKind, Errno> {
     const ELFCLASS32: u8 = 1;
     const EM_386: [u8; 2] = [3, 0];
     const EM_486: [u8; 2] = [6, 0];
     if head.len() >= 20 && head.starts_with(b"\x7fELF") {
         let i386 = head[4] == ELFCLASS32 && (head[18..20] == EM_386 || head[18..20] == EM_486);
-        return Ok(if i386 { Kind::I386 } else { Kind::Host });
+        return Ok(if i386 { ProgramKind::I386 } else { ProgramKind::Host });
     }
     match head.strip_prefix(b"#!") {
         Some(line) => script(line, head.len() < HEAD),
-        None => Ok(Kind::Host),
+        None => Ok(ProgramKind::Host),
     }
 }
 
 /// The `#!` line (fs/binfmt_script.c): cut at the buffer's end only if the interpreter's name ends before it.
-fn script(text: &[u8], whole: bool) -> Result<Kind, Errno> {
+fn script(text: &[u8], whole: bool) -> Result<ProgramKind, Errno> {
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let end = text.iter().position(|b| matches!(b, b'\n' | 0));
     let line = &text[..end.unwrap_or(text.len())];
@@ -87,16 +88,19 @@ fn script(text: &[u8], whole: bool) -> Result<Kind, Errno> {
     let rest = &rest[rest.iter().position(|b| !blank(b)).unwrap_or(rest.len())..];
     let string = |bytes: &[u8]| CString::new(bytes).map_err(|_| Errno::ENOEXEC);
     let argument = if rest.is_empty() { None } else { Some(string(rest)?) };
-    Ok(Kind::Script(string(name)?, argument))
+    Ok(ProgramKind::Script(string(name)?, argument))
 }
 
 /// The strings a list of pointers names; NULL is an empty list.
 fn strings(cx: &Cx<'_>, at: GuestAddr, total: &mut usize) -> Result<Vec<CString>, Errno> {
     let mut list = Vec::new();
-    while at.0 != 0 {
+    if at.0 == 0 {
+        return Ok(list);
+    }
+    loop {
         let pointer: U32 = cx.read(at.plus(4 * list.len() as u32))?;
         if pointer.get() == 0 {
-            break;
+            return Ok(list);
         }
         let text = cx.read_cstr(GuestAddr(pointer.get()), MAX_STRING, Errno::E2BIG)?;
         *total += text.as_bytes_with_nul().len() + size_of::<u32>();
@@ -105,7 +109,6 @@ fn strings(cx: &Cx<'_>, at: GuestAddr, total: &mut usize) -> Result<Vec<CString>
         }
         list.push(text);
     }
-    Ok(list)
 }
 
 /// A file to be executed.
@@ -151,7 +154,9 @@ fn read_head(fd: u64) -> Result<Vec<u8>, Errno> {
     let mut fs = crate::layout::host64::Statfs::default();
     host::syscall(libc::SYS_fstatfs, args![fd, host::call::mut_ptr(&mut fs)])?;
     let regular = u32::from(stat.stx_mode.get()) & libc::S_IFMT == libc::S_IFREG;
-    if !regular || fs.f_flags.get() as u64 & libc::ST_NOEXEC as u64 != 0 {
+    #[allow(clippy::unnecessary_cast, reason = "the widths differ between hosts")]
+    let no_exec = fs.f_flags.get() as u64 & libc::ST_NOEXEC as u64 != 0;
+    if !regular || no_exec {
         return Err(Errno::EACCES);
     }
     let mut head = vec![0u8; HEAD];
@@ -183,15 +188,15 @@ pub fn execveat(cx: &mut Cx<'_>, a: &Args) -> SysResult {
         true if flags & libc::AT_EMPTY_PATH != 0 => of_descriptor(cx, dirfd)?,
         true => return Err(Errno::ENOENT),
         false => {
+            let relative = dirfd != libc::AT_FDCWD && !path.as_bytes().starts_with(b"/");
+            let below = if relative { Some(below(cx, dirfd, &path)?) } else { None };
             let nofollow = flags & libc::AT_SYMLINK_NOFOLLOW != 0;
             let follow = if nofollow { Follow::No } else { Follow::Yes };
             let mut program = Program::resolve(cx, dirfd, path, follow)?;
             if nofollow && is_link(&program.host) {
                 return Err(Errno::ELOOP);
             }
-            if dirfd != libc::AT_FDCWD && !program.path.as_bytes().starts_with(b"/") {
-                program.path = below(cx, dirfd, &program.path)?;
-            }
+            program.path = below.unwrap_or(program.path);
             program
         }
     };
@@ -212,7 +217,7 @@ fn link_of(cx: &Cx<'_>, fd: i32) -> Result<Vec<u8>, Errno> {
 
 /// The guest's name for `path` below an open directory: ferry, started again, has no such descriptor to start from.
 fn below(cx: &Cx<'_>, dirfd: i32, path: &CStr) -> Result<CString, Errno> {
-    let mut name = link_of(cx, dirfd)?;
+    let mut name = link_of(cx, dirfd).map_err(|_| Errno::EBADF)?;
     name.push(b'/');
     name.extend_from_slice(path.to_bytes());
     CString::new(name).map_err(|_| Errno::ENOENT)
@@ -250,13 +255,13 @@ fn exec(cx: &mut Cx<'_>, mut program: Program, argv_at: GuestAddr, env_at: Guest
         argv.push(CString::default());
     }
     for _ in 0..=MAX_DEPTH {
-        match kind(&program.head()?)? {
-            Kind::I386 => {
+        match program_kind(&program.head()?)? {
+            ProgramKind::I386 => {
                 let command = cx.process.exec.command(&program.path, &argv);
                 return replace(cx, &program, Some(&command), &argv, &env);
             }
-            Kind::Host => return replace(cx, &program, None, &argv, &env),
-            Kind::Script(interpreter, argument) => {
+            ProgramKind::Host => return replace(cx, &program, None, &argv, &env),
+            ProgramKind::Script(interpreter, argument) => {
                 let script = std::mem::replace(
                     &mut program,
                     Program::resolve(cx, libc::AT_FDCWD, interpreter.clone(), Follow::Yes)?,
@@ -340,18 +345,19 @@ mod tests {
             let mut head = vec![0; 64];
             head[..5].copy_from_slice(&[0x7f, b'E', b'L', b'F', class]);
             head[18] = machine;
-            kind(&head)
+            program_kind(&head)
         };
-        assert_eq!(elf(1, 3), Ok(Kind::I386));
-        assert_eq!(elf(2, 183), Ok(Kind::Host));
-        assert_eq!(elf(1, 40), Ok(Kind::Host));
-        assert_eq!(kind(b"echo hello\n"), Ok(Kind::Host));
-        assert_eq!(kind(b""), Ok(Kind::Host));
+        assert_eq!(elf(1, 3), Ok(ProgramKind::I386));
+        assert_eq!(elf(2, 183), Ok(ProgramKind::Host));
+        assert_eq!(elf(1, 40), Ok(ProgramKind::Host));
+        assert_eq!(program_kind(b"echo hello\n"), Ok(ProgramKind::Host));
+        assert_eq!(program_kind(b""), Ok(ProgramKind::Host));
     }
 
     #[test]
     fn script_lines_as_the_kernel_reads_them() {
-        let script = |name: &CStr, arg: Option<&CStr>| Ok(Kind::Script(name.to_owned(), arg.map(CStr::to_owned)));
+        let script =
+            |name: &CStr, arg: Option<&CStr>| Ok(ProgramKind::Script(name.to_owned(), arg.map(CStr::to_owned)));
         let cases = [
             ("#!/bin/sh\necho", script(c"/bin/sh", None)),
             ("#! /bin/sh -e -x \n", script(c"/bin/sh", Some(c"-e -x"))),
@@ -360,12 +366,12 @@ mod tests {
             ("#!   \n", Err(Errno::ENOEXEC)),
         ];
         for (text, expect) in cases {
-            assert_eq!(kind(text.as_bytes()), expect, "{text:?}");
+            assert_eq!(program_kind(text.as_bytes()), expect, "{text:?}");
         }
         let long = format!("#!/{}", "x".repeat(HEAD));
-        assert_eq!(kind(&long.as_bytes()[..HEAD]), Err(Errno::ENOEXEC));
+        assert_eq!(program_kind(&long.as_bytes()[..HEAD]), Err(Errno::ENOEXEC));
         let long = format!("#!/bin/sh {}", "x".repeat(HEAD));
-        assert!(matches!(kind(&long.as_bytes()[..HEAD]), Ok(Kind::Script(..))));
+        assert!(matches!(program_kind(&long.as_bytes()[..HEAD]), Ok(ProgramKind::Script(..))));
     }
 
     #[test]

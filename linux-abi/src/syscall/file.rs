@@ -123,13 +123,9 @@ fn seek(cx: &mut Cx<'_>, a: &Args, offset: i64, whence: u32) -> Result<u64, Errn
     Ok(u64::from(process.fs.dirs.cookie(fd, position)))
 }
 
-/// lseek(2): an offset that does not fit 32 bits is EOVERFLOW, though the file position has moved.
+/// lseek(2): a 64-bit kernel cuts a position that does not fit 32 bits (compat_sys_lseek()).
 pub fn lseek(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let position = seek(cx, a, i64::from(a.int(1)), a.uint(2))?;
-    if position > MAX_NON_LFS {
-        return Err(Errno::EOVERFLOW);
-    }
-    Ok(position as u32)
+    seek(cx, a, i64::from(a.int(1)), a.uint(2)).map(|position| position as u32)
 }
 
 /// _llseek(2): high half before low half, result through a pointer.

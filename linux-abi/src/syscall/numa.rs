@@ -32,7 +32,7 @@ fn guest_bytes(bits: u32) -> usize {
 }
 
 fn pointer(mask: &Option<Vec<u64>>) -> u64 {
-    mask.as_deref().map_or(0, |words| ptr(words))
+    mask.as_deref().map_or(0, ptr)
 }
 
 /// mbind(2).

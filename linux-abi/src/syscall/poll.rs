@@ -67,6 +67,7 @@ fn clamp_count(count: i32) -> Result<usize, Errno> {
     if count <= INLINE_FDS {
         return Ok(count);
     }
+    #[allow(clippy::unnecessary_cast, reason = "the widths differ between hosts")]
     let limit = super::rlimit::get(libc::RLIMIT_NOFILE as u32)?.rlim_cur.get();
     Ok(count.min(usize::try_from(limit).unwrap_or(usize::MAX).next_multiple_of(64)).max(INLINE_FDS))
 }

@@ -25,7 +25,7 @@ fn files_are_written_and_read() {
     let result = g.room(8);
     assert_eq!(g.call("_llseek", [fd, 0, 0, result, 2]), Ok(0));
     assert_eq!(g.get::<u64>(result), (1 << 32) + 5);
-    g.fails("lseek", [fd, 0, 2], Errno::EOVERFLOW);
+    assert_eq!(g.call("lseek", [fd, 0, 2]), Ok(5));
     let stat = g.room(96);
     assert_eq!(g.call("fstat64", [fd, stat]), Ok(0));
     let read: Stat64 = g.get(stat);

@@ -1,7 +1,9 @@
-//! `bench [NAME]...`: executed instructions per program, as a Markdown table, compared with the committed figures;
-//! `BLESS=1` commits the new ones.
+//! `bench [NAME]...`: executed instructions per program, as Markdown tables, compared with the committed figures;
+//! `BLESS=1` commits the new ones. `startup` is the name of the second table.
 use anyhow::Result;
-use tests::bench::{baseline, bless, geomean, measure, Build, Row, FLOAT, INTEGER, OTHER};
+use tests::bench::{
+    baseline, bless, geomean, measure, startup, Build, Row, BUSYBOX_LIMIT, FLOAT, INTEGER, OTHER, STARTUP,
+};
 
 /// How far a figure is from the committed one.
 fn change(new: u64, old: Option<u64>) -> String {
@@ -35,6 +37,31 @@ fn print_mean(rows: &[Row]) {
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     let selected = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
+    if wanted.iter().any(|name| name != "startup") || wanted.is_empty() {
+        programs(selected)?;
+    }
+    if selected("startup") {
+        starts()?;
+    }
+    Ok(())
+}
+
+/// From start to exit.
+fn starts() -> Result<()> {
+    println!("| start to exit                            | transl. M | total M   |");
+    println!("|------------------------------------------|----------:|----------:|");
+    for (args, expected) in STARTUP {
+        let count = startup(args, expected)?;
+        let (translated, total) = (count.translated as f64 / 1e6, count.total as f64 / 1e6);
+        println!("| {:40} | {translated:9.2} | {total:9.2} |", args.join(" "));
+        if args[0].ends_with("busybox") && count.total > BUSYBOX_LIMIT {
+            eprintln!("bench: {} takes more than {} M instructions", args.join(" "), BUSYBOX_LIMIT / 1_000_000);
+        }
+    }
+    Ok(())
+}
+
+fn programs(selected: impl Fn(&str) -> bool) -> Result<()> {
     let old = baseline()?;
     let mut rows: Vec<Row> = Vec::new();
     let run = |rows: &mut Vec<Row>, name: &str, build: Build| -> Result<()> {

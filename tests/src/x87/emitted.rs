@@ -3,7 +3,9 @@ use super::{Case, State, MEM};
 use crate::vectors::emitted::{Rig, CODE, STRIDE};
 use crate::vectors::DATA;
 use anyhow::{bail, Result};
+use backend_a64::runtime::EngineOptions;
 use ir::guest::{Exit, Trap};
+use ir::Floats;
 use std::collections::HashMap;
 
 /// Most different instructions.
@@ -21,7 +23,7 @@ impl Emitted {
     /// # Errors
     /// If there is no memory for it.
     pub fn new() -> Result<Self> {
-        Ok(Self { rig: Rig::new(PLACES * STRIDE)?, places: HashMap::new() })
+        Ok(Self { rig: Rig::new(PLACES * STRIDE, &EngineOptions::default(), Floats::Host)?, places: HashMap::new() })
     }
 
     /// Executes a case; the state after.

@@ -1,18 +1,20 @@
 /* Runs every instruction of the table on every input of its group and prints what it changed. See README.md. */
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 typedef struct {
-    uint32_t x0[4], x1[4], mem[4];
+    uint32_t x0[4], x1[4], mem[4], x2[4];
     uint64_t m0, m1;
-    uint32_t eax, ecx, mxcsr, eflags;
+    uint32_t eax, ecx, edx, mxcsr, eflags;
 } __attribute__((aligned(16))) State;
 
 struct op {
     const char *group;
     uint8_t *start, *end;
     const char *text;
+    uint32_t undefined;
 };
 
 extern struct op op_table[];
@@ -136,6 +138,40 @@ static void packed(int wide, int modes, int n)
     }
 }
 
+/* A vector of one of several kinds: random, edges, text over a few letters with zeros, floats of either width. */
+static void mixed(uint32_t *v, int kind)
+{
+    uint8_t *bytes = (uint8_t *)v;
+    switch (kind) {
+    case 0: fill(v, next(), next()); break;
+    case 1: fill(v, edge_int[next() % LEN(edge_int)], edge_int[next() % LEN(edge_int)]); break;
+    case 2: for (int i = 0; i < 16; i++) bytes[i] = "aabbc\0z\xe1"[next() >> 20 & 7]; break;
+    case 3: for (int i = 0; i < 16; i++) bytes[i] = i % 2 ? 0 : "aabbc\0zd"[next() >> 20 & 7]; break;
+    case 4: for (int i = 0; i < 4; i++) v[i] = (uint32_t)number(0); break;
+    default: fill(v, number(1), number(1)); break;
+    }
+}
+
+/* Operands without relation; counts and lengths are small every other time. */
+static void mix(int n)
+{
+    for (int i = 0; i < n; i++) {
+        State *s = add();
+        int kind = i % 6;
+        mixed(s->x0, kind);
+        mixed(s->x1, kind);
+        mixed(s->x2, next() % 6);
+        mixed(s->mem, kind);
+        memcpy(&s->m0, s->x0, 8);
+        memcpy(&s->m1, s->x1 + 1, 8);
+        uint64_t r = next();
+        s->eax = i % 2 ? (uint32_t)edge_int[i / 2 % LEN(edge_int)] : (uint32_t)r;
+        s->ecx = i % 4 < 2 ? (uint32_t)(r >> 32) % 40 : (uint32_t)(r >> 32) >> (r & 31);
+        s->edx = i % 3 ? (uint32_t)(r >> 16) % 21 - 2 : (uint32_t)next();
+        s->eflags = (uint32_t)next() & ARITHMETIC;
+    }
+}
+
 static void make_inputs(const char *group)
 {
     count = 0;
@@ -149,6 +185,10 @@ static void make_inputs(const char *group)
         singles(wide);
     else if (!strncmp(group, "modes", 5))
         packed(wide, 1, 96);
+    else if (!strncmp(group, "some", 4))
+        packed(wide, 1, 40);
+    else if (!strncmp(group, "mix", 3))
+        mix(48);
     else
         packed(wide, 0, 40);
 }
@@ -163,12 +203,22 @@ static void hex128(const char *name, const uint32_t *v)
         printf("%08x", v[top]);
 }
 
+static int is_mix(const char *group)
+{
+    return !strncmp(group, "mix", 3);
+}
+
 static void show_inputs(const char *group)
 {
     printf("group %s\n", group);
     for (int i = 0; i < count; i++) {
         hex128("in x0=", inputs[i].x0);
         hex128(" x1=", inputs[i].x1);
+        if (is_mix(group)) {
+            hex128(" x2=", inputs[i].x2);
+            hex128(" mem=", inputs[i].mem);
+            printf(" c=%x d=%x f=%x", inputs[i].ecx, inputs[i].edx, inputs[i].eflags);
+        }
         printf(" m0=%llx m1=%llx a=%x s=%x\n", (unsigned long long)inputs[i].m0, (unsigned long long)inputs[i].m1,
                inputs[i].eax, inputs[i].mxcsr);
     }
@@ -185,13 +235,29 @@ static void show_change(const State *old, const State *new)
     FIELD(old->m1 != new->m1, printf("m1=%llx", (unsigned long long)new->m1))
     FIELD(old->eax != new->eax, printf("a=%x", new->eax))
     FIELD(old->ecx != new->ecx, printf("c=%x", new->ecx))
+    FIELD(old->edx != new->edx, printf("d=%x", new->edx))
+    FIELD(memcmp(old->x2, new->x2, 16), hex128("x2=", new->x2))
     FIELD(old->mxcsr != new->mxcsr, printf("s=%x", new->mxcsr))
     FIELD((old->eflags ^ new->eflags) & ARITHMETIC, printf("f=%x", new->eflags & ARITHMETIC))
     puts(*space ? "" : "=");
 }
 
-int main(void)
+/* FNV-1a over all that is watched. */
+static uint64_t digest(uint64_t h, const State *s)
 {
+    const uint8_t *bytes = (const uint8_t *)s;
+    for (size_t i = 0; i < offsetof(State, eflags); i++)
+        h = (h ^ bytes[i]) * 0x100000001b3;
+    for (int i = 0; i < 16; i += 8)
+        h = (h ^ ((s->eflags & ARITHMETIC) >> i & 0xff)) * 0x100000001b3;
+    return h;
+}
+
+/* An argument "full" shows every result of digested groups too. */
+int main(int argc, char **argv)
+{
+    (void)argv;
+    int full = argc > 1;
     const char *group = "";
     for (struct op *op = op_table; op->group; op++) {
         if (strcmp(group, op->group)) {
@@ -203,14 +269,26 @@ int main(void)
         for (uint8_t *p = op->start; p < op->end; p++)
             printf("%02x", *p);
         printf(" %s\n", op->text);
+        if (op->undefined)
+            printf("undefined %x\n", op->undefined);
+        int mixed = is_mix(group);
+        uint64_t h = 0xcbf29ce484222325;
         for (int i = 0; i < count; i++) {
             State s = inputs[i];
-            memcpy(s.mem, s.x1, 16);
-            s.eflags = 0x202 | ARITHMETIC;
+            if (!mixed) {
+                memcpy(s.mem, s.x1, 16);
+                s.eflags = ARITHMETIC;
+            }
+            s.eflags |= 0x202;
             State old = s;
             run(op->start, &s);
-            show_change(&old, &s);
+            s.eflags &= ~op->undefined;
+            h = digest(h, &s);
+            if (!mixed || full)
+                show_change(&old, &s);
         }
+        if (mixed && !full)
+            printf("digest %llx\n", (unsigned long long)h);
     }
     return 0;
 }

@@ -1,5 +1,5 @@
 # run(function, state): loads registers from the state, calls the function, stores them back.
-# state: 0 xmm0, 16 xmm1, 32 memory at [esi] = [edi], 48 mm0, 56 mm1, 64 eax, 68 ecx, 72 mxcsr, 76 eflags
+# state: 0 xmm0, 16 xmm1, 32 memory at [esi] = [edi], 48 xmm2, 64 mm0, 72 mm1, 80 eax, 84 ecx, 88 edx, 92 mxcsr, 96 eflags
 .intel_syntax noprefix
 .text
 .globl run
@@ -12,25 +12,29 @@ run:
     mov ebp, [esp + 24]
     movaps xmm0, [ebp]
     movaps xmm1, [ebp + 16]
-    movq mm0, [ebp + 48]
-    movq mm1, [ebp + 56]
+    movaps xmm2, [ebp + 48]
+    movq mm0, [ebp + 64]
+    movq mm1, [ebp + 72]
     lea esi, [ebp + 32]
     mov edi, esi
-    mov eax, [ebp + 64]
-    mov ecx, [ebp + 68]
-    ldmxcsr [ebp + 72]
-    push [ebp + 76]
+    mov eax, [ebp + 80]
+    mov ecx, [ebp + 84]
+    mov edx, [ebp + 88]
+    ldmxcsr [ebp + 92]
+    push [ebp + 96]
     popfd
     call ebx
     pushfd
-    pop [ebp + 76]
-    stmxcsr [ebp + 72]
-    mov [ebp + 64], eax
-    mov [ebp + 68], ecx
+    pop [ebp + 96]
+    stmxcsr [ebp + 92]
+    mov [ebp + 80], eax
+    mov [ebp + 84], ecx
+    mov [ebp + 88], edx
     movaps [ebp], xmm0
     movaps [ebp + 16], xmm1
-    movq [ebp + 48], mm0
-    movq [ebp + 56], mm1
+    movaps [ebp + 48], xmm2
+    movq [ebp + 64], mm0
+    movq [ebp + 72], mm1
     emms
     pop edi
     pop esi

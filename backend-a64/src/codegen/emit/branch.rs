@@ -92,6 +92,9 @@ pub(super) fn head(cx: &mut EmitCx) {
     }
     if cx.block.entry || cx.block_index == 0 {
         entry(cx);
+        if cx.block_index == 0 || cx.loop_heads[cx.block_index] {
+            count(cx);
+        }
     }
 }
 
@@ -107,9 +110,18 @@ fn entry(cx: &mut EmitCx) {
     }
 }
 
-/// Which blocks a block at or after them in emission order branches back to.
-pub(super) fn loop_heads(region: &Region) -> Vec<bool> {
-    let mut heads = vec![false; region.blocks.len()];
+/// Counts a pass through code that is replaced once it is hot. The stub finds out where it is by the pc map.
+fn count(cx: &mut EmitCx) {
+    let Some(counter) = cx.options.counter else { return };
+    cx.mark_pc(cx.block.start);
+    a64!(cx; movz w17, u32::from(counter));
+    call_stub(cx, Stub::Count);
+}
+
+/// Finds which blocks a block at or after them in emission order branches back to.
+pub(super) fn find_loop_heads(region: &Region, heads: &mut Vec<bool>) {
+    heads.clear();
+    heads.resize(region.blocks.len(), false);
     for (from, block) in region.blocks.iter().enumerate() {
         for target in block.term.targets() {
             if let Target::Block(to) = target {
@@ -117,7 +129,6 @@ pub(super) fn loop_heads(region: &Region) -> Vec<bool> {
             }
         }
     }
-    heads
 }
 
 /// Lets the thread be stopped here, in the state at `eip`.
@@ -129,7 +140,7 @@ fn poll(cx: &mut EmitCx, eip: GuestAddr) {
 /// Lets a loop that consists of indirect jumps (a threaded interpreter) be stopped: before a jump that has written nothing
 /// yet, so that it is simply done again. Those that have, far returns and the like, make no loops by themselves.
 fn poll_jump(cx: &mut EmitCx) {
-    let Some((index, last)) = cx.block.insns.iter().enumerate().last() else {
+    let Some((index, last)) = cx.block.insns.iter().enumerate().next_back() else {
         return;
     };
     let writes = |inst: &Inst| {
@@ -207,7 +218,7 @@ pub(super) fn ret_miss(cx: &mut EmitCx, pc: u8) -> Label {
 }
 
 fn leave(cx: &mut EmitCx, stub: Stub, eip: GuestAddr, trap: Option<Trap>) {
-    cx.mov_imm(S0, eip.0);
+    cx.mov_addr(S0, eip);
     if let Some(trap) = trap {
         cx.mov_imm(S1, trap as u32);
     }
@@ -338,8 +349,8 @@ fn branch_nz(cx: &mut EmitCx, value: Value, taken: Target, fallthrough: Target) 
     });
 }
 
-/// Emits the cold code, then the stub code of every link site; returns the link sites.
-pub(crate) fn cold_code(cx: &mut EmitCx) -> Vec<LinkSite> {
+/// Emits the cold code, then the stub code of every link site; adds the link sites to `sites`.
+pub(crate) fn cold_code(cx: &mut EmitCx, sites: &mut Vec<LinkSite>) {
     let mut next = 0;
     // A way out may ask for more.
     while let Some(Cold { label, kind }) = cx.cold.get(next).copied() {
@@ -383,8 +394,10 @@ pub(crate) fn cold_code(cx: &mut EmitCx) -> Vec<LinkSite> {
             }
         }
     }
-    let links = std::mem::take(&mut cx.links);
-    links.iter().map(|pending| link_stub(cx, pending)).collect()
+    for index in 0..cx.links.len() {
+        let pending = cx.links[index];
+        sites.push(link_stub(cx, &pending));
+    }
 }
 
 fn link_stub(cx: &mut EmitCx, pending: &PendingLink) -> LinkSite {
@@ -397,7 +410,7 @@ fn link_stub(cx: &mut EmitCx, pending: &PendingLink) -> LinkSite {
     cx.asm.bind(stub);
     let here = cx.asm.here();
     cx.asm.adr_back(S1, at);
-    cx.mov_imm(S0, target.0);
+    cx.mov_addr(S0, target);
     to_stub(cx, Stub::Link);
     LinkSite { at, kind, target, stub: here, carry_direct }
 }

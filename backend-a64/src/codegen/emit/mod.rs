@@ -11,6 +11,7 @@
 mod atomic;
 mod branch;
 mod call;
+mod crypto;
 mod flags;
 mod int;
 mod mem;
@@ -21,6 +22,7 @@ mod shift;
 mod shift_double;
 mod vector;
 mod vector_convert;
+mod vector_denormal;
 mod vector_fp;
 mod vector_int;
 mod vector_move;
@@ -32,10 +34,11 @@ mod writeback;
 use super::abi;
 use super::allocation::{Allocation, Loc, When};
 use super::asm::{a64, Asm, Label};
-use super::compiled::{CodeOffset, EntryPoint, LinkSite, PcEntry, Reloc};
+use super::compiled::{CodeOffset, CompiledRegion, EntryPoint, PcEntry, Reloc};
 use super::imm::{mov32, MovWide};
 use super::regalloc::operand::zero_vector;
 use super::Options;
+use ir::opcode::Effects;
 use ir::opt::OptCx;
 use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
 
@@ -65,6 +68,8 @@ pub(crate) struct EmitCx<'a> {
     /// What the guest's registers hold, and where a step was already made by the access before it.
     pub(crate) held: writeback::Held,
     pub(crate) stepped: usize,
+    /// MMX registers whose sign and exponent are all ones by now.
+    pub(crate) mm_written: u8,
     /// Flags live at the end of the block.
     pub(crate) live_out: FlagSet,
     /// Flags live at both ends of every block.
@@ -92,45 +97,67 @@ pub(crate) struct EmitCx<'a> {
     dst: u8,
 }
 
-/// The parts of a region's code besides its bytes.
-pub(crate) struct Emitted {
-    pub(crate) code: Vec<u8>,
-    pub(crate) entries: Vec<EntryPoint>,
-    pub(crate) links: Vec<LinkSite>,
-    pub(crate) relocs: Vec<Reloc>,
-    pub(crate) pc_map: Vec<PcEntry>,
+/// Memory that emission uses again for every region.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    alloc: Allocation,
+    asm: Asm,
+    blocks: Vec<Label>,
+    loop_heads: Vec<bool>,
+    cold: Vec<branch::Cold>,
+    links: Vec<branch::PendingLink>,
+    carry_in: Vec<Option<Carry>>,
+}
+
+/// An empty vector in the memory of an old one.
+fn emptied<T>(old: &mut Vec<T>) -> Vec<T> {
+    let mut taken = std::mem::take(old);
+    taken.clear();
+    taken
 }
 
 impl<'a> EmitCx<'a> {
-    /// A context for a region; block and allocation are replaced as it goes.
-    pub(crate) fn new(region: &'a Region, options: &'a Options, live: &'a OptCx) -> Self {
-        let mut asm = Asm::with_capacity(region.insn_count() * 16 + 256);
-        let blocks = region.blocks.iter().map(|_| asm.new_label()).collect();
+    /// A context for a region; block and allocation change as it goes. The code goes to the memory of `old`.
+    pub(crate) fn new(
+        region: &'a Region,
+        options: &'a Options,
+        mut buffers: Buffers,
+        old: &mut CompiledRegion,
+        live: &'a OptCx,
+    ) -> Self {
+        let mut asm = buffers.asm;
+        asm.restart(std::mem::take(&mut old.code), region.insn_count() * 16 + 256);
+        let mut blocks = emptied(&mut buffers.blocks);
+        blocks.extend(region.blocks.iter().map(|_| asm.new_label()));
+        let mut carry_in = emptied(&mut buffers.carry_in);
+        carry_in.extend(region.blocks.iter().map(|b| b.entry.then_some(Carry::Inverted)));
+        branch::find_loop_heads(region, &mut buffers.loop_heads);
         Self {
             asm,
             region,
             options,
             block: &region.blocks[0],
-            alloc: Allocation::default(),
+            alloc: buffers.alloc,
             value: 0,
             pos: 0,
             carry: Carry::Inverted,
             held: writeback::Held::default(),
             stepped: usize::MAX,
+            mm_written: 0,
             live_out: FlagSet::ALL,
             live,
-            carry_in: region.blocks.iter().map(|b| b.entry.then_some(Carry::Inverted)).collect(),
+            carry_in,
             stored: None,
             loaded: None,
             ones: CodeOffset(u32::MAX),
             blocks,
-            loop_heads: branch::loop_heads(region),
+            loop_heads: buffers.loop_heads,
             block_index: 0,
-            cold: Vec::new(),
-            entries: Vec::with_capacity(4),
-            links: Vec::with_capacity(8),
-            relocs: Vec::with_capacity(8),
-            pc_map: Vec::with_capacity(region.insn_count()),
+            cold: emptied(&mut buffers.cold),
+            entries: emptied(&mut old.entries),
+            links: emptied(&mut buffers.links),
+            relocs: emptied(&mut old.relocs),
+            pc_map: emptied(&mut old.pc_map),
             regs: [ZR; 4],
             imms: [None; 4],
             dst: ZR,
@@ -195,6 +222,12 @@ impl<'a> EmitCx<'a> {
         }
     }
 
+    /// Puts a guest address into a register: in two instructions, as where this is used code is seldom run but often made.
+    pub(crate) fn mov_addr(&mut self, reg: u8, addr: GuestAddr) {
+        self.asm.word(0x5280_0000 | (addr.0 & 0xffff) << 5 | u32::from(reg));
+        self.asm.word(0x72a0_0000 | addr.0 >> 16 << 5 | u32::from(reg));
+    }
+
     /// Puts a 64-bit constant into a register.
     pub(crate) fn mov_imm64(&mut self, reg: u8, value: u64) {
         self.mov_imm(reg, value as u32);
@@ -250,20 +283,19 @@ impl<'a> EmitCx<'a> {
     }
 }
 
-/// Emits one block: its instructions, then its terminator. Gives the allocation back for its buffers.
-pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: FlagSet) -> Allocation {
+/// Emits one block, which `cx.alloc` is the allocation of: its instructions, then its terminator.
+pub(crate) fn block(cx: &mut EmitCx, index: usize, live_out: FlagSet) {
     cx.block = &cx.region.blocks[index];
     cx.block_index = index;
-    cx.alloc = alloc;
     cx.live_out = live_out;
     cx.held = writeback::Held::default();
     cx.stepped = usize::MAX;
     cx.stored = None;
     cx.loaded = None;
+    cx.mm_written = 0;
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
-        let slot = cx.alloc.slots[pos];
-        if slot.when != When::Here {
+        if cx.alloc.slots[pos].when != When::Here {
             continue;
         }
         cx.pos = pos;
@@ -275,13 +307,23 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, alloc: Allocation, live_out: 
     }
     cx.pos = cx.block.insts.len();
     branch::terminator(cx);
-    std::mem::take(&mut cx.alloc)
 }
 
-/// Emits the cold code and resolves all branches.
-pub(crate) fn finish(mut cx: EmitCx) -> Emitted {
-    let links = branch::cold_code(&mut cx);
-    Emitted { code: cx.asm.finish(), entries: cx.entries, links, relocs: cx.relocs, pc_map: cx.pc_map }
+/// Emits the cold code, resolves all branches and hands everything over.
+pub(crate) fn finish(mut cx: EmitCx, out: &mut CompiledRegion) -> Buffers {
+    out.links.clear();
+    branch::cold_code(&mut cx, &mut out.links);
+    out.code = cx.asm.finish();
+    (out.entries, out.relocs, out.pc_map) = (cx.entries, cx.relocs, cx.pc_map);
+    Buffers {
+        carry_in: cx.carry_in,
+        alloc: cx.alloc,
+        asm: cx.asm,
+        blocks: cx.blocks,
+        loop_heads: cx.loop_heads,
+        cold: cx.cold,
+        links: cx.links,
+    }
 }
 
 /// Emits the instruction that defines `value` at the current position.
@@ -298,9 +340,13 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
         Loc::None if ty == Ty::V128 => abi::VSCRATCH[0],
         Loc::None => ZR,
     };
-    if inst.op.effects().may_exit() {
+    let effects = inst.op.effects();
+    if effects.may_exit() {
         let eip = cx.block.insn_addr(inst);
         cx.mark_pc(eip);
+    }
+    if inst.op != Opcode::SetMm && (effects.has(Effects::WRITES_STATE) || effects.has(Effects::CALL)) {
+        cx.mm_written = 0;
     }
     dispatch(cx, inst);
     if let Loc::Spill(n) = loc {
@@ -312,10 +358,10 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
 fn operands(cx: &mut EmitCx, inst: &Inst) {
     let operands = cx.alloc.slots[cx.value].operands;
     (cx.regs, cx.imms) = ([ZR; 4], [None; 4]);
-    for i in operands.imms {
+    for i in operands.imms() {
         cx.imms[i] = cx.block.as_const(inst.args[i]);
     }
-    for i in operands.regs {
+    for i in operands.regs() {
         cx.regs[i] = fetch(cx, inst.args[i], i);
     }
 }
@@ -411,6 +457,7 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Extract | ExtractS => int::extract(cx, inst),
         Insert => int::insert(cx, inst),
         Bswap | Clz | Ctz | Popcnt => int::count(cx, inst),
+        Crc32 => crypto::crc32(cx, inst),
         Load | LoadSx => mem::load(cx, inst),
         Store => mem::store(cx, inst),
         StoreIf => mem::store_if(cx, inst),

@@ -2,7 +2,9 @@
 //!
 //! `cx.v(i)` and `cx.dst_v()` are register numbers for `V(..)`, `Q(..)`, `D(..)`, `S(..)`; integer arguments and results
 //! are `cx.x(i)` and `cx.dst()`. Scratch is v30, v31 and x16, x17, x30. Arm ARM C7.2 (Advanced SIMD and floating point).
-use super::{vector_convert, vector_fp, vector_int, vector_move, vector_pack, vector_shuffle, EmitCx};
+use super::{
+    crypto, vector_convert, vector_denormal, vector_fp, vector_int, vector_move, vector_pack, vector_shuffle, EmitCx,
+};
 use ir::{Inst, Opcode};
 
 /// First vector scratch register.
@@ -69,10 +71,18 @@ pub(super) fn emit(cx: &mut EmitCx, inst: &Inst) {
         VExt => vector_shuffle::ext(cx, inst),
         VUnpackLo | VUnpackHi => vector_shuffle::unpack(cx, inst),
         VShuffle | VShuffleLo | VShuffleHi => vector_shuffle::shuffle(cx, inst),
+        VBlend => vector_shuffle::blend(cx, inst),
         VTable => vector_shuffle::table(cx),
         VPackS | VPackU => vector_pack::pack(cx, inst),
         VWidenS | VWidenU => vector_pack::widen(cx, inst),
         VMoveMask => vector_pack::move_mask(cx, inst),
+        VAes => crypto::aes(cx, inst),
+        VAesImc => crypto::aes_imc(cx),
+        VAesKey => crypto::aes_key(cx),
+        VClmul => crypto::clmul(cx, inst),
+        VSha1 => crypto::sha1(cx, inst),
+        VSha256 => crypto::sha256(cx),
+        VSha256Su0 | VSha256Su1 => crypto::sha256_schedule(cx, inst),
         FAdd | FSub | FMul | FDiv | FSqrt | FAddSub | FAddPair | FSubPair => vector_fp::arithmetic(cx, inst),
         FMin | FMax => vector_fp::min_max(cx, inst),
         FCmp => vector_fp::compare(cx, inst),
@@ -84,6 +94,8 @@ pub(super) fn emit(cx: &mut EmitCx, inst: &Inst) {
         VIntToF => vector_convert::packed_from_int(cx, inst),
         FWiden => vector_convert::widen(cx, inst),
         FNarrow => vector_convert::narrow(cx, inst),
+        VDenormal => vector_denormal::check(cx, inst),
+        VDaz => vector_denormal::flush(cx, inst),
         GetMxcsr => vector_move::get_mxcsr(cx),
         SetMxcsr => vector_move::set_mxcsr(cx),
         _ => unreachable!("{} is no vector opcode", inst.op.name()),

@@ -176,7 +176,7 @@ pub(super) fn shift(cx: &mut EmitCx, inst: &Inst) {
     match inst.op {
         Opcode::VShl => by_lane!(cx, inst.lane, shl d, n, # count; H8 S4 D2),
         Opcode::VShr => by_lane!(cx, inst.lane, ushr d, n, # count; H8 S4 D2),
-        _ => by_lane!(cx, inst.lane, sshr d, n, # count; B16 H8 S4),
+        _ => by_lane!(cx, inst.lane, sshr d, n, # count; B16 H8 S4 D2),
     }
 }
 

@@ -119,9 +119,11 @@ pub(super) fn note_load(cx: &mut EmitCx, bits: u32, mode: mem::AddrMode) {
 /// destination; whether that was possible.
 fn load_lane(cx: &mut EmitCx, bits: u32, i: u32) -> bool {
     let loaded = cx.loaded.take().filter(|l| l.end == cx.asm.here() && l.bits == bits);
-    let value = cx.alloc.slots[cx.inst().args[1].index()].root;
+    let [whole, part, ..] = cx.inst().args.map(|a| cx.alloc.slots.get(a.index()).map_or(u16::MAX, |s| s.root));
+    let value = part;
     let Some(Loaded { base, .. }) = loaded.filter(|l| l.value == usize::from(value)) else { return false };
-    if cx.alloc.slots[usize::from(value)].uses != 1 || cx.alloc.spilled {
+    let slot = &cx.alloc.slots[usize::from(value)];
+    if slot.first != slot.last || whole == value || cx.alloc.spilled {
         return false;
     }
     cx.asm.take_back();
@@ -195,15 +197,19 @@ pub(super) fn get_mm(cx: &mut EmitCx, inst: &Inst) {
     a64!(cx; ldr D(cx.dst_v()), [x28, st(inst)]);
 }
 
-/// `set_mm`.
+/// `set_mm`. Sign and exponent are written once in a block.
 pub(super) fn set_mm(cx: &mut EmitCx, inst: &Inst) {
     let ones = cx.ones == cx.asm.here();
     a64!(cx; str D(cx.v(0)), [x28, st(inst)]);
-    if !ones {
-        a64!(cx; movn w16, 0);
+    let bit = 1 << (inst.imm & 7);
+    if cx.mm_written & bit == 0 {
+        if !ones {
+            a64!(cx; movn w16, 0);
+        }
+        a64!(cx; strh w16, [x28, st(inst) + 8]);
+        cx.mm_written |= bit;
+        cx.ones = cx.asm.here();
     }
-    a64!(cx; strh w16, [x28, st(inst) + 8]);
-    cx.ones = cx.asm.here();
 }
 
 /// `get_mxcsr`: the control bits and old flags from the state, new flags from FPSR.

@@ -56,6 +56,21 @@ pub(super) fn shuffle(cx: &mut EmitCx, inst: &Inst) {
     arrange(cx, inst.lane.bits(), &want[..lanes as usize]);
 }
 
+/// `vblend`, in the widest lanes that the mask allows.
+pub(super) fn blend(cx: &mut EmitCx, inst: &Inst) {
+    let (mut bits, mut mask) = (inst.lane.bits(), inst.imm as u32);
+    while bits < 64 && (0..64 / bits).all(|i| matches!(mask >> (2 * i) & 3, 0 | 3)) {
+        mask = (0..64 / bits).fold(0, |wide, i| wide | (mask >> (2 * i) & 1) << i);
+        bits *= 2;
+    }
+    let mut want: [Source; 8] = [(0, 0); 8];
+    let lanes = 128 / bits;
+    for (i, source) in (0..lanes).zip(&mut want) {
+        *source = ((mask >> i & 1) as u8, i);
+    }
+    arrange(cx, bits, &want[..lanes as usize]);
+}
+
 /// One instruction that arranges whole vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {

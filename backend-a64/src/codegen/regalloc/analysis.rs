@@ -26,7 +26,7 @@ struct Pinned {
 }
 
 struct Analysis<'a> {
-    block: &'a Block,
+    insts: &'a [Inst],
     slots: &'a mut [Slot],
     pinned: Pinned,
 }
@@ -46,7 +46,7 @@ pub fn analyse(block: &Block, live_out: FlagSet, alloc: &mut Allocation) {
     alloc.ret_value = ret_value(block, &alloc.slots);
     let pending = [Pending { value: 0, set_at: 0, overwritten: 0 }; 16];
     let pinned = Pinned { pending, waiting: 0, blocked: 0, next_write: [NO_USE; 16] };
-    let mut a = Analysis { block, slots: &mut alloc.slots, pinned };
+    let mut a = Analysis { insts: &block.insts, slots: &mut alloc.slots, pinned };
     if let Some(value) = block.term.value() {
         if !(matches!(block.term, Terminator::BranchNz { .. }) && block.as_const(value).is_some()) {
             a.note_use(value, n as u16);
@@ -60,7 +60,7 @@ pub fn analyse(block: &Block, live_out: FlagSet, alloc: &mut Allocation) {
     // The constant stays in its register for the call only if something else put it there.
     if let Some(value) = alloc.ret_value {
         let slot = &mut alloc.slots[value.index()];
-        if slot.uses > 0 {
+        if slot.is_used() {
             slot.last = n as u16;
         } else {
             alloc.ret_value = None;
@@ -87,7 +87,6 @@ fn first_look(block: &Block, inst: &Inst, i: u16, before: &[Slot]) -> Slot {
         root: i,
         first: NO_USE,
         last: NO_USE,
-        uses: 0,
         live: FlagSet::NONE,
         zero_above: zero_above(block, inst),
         operands: Operands::of(block, inst),
@@ -150,32 +149,31 @@ impl Analysis<'_> {
     fn note_use(&mut self, value: Value, at: u16) {
         let root = usize::from(self.slots[value.index()].root);
         let slot = &mut self.slots[root];
-        if slot.last == NO_USE || slot.last < at {
-            slot.last = at;
-        }
+        // `NO_USE` is the greatest number, so it is the first position as it stands, and one less than the last.
+        slot.last = slot.last.wrapping_add(1).max(at + 1) - 1;
         slot.first = slot.first.min(at);
-        slot.uses += 1;
     }
 
     /// One instruction, going up: `live` are the flags live after it; returns those live before.
     fn step(&mut self, i: usize, live: FlagSet) -> FlagSet {
-        let inst = &self.block.insts[i];
+        let inst = &self.insts[i];
         let op = inst.op;
-        self.slots[i].live = live;
-        if self.slots[i].when == When::Never {
+        let slot = &mut self.slots[i];
+        slot.live = live;
+        if slot.when == When::Never {
             return live;
         }
-        if self.slots[i].uses == 0 && inst.flags.is_empty() && op.effects().removable() && !is_set(op) {
-            self.slots[i].when = When::Never;
+        if !slot.is_used() && inst.flags.is_empty() && op.effects().removable() && !is_set(op) {
+            slot.when = When::Never;
             return live;
         }
         match op {
-            Opcode::Const => self.slots[i].when = When::FirstUse,
+            Opcode::Const => slot.when = When::FirstUse,
             Opcode::GetGpr | Opcode::GetXmm => self.get(i),
             Opcode::SetGpr | Opcode::SetXmm => self.set(i),
             _ => {
                 let at = self.place(i);
-                for index in self.slots[i].operands.regs {
+                for index in self.slots[i].operands.regs() {
                     self.note_use(inst.args[index], at);
                 }
             }
@@ -184,7 +182,7 @@ impl Analysis<'_> {
             // State must be exact here: nothing may be written to a pinned register above and set only below.
             self.pinned.blocked = self.pinned.waiting;
         }
-        flags_before(self.block, inst, live)
+        flags_before(self.insts, inst, live)
     }
 
     /// Decides whether the value of `i` is computed in a pinned register, and where; returns the position.
@@ -223,12 +221,12 @@ impl Analysis<'_> {
 
     /// Whether `i` can be computed as late as `set_at`, its first user, without costing a copy of an operand.
     fn can_sink(&self, i: usize, set_at: u16) -> bool {
-        let inst = &self.block.insts[i];
+        let inst = &self.insts[i];
         inst.op.effects() == ir::opcode::Effects::PURE
             && inst.flags.is_empty()
             && self.slots[i].first == set_at
             && inst.used_args().all(|arg| {
-                let root = &self.block.insts[usize::from(self.slots[arg.index()].root)];
+                let root = &self.insts[usize::from(self.slots[arg.index()].root)];
                 match root.op {
                     Opcode::GetGpr | Opcode::GetXmm => self.pinned.next_write[Self::register(root)] >= set_at,
                     _ => true,
@@ -237,7 +235,7 @@ impl Analysis<'_> {
     }
 
     fn get(&mut self, i: usize) {
-        let register = Self::register(&self.block.insts[i]);
+        let register = Self::register(&self.insts[i]);
         self.pinned.blocked |= self.pinned.waiting & 1 << register;
         let slot = &mut self.slots[i];
         if slot.last == NO_USE || slot.last <= self.pinned.next_write[register] {
@@ -247,7 +245,7 @@ impl Analysis<'_> {
     }
 
     fn set(&mut self, i: usize) {
-        let inst = &self.block.insts[i];
+        let inst = &self.insts[i];
         let register = Self::register(inst);
         let overwritten = std::mem::replace(&mut self.pinned.next_write[register], i as u16);
         if self.pinned.waiting & 1 << register != 0 {
@@ -255,13 +253,13 @@ impl Analysis<'_> {
             self.slots[usize::from(self.pinned.pending[register].value)].loc = Loc::None;
             self.forget(register);
         }
-        if !self.slots[i].operands.regs.has(0) {
+        if !self.slots[i].operands.regs().has(0) {
             return;
         }
         let root = self.slots[inst.args[0].index()].root;
         let slot = &mut self.slots[usize::from(root)];
         let taken = slot.loc != Loc::None;
-        let fixed = matches!(self.block.insts[usize::from(root)].op, Opcode::GetGpr | Opcode::GetXmm | Opcode::Const);
+        let fixed = matches!(self.insts[usize::from(root)].op, Opcode::GetGpr | Opcode::GetXmm | Opcode::Const);
         let outlives = slot.last != NO_USE && slot.last > overwritten;
         if !taken && !fixed && !outlives {
             slot.loc = Self::loc(register);
@@ -278,12 +276,12 @@ fn is_set(op: Opcode) -> bool {
 
 /// Guest flags live before an instruction, given those live after it.
 #[inline]
-fn flags_before(block: &Block, inst: &Inst, live: FlagSet) -> FlagSet {
+fn flags_before(insts: &[Inst], inst: &Inst, live: FlagSet) -> FlagSet {
     if inst.flags.is_empty() && !inst.op.needs_flags() {
         return live;
     }
     let mut live = live;
-    if !inst.flags.is_empty() && !inst.may_keep_flags(|v| block.as_const(v)) {
+    if !inst.flags.is_empty() && !inst.may_keep_flags(|v| insts[v.index()].as_const()) {
         live = live - inst.flags;
     }
     if inst.op == Opcode::TrapIf {

@@ -1,6 +1,6 @@
 //! Linear scan: temporaries for what the analysis left without a place. Straight-line code, so one forward walk does it.
 use super::super::abi::{self, TEMPS, VTEMPS};
-use super::super::allocation::{Allocation, Loc, Saves, When, NO_USE, RELOADS};
+use super::super::allocation::{Allocation, Loc, Saves, Slot, When, NO_USE, RELOADS};
 use ir::{Block, Opcode, Ty, Value};
 
 /// How many registers there are, and what happens when they are used up.
@@ -20,7 +20,9 @@ pub struct OutOfRegisters;
 
 struct Scan<'a> {
     block: &'a Block,
-    alloc: &'a mut Allocation,
+    slots: &'a mut [Slot],
+    saves: &'a mut Vec<(u16, Saves)>,
+    used_x: &'a mut u32,
     /// Free temporaries as bit masks of register numbers.
     free_x: u32,
     free_v: u32,
@@ -47,7 +49,9 @@ pub fn scan(block: &Block, alloc: &mut Allocation, registers: Registers) -> Resu
     alloc.spilled = registers != Registers::All;
     let mut scan = Scan {
         block,
-        alloc,
+        slots: &mut alloc.slots,
+        saves: &mut alloc.saves,
+        used_x: &mut alloc.used_x,
         free_x: mask(available(&TEMPS, registers)),
         free_v: mask(available(&VTEMPS, registers)),
         free_from: [0; abi::SPILL_WORDS as usize],
@@ -56,10 +60,13 @@ pub fn scan(block: &Block, alloc: &mut Allocation, registers: Registers) -> Resu
     for i in 0..block.insts.len() {
         scan.step(i)?;
     }
-    let value = block.term.value().map(|v| (v.index(), scan.alloc.slots[v.index()]));
+    let value = block.term.value().map(|v| (v.index(), scan.slots[v.index()]));
     match value {
         Some((v, slot))
-            if slot.when == When::FirstUse && slot.loc == Loc::None && slot.uses > 0 && registers == Registers::All =>
+            if slot.when == When::FirstUse
+                && slot.loc == Loc::None
+                && slot.is_used()
+                && registers == Registers::All =>
         {
             scan.assign(v, block.insts.len())
         }
@@ -69,25 +76,25 @@ pub fn scan(block: &Block, alloc: &mut Allocation, registers: Registers) -> Resu
 
 impl Scan<'_> {
     fn step(&mut self, i: usize) -> Result<(), OutOfRegisters> {
-        let slot = &self.alloc.slots[i];
+        let slot = &self.slots[i];
         if slot.when != When::Here {
             return Ok(());
         }
-        let wanted = slot.loc == Loc::None && slot.uses > 0;
+        let wanted = slot.loc == Loc::None && slot.is_used();
         let inst = &self.block.insts[i];
         self.operands(i, i)?;
         match inst.op {
             Opcode::SetGpr | Opcode::SetXmm => {
                 // A definition that sank to here uses its operands here.
-                let root = usize::from(self.alloc.slots[inst.args[0].index()].root);
-                if self.alloc.slots[root].when == When::At(i as u16) {
+                let root = usize::from(self.slots[inst.args[0].index()].root);
+                if self.slots[root].when == When::At(i as u16) {
                     self.operands(root, i)?;
                 }
             }
             Opcode::Helper => {
                 let (x, v) = (mask(available(&TEMPS, self.registers)), mask(available(&VTEMPS, self.registers)));
                 let (x, v) = (x & !self.free_x, v & !self.free_v);
-                self.alloc.saves.push((i as u16, Saves { x, v }));
+                self.saves.push((i as u16, Saves { x, v }));
             }
             _ => {}
         }
@@ -100,17 +107,20 @@ impl Scan<'_> {
     /// Gives constants that the instruction `user`, emitted at `i`, is the first to use their register, then frees what it
     /// uses last. When spilling, constants are made anew for each use instead.
     fn operands(&mut self, user: usize, i: usize) -> Result<(), OutOfRegisters> {
-        let (args, operands) = (&self.block.insts[user].args, self.alloc.slots[user].operands);
+        let (args, operands) = (&self.block.insts[user].args, self.slots[user].operands);
+        if operands.regs().is_empty() {
+            return Ok(());
+        }
         if self.registers == Registers::All {
-            for arg in operands.consts.map(|place| args[place].index()) {
-                let slot = &self.alloc.slots[arg];
+            for arg in operands.consts().map(|place| args[place].index()) {
+                let slot = &self.slots[arg];
                 if slot.when == When::FirstUse && slot.loc == Loc::None && usize::from(slot.first) == i {
                     self.assign(arg, i)?;
                 }
             }
         }
-        for arg in operands.regs.map(|place| args[place]) {
-            let root = &self.alloc.slots[usize::from(self.alloc.slots[arg.index()].root)];
+        for arg in operands.regs().map(|place| args[place]) {
+            let root = &self.slots[usize::from(self.slots[arg.index()].root)];
             if usize::from(root.last) == i {
                 self.free(root.loc, arg, i);
             }
@@ -139,16 +149,16 @@ impl Scan<'_> {
         let n = free.trailing_zeros() as u8;
         *free &= *free - 1;
         if !vector {
-            self.alloc.used_x |= 1 << n;
+            *self.used_x |= 1 << n;
         }
-        self.alloc.slots[value].loc = if vector { Loc::V(n) } else { Loc::X(n) };
+        self.slots[value].loc = if vector { Loc::V(n) } else { Loc::X(n) };
         Ok(())
     }
 
     /// Puts the value used furthest away, the new one or one that has a register, into a spill slot from its start.
     fn evict(&mut self, value: usize, now: usize, vector: bool) -> Result<(), OutOfRegisters> {
         let candidate = |i: usize| {
-            let slot = &self.alloc.slots[i];
+            let slot = &self.slots[i];
             let same = match slot.loc {
                 Loc::X(n) => !vector && n < abi::GPR_BASE,
                 Loc::V(_) => vector && !slot.loc.is_pinned(),
@@ -156,14 +166,14 @@ impl Scan<'_> {
             };
             same && slot.last != NO_USE && usize::from(slot.last) > now && usize::from(slot.root) == i
         };
-        let victim = (0..value).filter(|i| candidate(*i)).max_by_key(|i| self.alloc.slots[*i].last);
-        let victim = victim.filter(|v| self.alloc.slots[*v].last > self.alloc.slots[value].last);
+        let victim = (0..value).filter(|i| candidate(*i)).max_by_key(|i| self.slots[*i].last);
+        let victim = victim.filter(|v| self.slots[*v].last > self.slots[value].last);
         let spilled = victim.unwrap_or(value);
         let slot = self.take_words(self.block.insts[spilled].result_ty(), spilled)?;
         if victim.is_some() {
-            self.alloc.slots[value].loc = self.alloc.slots[spilled].loc;
+            self.slots[value].loc = self.slots[spilled].loc;
         }
-        self.alloc.slots[spilled].loc = Loc::Spill(slot);
+        self.slots[spilled].loc = Loc::Spill(slot);
         Ok(())
     }
 

@@ -17,12 +17,10 @@ pub enum Operand {
 /// set is absent or zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Operands {
-    /// From a register.
-    pub regs: Places,
-    /// Those of `regs` that are constants.
-    pub consts: Places,
-    /// As an immediate.
-    pub imms: Places,
+    /// Low half: from a register. High half: as an immediate.
+    regs_imms: u8,
+    /// Those from a register that are constants.
+    consts: u8,
 }
 
 /// Positions of arguments, lowest first.
@@ -44,6 +42,11 @@ impl Iterator for Places {
 }
 
 impl Places {
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Whether a position is among them.
     pub fn has(self, place: usize) -> bool {
         self.0 >> place & 1 != 0
@@ -51,6 +54,21 @@ impl Places {
 }
 
 impl Operands {
+    /// Arguments that come from a register.
+    pub fn regs(self) -> Places {
+        Places(self.regs_imms & 15)
+    }
+
+    /// Those of [`Self::regs`] that are constants.
+    pub fn consts(self) -> Places {
+        Places(self.consts)
+    }
+
+    /// Arguments that are immediates.
+    pub fn imms(self) -> Places {
+        Places(self.regs_imms >> 4)
+    }
+
     /// Of an instruction.
     #[inline]
     pub fn of(block: &Block, inst: &Inst) -> Self {
@@ -62,15 +80,15 @@ impl Operands {
             }
             let constant = matches!(block.def(value).op, Opcode::Const | Opcode::VConst);
             if !constant {
-                found.regs.0 |= 1 << index;
+                found.regs_imms |= 1 << index;
                 continue;
             }
             match operand(block, inst, index) {
                 Operand::Reg => {
-                    found.regs.0 |= 1 << index;
-                    found.consts.0 |= 1 << index;
+                    found.regs_imms |= 1 << index;
+                    found.consts |= 1 << index;
                 }
-                Operand::Imm(_) => found.imms.0 |= 1 << index,
+                Operand::Imm(_) => found.regs_imms |= 16 << index,
                 Operand::Zero => {}
             }
         }

@@ -130,7 +130,7 @@ fn a_loop_polls_at_its_head() {
         fallthrough: Target::Guest(start.plus(5)),
     });
     let mut region = region(vec![body]);
-    region.exit_live.insert(start.plus(5), FlagSet::NONE);
+    region.set_live_at(start.plus(5), FlagSet::NONE);
     let compiled = compile(&region, &Options::default());
     let Some(lines) = disassemble(&compiled.code) else { return };
     assert_eq!(lines[..4], ["ldr wzr, [x28, #8192]", "subs w20, w20, #0x1", "b.ne 0x0", "b 0x10"]);

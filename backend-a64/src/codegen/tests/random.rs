@@ -72,7 +72,7 @@ fn the_baseline_agrees_with_the_interpreter() {
 
 #[test]
 fn every_feature_agrees_with_the_interpreter() {
-    let features = HostFeatures { lse: true, flagm: true, lrcpc: true, cssc: false, afp: false, frintts: false };
+    let features = HostFeatures { lse: true, flagm: true, lrcpc: true, ..HostFeatures::default() };
     check(300..600, true, &Options { features, ..Options::default() });
     check(
         600..700,

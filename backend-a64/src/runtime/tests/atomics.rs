@@ -13,7 +13,7 @@ const PAGE: u32 = 0x5a00_0000;
 struct Exchange;
 
 impl RegionSource for Exchange {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn region(&self, entry: GuestAddr, _: ir::Heat<'_>) -> Result<Region, LiftError> {
         Ok(self::region(entry, "exit syscall, 0x1004"))
     }
 
@@ -58,7 +58,7 @@ fn a_misaligned_operand_is_left_to_the_interpreter() {
     let page = unsafe { libc::mmap(PAGE as *mut libc::c_void, 4096, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
     assert_eq!(page as usize, PAGE as usize);
     for features in [HostFeatures::BASELINE, features::detect()] {
-        let options = EngineOptions { code_len: 1 << 20, features };
+        let options = EngineOptions { code_len: 1 << 20, features, ..EngineOptions::default() };
         let engine = Engine::new(&options, Box::new(Exchange), Box::new(NoWatch)).unwrap();
         guard(&engine);
         let mut thread = engine.new_thread().unwrap();

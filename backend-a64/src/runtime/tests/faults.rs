@@ -260,8 +260,8 @@ impl GuestMem for Bytes {
 struct AddToMemory(Program);
 
 impl RegionSource for AddToMemory {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
-        self.0.region(entry)
+    fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        self.0.region(entry, heat)
     }
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
         let mut b = Builder::new(entry);
@@ -282,7 +282,8 @@ impl RegionSource for AddToMemory {
 fn addresses_that_wrap_are_executed_by_the_interpreter() {
     let program = Program::default();
     let source = program.clone();
-    let compile = Box::new(move |region: &Region, _| source.get(region.entry.0).unwrap());
+    let compile =
+        Box::new(move |region: &Region, _, desk: &mut Desk| desk.compiled = source.get(region.entry.0).unwrap());
     let options = EngineOptions { code_len: 1 << 20, ..EngineOptions::default() };
     let source = Box::new(AddToMemory(program.clone()));
     let engine = Engine::with_compiler(&options, source, Box::new(NoWatch), compile).unwrap();
@@ -314,7 +315,8 @@ fn single_stepping_traps_after_each_instruction() {
     let program = Program::default();
     let options = EngineOptions { code_len: 1 << 20, ..EngineOptions::default() };
     let source = Box::new(AddToMemory(program));
-    let engine = Engine::with_compiler(&options, source, Box::new(NoWatch), Box::new(|_, _| unreachable!())).unwrap();
+    let engine =
+        Engine::with_compiler(&options, source, Box::new(NoWatch), Box::new(|_, _, _| unreachable!())).unwrap();
     let mut thread = engine.new_thread().unwrap();
     let mut mem = Bytes(vec![0; 64]);
     thread.state_mut().set_eflags(1 << 8);

@@ -176,13 +176,13 @@ fn bytes_that_change_while_they_are_compiled_are_compiled_again() {
     let slot: Arc<Mutex<Option<std::sync::Weak<Engine>>>> = Arc::default();
     let inner = Arc::clone(&slot);
     // The compiler itself is where the change happens, once.
-    let compile = Box::new(move |region: &Region, _| {
+    let compile = Box::new(move |region: &Region, _, desk: &mut Desk| {
         let old = source.get(region.entry.0).unwrap();
         if let Some(engine) = inner.lock().unwrap().take().and_then(|e| e.upgrade()) {
             source.set(0x1000, |asm| asm.trap(Trap::Breakpoint, 0x1001));
             engine.invalidate(range(0x1004, 1));
         }
-        old
+        desk.compiled = old;
     });
     program.set(0x1000, |asm| asm.trap(Trap::Syscall, 0x1002));
     let options = EngineOptions { code_len: 1 << 20, ..EngineOptions::default() };

@@ -3,18 +3,19 @@ mod atomics;
 mod carry;
 mod faults;
 mod flow;
+mod heat;
 mod invalidation;
 mod pairs;
 mod random;
 mod region_asm;
 mod threads;
 
-use super::engine::{Engine, EngineOptions};
+use super::engine::{Desk, Engine, EngineOptions};
 use super::thread::ThreadContext;
 use crate::codegen::CompiledRegion;
 use hashbrown::HashMap;
 use ir::guest::{CpuState, Exit, Fault, Gpr, GuestAddr, GuestMem, GuestRange};
-use ir::{CodeWatch, LiftError, Region, RegionSource};
+use ir::{CodeWatch, Heat, LiftError, Region, RegionSource};
 use region_asm::RegionAsm;
 use std::sync::{Arc, Mutex};
 
@@ -39,7 +40,7 @@ impl Program {
 }
 
 impl RegionSource for Program {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn region(&self, entry: GuestAddr, _: Heat) -> Result<Region, LiftError> {
         match self.get(entry.0) {
             Some(compiled) => Ok(Region { ranges: compiled.ranges, ..Region::new(entry) }),
             None => Err(LiftError::Fetch(no_code(entry))),
@@ -92,7 +93,9 @@ impl Rig {
     fn with_code(code_len: usize) -> Self {
         let program = Program::default();
         let source = program.clone();
-        let compile = Box::new(move |region: &Region, _| source.get(region.entry.0).expect("lifted before"));
+        let compile = Box::new(move |region: &Region, _, desk: &mut Desk| {
+            desk.compiled = source.get(region.entry.0).expect("lifted before");
+        });
         let options = EngineOptions { code_len, ..EngineOptions::default() };
         let engine =
             Arc::new(Engine::with_compiler(&options, Box::new(program.clone()), Box::new(NoWatch), compile).unwrap());

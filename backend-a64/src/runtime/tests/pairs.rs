@@ -16,7 +16,7 @@ fn push(addr: u32, reg: &str, first: usize) -> String {
 }
 
 impl RegionSource for Pushes {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn region(&self, entry: GuestAddr, _: ir::Heat<'_>) -> Result<Region, LiftError> {
         let (first, second) = (push(0x1000, "eax", 0), push(0x1001, "ecx", 5));
         let body = match entry.0 {
             0x1000 => first + &second,

@@ -27,7 +27,7 @@ fn seeds() -> std::ops::Range<u64> {
 struct Current(Arc<Mutex<Option<Region>>>);
 
 impl RegionSource for Current {
-    fn region(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn region(&self, entry: GuestAddr, _: Heat) -> Result<Region, LiftError> {
         let region = self.0.lock().unwrap().clone().filter(|r| r.entry == entry);
         region.ok_or(LiftError::Fetch(no_code(entry)))
     }
@@ -76,7 +76,7 @@ fn emitted_code_does_what_the_interpreter_does() {
     let (mut endless, mut left, mut all) = (0, 0, 0);
     for features in [HostFeatures::default(), features::detect()] {
         let current = Current::default();
-        let options = EngineOptions { code_len: 1 << 20, features };
+        let options = EngineOptions { code_len: 1 << 20, features, observer: None };
         let engine = Engine::new(&options, Box::new(current.clone()), Box::new(NoWatch)).unwrap();
         guard(&engine);
         let mut thread = engine.new_thread().unwrap();

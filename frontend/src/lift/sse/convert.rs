@@ -64,6 +64,8 @@ fn from_mmx(cx: &mut LiftCx, lane: Lane) {
     }
     let dst = vector_register(cx, 0);
     let b = source(cx, 1);
+    // What is above an MMX register must raise nothing.
+    let b = if lane == F32x4 { low_half(cx, b) } else { b };
     let floats = cx.ir.lanes(Opcode::VIntToF, lane, &[b]);
     let result = if lane == F32x4 {
         let a = get(cx, dst);

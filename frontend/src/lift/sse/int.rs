@@ -77,8 +77,9 @@ fn shift_bytes(cx: &mut LiftCx, left: bool) {
 fn move_mask(cx: &mut LiftCx, lane: Lane) {
     let src = vector_register(cx, 1);
     let a = get(cx, src);
-    let mask = cx.ir.vector(Opcode::VMoveMask, Ty::I32, lane, &[a], 0);
+    let mut mask = cx.ir.vector(Opcode::VMoveMask, Ty::I32, lane, &[a], 0);
     if matches!(src, Reg::Mm(_)) {
+        mask = cx.ir.extract(mask, 0, 8);
         mmx::enter(cx);
     }
     cx.write(0, mask);

@@ -1,12 +1,12 @@
 //! MASKMOVQ, MASKMOVDQU: stores of the bytes that a mask selects. SDM vol. 1, 10.4.6.2; vol. 2, by name.
 //!
-//! One block a byte, so that bytes not selected are neither read nor written and cannot fault.
+//! One conditional store a byte, so that bytes not selected are neither read nor written and cannot fault.
 use super::{get, vector_register, Reg};
 use crate::lift::mmx;
 use crate::lifter::{segment, LiftCx, Operand};
 use ir::builder::Addr;
 use ir::guest::{Gpr, Seg};
-use ir::{BlockId, Lane, Opcode, Target, Terminator, Ty, Value};
+use ir::{Lane, Opcode, Ty, Value};
 
 /// `[DS:EDI]` or with the override, or with DI.
 fn destination(cx: &mut LiftCx) -> Addr {
@@ -28,19 +28,14 @@ pub(crate) fn maskmov(cx: &mut LiftCx) {
     let data = vector_register(cx, 1);
     let mask = vector_register(cx, 2);
     let count = if matches!(data, Reg::Mm(_)) { 8 } else { 16 };
+    let (data, mask) = (get(cx, data), get(cx, mask));
+    let selected = cx.ir.vector(Opcode::VSar, Ty::V128, Lane::B16, &[mask], 7);
+    let to = destination(cx);
     for lane in 0..count {
-        let here = cx.block_id().0;
-        let (store, next) = (Target::Block(BlockId(here + 1)), Target::Block(BlockId(here + 2)));
-        let mask = get(cx, mask);
-        let selector = byte(cx, mask, lane);
-        let wide = cx.ir.zext(Ty::I32, selector);
-        let selected = cx.ir.extract(wide, 7, 1);
-        cx.split(Terminator::BranchNz { value: selected, taken: store, fallthrough: next });
-        let data = get(cx, data);
+        let selector = byte(cx, selected, lane);
+        let selector = cx.ir.zext(Ty::I32, selector);
         let value = byte(cx, data, lane);
-        let addr = destination(cx).plus(lane as i32);
-        cx.ir.store(addr, value);
-        cx.split(Terminator::Jump(next));
+        cx.ir.store_if(to.plus(lane as i32), value, selector);
     }
     if count == 8 {
         mmx::enter(cx);

@@ -3,6 +3,7 @@
 //! Operand 0 is read, combined with operand 1 and written last, whatever register file it is in. Memory operands of 16
 //! bytes must be aligned (#GP) except for the moves that say otherwise (SDM vol. 1, 11.3; vol. 2, table 2-18).
 pub(crate) mod arith;
+pub(crate) mod blend;
 pub(crate) mod compare;
 pub(crate) mod convert;
 pub(crate) mod int;
@@ -10,6 +11,7 @@ pub(crate) mod maskmov;
 pub(crate) mod mov;
 pub(crate) mod shuffle;
 pub(crate) mod state;
+pub(crate) mod text;
 
 use super::mmx;
 use crate::lifter::LiftCx;
@@ -35,7 +37,7 @@ fn register(cx: &LiftCx, i: u32) -> Option<Reg> {
 }
 
 /// The vector register of operand `i`, where the encoding allows nothing else. Begins an MMX instruction if it is one.
-fn vector_register(cx: &mut LiftCx, i: u32) -> Reg {
+pub(super) fn vector_register(cx: &mut LiftCx, i: u32) -> Reg {
     let reg = register(cx, i).expect("a vector register operand");
     if matches!(reg, Reg::Mm(_)) {
         mmx::check(cx);
@@ -43,14 +45,14 @@ fn vector_register(cx: &mut LiftCx, i: u32) -> Reg {
     reg
 }
 
-fn get(cx: &mut LiftCx, reg: Reg) -> Value {
+pub(super) fn get(cx: &mut LiftCx, reg: Reg) -> Value {
     match reg {
         Reg::Mm(mm) => cx.ir.get_mm(mm),
         Reg::Xmm(xmm) => cx.ir.get_xmm(xmm),
     }
 }
 
-fn set(cx: &mut LiftCx, reg: Reg, value: Value) {
+pub(super) fn set(cx: &mut LiftCx, reg: Reg, value: Value) {
     match reg {
         Reg::Mm(mm) => mmx::set(cx, mm, value),
         Reg::Xmm(xmm) => cx.ir.set_xmm(xmm, value),
@@ -85,7 +87,7 @@ fn load(cx: &mut LiftCx) -> Value {
 }
 
 /// Operand `i`, a vector register or memory.
-fn source(cx: &mut LiftCx, i: u32) -> Value {
+pub(super) fn source(cx: &mut LiftCx, i: u32) -> Value {
     match register(cx, i) {
         Some(reg) => get(cx, reg),
         None => load(cx),
@@ -93,7 +95,7 @@ fn source(cx: &mut LiftCx, i: u32) -> Value {
 }
 
 /// Operand 1, and the same value as operand 0's if it is the same register.
-fn second(cx: &mut LiftCx, first: Value) -> Value {
+pub(super) fn second(cx: &mut LiftCx, first: Value) -> Value {
     if same_registers(cx) {
         first
     } else {
@@ -107,12 +109,12 @@ fn same_registers(cx: &LiftCx) -> bool {
 }
 
 /// The last operand, an immediate byte.
-fn imm8(cx: &LiftCx) -> u8 {
+pub(super) fn imm8(cx: &LiftCx) -> u8 {
     cx.insn.immediate(cx.insn.op_count() - 1) as u8
 }
 
 /// Operand 0 := f(operand 0, operand 1).
-fn combine(cx: &mut LiftCx, f: impl FnOnce(&mut LiftCx, Value, Value) -> Value) {
+pub(super) fn combine(cx: &mut LiftCx, f: impl FnOnce(&mut LiftCx, Value, Value) -> Value) {
     let dst = vector_register(cx, 0);
     let a = get(cx, dst);
     let b = second(cx, a);
@@ -121,7 +123,7 @@ fn combine(cx: &mut LiftCx, f: impl FnOnce(&mut LiftCx, Value, Value) -> Value) 
 }
 
 /// Operand 0 := f(operand 1).
-fn transform(cx: &mut LiftCx, f: impl FnOnce(&mut LiftCx, Value) -> Value) {
+pub(super) fn transform(cx: &mut LiftCx, f: impl FnOnce(&mut LiftCx, Value) -> Value) {
     let dst = vector_register(cx, 0);
     let a = source(cx, 1);
     let result = f(cx, a);
@@ -145,4 +147,4 @@ macro_rules! lifts {
         $($(#[$doc])* pub(crate) fn $name(cx: &mut $crate::lifter::LiftCx) { $shape(cx, $($arg),*); })+
     };
 }
-use lifts;
+pub(super) use lifts;

@@ -125,6 +125,7 @@ pub(crate) fn movq2dq(cx: &mut LiftCx) {
     let src = vector_register(cx, 1);
     let dst = vector_register(cx, 0);
     let value = get(cx, src);
+    let value = low_half(cx, value);
     mmx::enter(cx);
     set(cx, dst, value);
 }

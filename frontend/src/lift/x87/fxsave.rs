@@ -1,5 +1,6 @@
 //! FXSAVE and FXRSTOR: the 512-byte image of x87, MMX and SSE state. SDM vol. 1, 10.5.
 use super::control::status_word;
+use crate::lift::sse::state;
 use crate::lifter::LiftCx;
 use ir::builder::Addr;
 use ir::guest::state::offset;
@@ -70,9 +71,7 @@ pub(crate) fn fxrstor(cx: &mut LiftCx) {
     let [cw, sw, fop, fcs, fds] = [0, 2, 6, 12, 20].map(&mut half);
     let tags = cx.ir.load(Ty::I8, addr.plus(4));
     let [fip, fdp, mxcsr] = [8, 16, 24].map(|at| cx.ir.load(Ty::I32, addr.plus(at)));
-    let reserved = cx.ir.const32(!MXCSR_MASK);
-    let bad = cx.ir.and(mxcsr, reserved);
-    cx.ir.trap_if(bad, Trap::GeneralProtection);
+    state::check(cx, mxcsr);
     let registers: Vec<(Value, Value)> = (0..8)
         .map(|i| (cx.ir.load(Ty::I64, addr.plus(32 + 16 * i)), cx.ir.load(Ty::I16, addr.plus(40 + 16 * i))))
         .collect();

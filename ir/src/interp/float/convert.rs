@@ -98,6 +98,6 @@ pub(in crate::interp) fn round_to_integral(f: Format, env: &mut Env, a: u64, con
     if magnitude == 0 {
         return f.signed(negative, 0);
     }
-    let mut exact = Env { rounding: Rounding::Zero, daz: false, ftz: false, flags: 0 };
+    let mut exact = Env { rounding: Rounding::Zero, daz: false, ftz: false, unmasked: 0, flags: 0 };
     f.round(&mut exact, negative, magnitude, 0)
 }

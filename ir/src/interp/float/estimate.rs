@@ -67,7 +67,7 @@ pub(crate) fn reciprocal_root(v: u64) -> u64 {
     }
     let odd = exponent & 1;
     let middle = (ONE + 1 + 2 * index) << odd;
-    let nearest = ((4 * ONE.pow(3) / middle).isqrt() + 1) / 2;
+    let nearest = (4 * ONE.pow(3) / middle).isqrt().div_ceil(2);
     let table = if odd == 0 { &ROOT_EVEN } else { &ROOT_ODD };
     assemble(false, nearest.wrapping_add_signed(correction(table, index)), -(exponent - odd) / 2)
 }

@@ -24,6 +24,11 @@ pub(super) const UE: u32 = 1 << 4;
 /// MXCSR flag: inexact.
 pub(super) const PE: u32 = 1 << 5;
 
+/// The exceptions that an MXCSR does not mask, at their flags' bits.
+pub(super) fn unmasked(mxcsr: u32) -> u32 {
+    !(mxcsr >> 7) & 0x3f
+}
+
 /// Which way to round what does not fit; numbered as MXCSR.RC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rounding {
@@ -63,6 +68,8 @@ pub(super) struct Env {
     pub(super) daz: bool,
     /// Tiny results become zeros.
     pub(super) ftz: bool,
+    /// Exceptions that are not masked, at their flags' bits.
+    pub(super) unmasked: u32,
     /// Flags raised so far, at their MXCSR bits.
     pub(super) flags: u32,
 }
@@ -75,6 +82,7 @@ impl Env {
             daz: mxcsr & 1 << 6 != 0,
             // FTZ works only while underflow is masked (SDM vol. 1, 10.2.3.3).
             ftz: mxcsr & 1 << 15 != 0 && mxcsr & 1 << 11 != 0,
+            unmasked: unmasked(mxcsr),
             flags: 0,
         }
     }
@@ -150,7 +158,7 @@ impl Format {
         v & !self.sign() == 0
     }
 
-    fn is_denormal(self, v: u64) -> bool {
+    pub(super) fn is_denormal(self, v: u64) -> bool {
         v & self.infinity() == 0 && !self.is_zero(v)
     }
 
@@ -205,6 +213,12 @@ impl Format {
         let (rounded, mut inexact) = round_shift(env.rounding, negative, sig, shift);
         let carry = i32::from(rounded >> (self.frac + 1) != 0);
         let scale = exponent + top + carry;
+        let range = if scale < self.emin() { UE } else { OE };
+        if (scale < self.emin() || scale > self.bias()) && env.unmasked & range != 0 {
+            // There is no result: an unmasked UE needs no inexact result, and PE is as if exponents had no bounds.
+            env.raise(range | if inexact { PE } else { 0 });
+            return 0;
+        }
         let magnitude = if scale < self.emin() {
             if env.ftz {
                 env.raise(UE | PE);

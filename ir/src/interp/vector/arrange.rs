@@ -13,6 +13,7 @@ pub(super) fn eval(inst: &Inst, a: u128, b: u128, c: u128) -> Option<u128> {
         VLane => u128::from(lane(a, inst.ty.bits(), imm)),
         VInsert => with_lane(a, bits, imm, b as u64),
         VCopyLane => with_lane(a, bits, imm & 15, lane(b, bits, imm >> 4)),
+        VBlend => collect(bits, |i| lane(if imm >> i & 1 != 0 { b } else { a }, bits, i)),
         VSelect => a & b | !a & c,
         VExt => match imm {
             0 => a,

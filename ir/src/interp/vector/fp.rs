@@ -17,6 +17,20 @@ fn shape(lane: Lane) -> Option<(Format, bool)> {
     }
 }
 
+pub(super) fn has_denormals(shape_of: Lane, v: u128) -> bool {
+    let Some((format, packed)) = shape(shape_of) else { return false };
+    let lanes = if packed { 128 / format.bits() } else { 1 };
+    (0..lanes).any(|i| format.is_denormal(lane(v, format.bits(), i)))
+}
+
+pub(super) fn flush_denormals(shape_of: Lane, v: u128) -> u128 {
+    const DAZ: u32 = 1 << 6;
+    let Some((format, packed)) = shape(shape_of) else { return v };
+    let (bits, env) = (format.bits(), Env::new(DAZ));
+    let lanes = if packed { 128 / bits } else { 1 };
+    (0..lanes).fold(v, |flushed, i| with_lane(flushed, bits, i, format.input(lane(v, bits, i), &env)))
+}
+
 pub(super) fn eval(inst: &Inst, a: u128, b: u128, mxcsr: &mut u32) -> Option<u128> {
     let (format, packed) = shape(inst.lane)?;
     let mut env = Env::new(*mxcsr);

@@ -83,7 +83,7 @@ fn integer_lanes() {
         (Opcode::VShuffle, Lane::S4, 0b00_01_10_11, a, 0x00ff_ff00_1234_5678_0001_ffff_8000_7fff),
         (Opcode::VPackS, Lane::H8, 0, a, pack_reference(a)),
         (Opcode::VMoveMask, Lane::B16, 0, a, 0b1001_0011_0000_0110),
-        (Opcode::VExt, Lane::None, 4, a, a >> 32 | a << 96),
+        (Opcode::VExt, Lane::None, 4, a, a.rotate_right(32)),
     ];
     for (op, lane, imm, v, want) in rows {
         let got = eval(&inst(*op, *lane, *imm), [*v, *v, 0], &mut DEFAULT.clone());

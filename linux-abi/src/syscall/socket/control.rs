@@ -16,10 +16,14 @@ const SCM_TIMESTAMPING: i32 = 37;
 /// Longest control data taken; the kernel's own limit (net.core.optmem_max) is lower.
 pub const MAX_CONTROL: usize = 1 << 20;
 
-/// Control data of the guest for the host. A header that overruns the data ends it in error, as in the kernel.
+/// Control data of the guest for the host. A header that overruns the data ends it in error, as in the kernel; and so does
+/// data without a single header (cmsghdr_from_user_compat_to_kern()).
 pub fn to_host(guest: &[u8]) -> Result<Vec<u8>, Errno> {
     let mut host = Vec::with_capacity(2 * guest.len());
     let mut rest = guest;
+    if rest.len() < HEADER32 {
+        return Err(Errno::EINVAL);
+    }
     while rest.len() >= HEADER32 {
         let (head, _) = Cmsghdr32::read_from_prefix(rest).map_err(|_| Errno::EINVAL)?;
         let len = head.cmsg_len.get() as usize;
@@ -145,7 +149,7 @@ mod tests {
         for len in [0, 11, 100] {
             assert_eq!(to_host(&header(len, 1, 1)), Err(Errno::EINVAL));
         }
-        assert_eq!(to_host(&[0; 11]), Ok(Vec::new()));
+        assert_eq!(to_host(&[0; 11]), Err(Errno::EINVAL));
     }
 
     #[test]

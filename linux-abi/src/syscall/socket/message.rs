@@ -33,9 +33,9 @@ fn send(cx: &mut Cx<'_>, a: &Args, at: GuestAddr, flags: u32) -> SysResult {
     if control_len > control::MAX_CONTROL {
         return Err(Errno::ENOBUFS);
     }
-    let control = match guest.msg_control.get() {
+    let control = match control_len {
         0 => Vec::new(),
-        at => control::to_host(&cx.read_bytes(GuestAddr(at), control_len)?)?,
+        _ => control::to_host(&cx.read_bytes(GuestAddr(guest.msg_control.get()), control_len)?)?,
     };
     let host = Msghdr {
         msg_name: address.pointer().into(),

@@ -1,4 +1,4 @@
-/* fork, vfork, exec, wait, pipes, exit statuses. */
+/* fork, vfork, exec, wait, pipes, exit statuses. Emulators make a fork of vfork, so memory is not shared there. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -94,17 +94,21 @@ int main(int argc, char **argv)
     if (pid == 0) _exit(300);
     pid_t got = wait4(pid, &status, 0, &usage);
     printf("wait4: own child %d status %d\n", got == pid, WEXITSTATUS(status));
+    int hold[2];
+    pipe(hold);
     pid = fork();
-    if (pid == 0) { raise(SIGSTOP); _exit(1); }
+    if (pid == 0) { close(hold[1]); raise(SIGSTOP); read(hold[0], text, 1); _exit(1); }
     waitpid(pid, &status, WUNTRACED);
     printf("stopped %d by %d\n", WIFSTOPPED(status), WSTOPSIG(status));
     kill(pid, SIGCONT);
     waitpid(pid, &status, WCONTINUED);
     printf("continued %d\n", WIFCONTINUED(status));
+    close(hold[1]);
     siginfo_t info;
     waitid(P_PID, pid, &info, WEXITED);
     printf("waitid: code %d status %d own %d\n", info.si_code, info.si_status, info.si_pid == pid);
-    printf("no child: %d %s\n", (int)waitpid(-1, &status, 0), strerror(errno));
+    int none = waitpid(-1, &status, 0);
+    printf("no child: %d %s\n", none, strerror(errno));
     char *empty[] = { NULL };
     (void)empty;
     if (fork() == 0) execle(self, "environment", "9", (char *)NULL, (char *[]) { "MARK=given", NULL });

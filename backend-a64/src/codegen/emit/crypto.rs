@@ -1,0 +1,133 @@
+//! AES, SHA, carry-less products and CRC32 with the Arm extensions of the same purpose (Arm ARM C7.2 AESE and so on,
+//! C6.2 CRC32CB). Without them `codegen::lower` has made these opcodes helpers.
+//!
+//! x86 keeps words of SHA state from high to low, Arm from low to high, so both ends of a SHA sequence reverse them.
+use super::super::asm::a64;
+use super::vector::{VS0, VS1};
+use super::EmitCx;
+use ir::{Inst, Opcode};
+
+/// `crc32`.
+pub(super) fn crc32(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n, m) = (cx.dst(), cx.x(0), cx.x(1));
+    match inst.imm {
+        8 => a64!(cx; crc32cb W(d), W(n), W(m)),
+        16 => a64!(cx; crc32ch W(d), W(n), W(m)),
+        _ => a64!(cx; crc32cw W(d), W(n), W(m)),
+    }
+}
+
+/// AES: the Arm instructions add the key first, x86 adds it last; so they get a zero state and the x86 state as key.
+pub(super) fn aes(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    a64!(cx; movi V(VS0).b16, 0);
+    match inst.imm {
+        0 => a64!(cx; aese V(VS0).b16, V(n).b16; aesmc V(VS0).b16, V(VS0).b16),
+        1 => a64!(cx; aese V(VS0).b16, V(n).b16),
+        2 => a64!(cx; aesd V(VS0).b16, V(n).b16; aesimc V(VS0).b16, V(VS0).b16),
+        _ => a64!(cx; aesd V(VS0).b16, V(n).b16),
+    }
+    a64!(cx; eor V(d).b16, V(VS0).b16, V(m).b16);
+}
+
+/// `vaes_imc`.
+pub(super) fn aes_imc(cx: &mut EmitCx) {
+    a64!(cx; aesimc V(cx.dst_v()).b16, V(cx.v(0)).b16);
+}
+
+/// `vaes_key`: rows of four equal columns do not change when they are shifted, which leaves the S-box.
+pub(super) fn aes_key(cx: &mut EmitCx) {
+    let (d, n) = (cx.dst_v(), cx.v(0));
+    a64!(cx
+        ; dup V(VS0).s4, V(n).s[1]
+        ; dup V(VS1).s4, V(n).s[3]
+        ; movi V(d).b16, 0
+        ; aese V(VS0).b16, V(d).b16
+        ; aese V(VS1).b16, V(d).b16
+        ; zip1 V(VS0).d2, V(VS0).d2, V(VS1).d2
+        ; ushr V(VS1).s4, V(VS0).s4, 8
+        ; sli V(VS1).s4, V(VS0).s4, 24
+        ; trn1 V(d).s4, V(VS0).s4, V(VS1).s4);
+}
+
+/// `vclmul`.
+pub(super) fn clmul(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    match inst.imm {
+        0x00 => a64!(cx; pmull V(d).q1, V(n).d1, V(m).d1),
+        0x11 => a64!(cx; pmull2 V(d).q1, V(n).d2, V(m).d2),
+        0x01 => a64!(cx; dup V(VS0).d2, V(n).d[1]; pmull V(d).q1, V(VS0).d1, V(m).d1),
+        _ => a64!(cx; dup V(VS0).d2, V(m).d[1]; pmull V(d).q1, V(n).d1, V(VS0).d1),
+    }
+}
+
+/// A vector register that holds none of these; its content is saved by the caller.
+fn other(used: [u8; 4]) -> u8 {
+    (0..8).find(|r| !used.contains(r)).expect("one of eight registers is free")
+}
+
+/// `vsha1`: E is part of the first word already, so it is zero here.
+pub(super) fn sha1(cx: &mut EmitCx, inst: &Inst) {
+    const K: [u32; 4] = [0x5a82_7999, 0x6ed9_eba1, 0x8f1b_bcdc, 0xca62_c1d6];
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    let kind = inst.imm as usize & 3;
+    let t = other([d, n, m, n]);
+    cx.mov_imm(super::S0, K[kind]);
+    a64!(cx
+        ; str Q(t), [sp, -16]!
+        ; rev64 V(VS0).s4, V(m).s4
+        ; ext V(VS0).b16, V(VS0).b16, V(VS0).b16, 8
+        ; dup V(VS1).s4, w16
+        ; add V(VS0).s4, V(VS0).s4, V(VS1).s4
+        ; rev64 V(VS1).s4, V(n).s4
+        ; ext V(VS1).b16, V(VS1).b16, V(VS1).b16, 8
+        ; movi V(t).d2, 0);
+    match kind {
+        0 => a64!(cx; sha1c Q(VS1), S(t), V(VS0).s4),
+        2 => a64!(cx; sha1m Q(VS1), S(t), V(VS0).s4),
+        _ => a64!(cx; sha1p Q(VS1), S(t), V(VS0).s4),
+    }
+    a64!(cx
+        ; ldr Q(t), [sp], 16
+        ; rev64 V(VS1).s4, V(VS1).s4
+        ; ext V(d).b16, V(VS1).b16, V(VS1).b16, 8);
+}
+
+/// `vsha256`: SHA256H does four rounds; what two rounds give is then the older half of both results, whatever the
+/// other two words were.
+pub(super) fn sha256(cx: &mut EmitCx) {
+    let (d, n, m, w) = (cx.dst_v(), cx.v(0), cx.v(1), cx.v(2));
+    let t = other([d, n, m, w]);
+    a64!(cx
+        ; str Q(t), [sp, -16]!
+        ; trn2 V(VS0).d2, V(m).d2, V(n).d2
+        ; rev64 V(VS0).s4, V(VS0).s4
+        ; trn1 V(VS1).d2, V(m).d2, V(n).d2
+        ; rev64 V(VS1).s4, V(VS1).s4
+        ; mov V(t).b16, V(VS0).b16
+        ; sha256h Q(VS0), Q(VS1), V(w).s4
+        ; sha256h2 Q(VS1), Q(t), V(w).s4
+        ; ldr Q(t), [sp], 16
+        ; trn2 V(d).d2, V(VS1).d2, V(VS0).d2
+        ; rev64 V(d).s4, V(d).s4);
+}
+
+/// `vsha256_su0`, `vsha256_su1`.
+pub(super) fn sha256_schedule(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    a64!(cx; mov V(VS0).b16, V(n).b16);
+    if inst.op == Opcode::VSha256Su0 {
+        a64!(cx; sha256su0 V(VS0).s4, V(m).s4);
+    } else {
+        // The Arm instruction also adds a middle word, which SHA256MSG1 and PADDD have done: here it is zero.
+        let t = other([d, n, m, n]);
+        a64!(cx
+            ; str Q(t), [sp, -16]!
+            ; movi V(t).d2, 0
+            ; mov V(VS1).b16, V(m).b16
+            ; ins V(VS1).s[0], wzr
+            ; sha256su1 V(VS0).s4, V(t).s4, V(VS1).s4
+            ; ldr Q(t), [sp], 16);
+    }
+    cx.mov_v(d, VS0);
+}

@@ -1,0 +1,65 @@
+//! Every instruction form, as recorded from a real CPU (`tests/oracle/forms.txt`): IR interpreter = emitted code = CPU, at
+//! each level of host features. Native comparison, random blocks and recording are commands of the `oracle` program.
+use std::time::Duration;
+use tests::oracle::compare::{disassemble, show_input};
+use tests::oracle::execute::{self, Host};
+use tests::oracle::record::{mismatches, read, replay, Mismatch};
+use tests::oracle::{masks, model};
+
+const LIMIT: Duration = Duration::from_secs(600);
+
+fn report(found: &[Mismatch]) -> String {
+    let line = |m: &Mismatch| {
+        let input = m.case.inputs.get(m.input).map(show_input).unwrap_or_default();
+        format!("{}:\n{}  {input}\n  got {:x?}\n", m.name, disassemble(&m.case), m.got)
+    };
+    format!("{} differences\n{}", found.len(), found.iter().take(5).map(line).collect::<String>())
+}
+
+/// Every `step`th case from `first` on through the interpreter.
+fn interpreted(first: usize, step: usize, optimize: bool) {
+    let mut found = Vec::new();
+    let mut executions = 0;
+    for (group, hashes) in read().expect("the recording") {
+        for (case, want) in group.cases.iter().zip(&hashes).skip(first).step_by(step) {
+            let (outputs, strayed) = model::run(case, optimize);
+            executions += outputs.iter().flatten().count();
+            found.extend(mismatches(&group.name, case, want, &outputs, strayed));
+        }
+    }
+    assert!(found.is_empty(), "{}", report(&found));
+    assert!(executions > 10_000, "{executions} executions only");
+}
+
+#[test]
+fn interpreter_after_the_passes() {
+    interpreted(0, 3, true);
+}
+
+#[test]
+fn interpreter_as_lifted() {
+    interpreted(1, 6, false);
+}
+
+fn emitted(host: &Host) {
+    execute::program().expect("building the guest program");
+    let recorded = read().expect("the recording");
+    let (found, run) = replay(&recorded, host, LIMIT).expect("running the guest program");
+    assert!(found.is_empty() && run.trouble.is_empty(), "{host:?}: {} {}", run.trouble, report(&found));
+}
+
+/// ARMv8.0, +LSE +LRCPC, +FlagM, everything qemu has. On arm64 the CPU that is there.
+#[test]
+fn emitted_code_at_each_feature_level() {
+    if cfg!(target_arch = "aarch64") {
+        return emitted(&Host::Ferry(None));
+    }
+    for cpu in ["cortex-a53", "neoverse-n1", "neoverse-v1", "max"] {
+        emitted(&Host::Ferry(Some(cpu.into())));
+    }
+}
+
+#[test]
+fn masks_have_reasons() {
+    assert!(masks::MASKS.iter().all(|mask| mask.why.len() > 20));
+}
