@@ -11,6 +11,9 @@ use crate::codegen::abi;
 use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr};
 use std::sync::atomic::Ordering;
 
+/// Nothing is ever mapped in the last page below 4 GiB, and an access that begins here may run over its end.
+const NEVER_MAPPED: u64 = 0xffff_ffe0;
+
 /// Registers of a host thread as a signal handler finds them.
 #[derive(Clone, Debug)]
 pub struct HostRegs {
@@ -88,7 +91,7 @@ impl Engine {
         // instruction is done by other means.
         let misaligned = fault.kind == FaultKind::Bus && fault.addr % 8 != 0;
         let pair = is_store_pair(self.code.memory.read(at));
-        let kind = if fault.addr < 1 << 32 && !misaligned && !pair { ExitKind::Fault } else { ExitKind::Wrap };
+        let kind = if fault.addr < NEVER_MAPPED && !misaligned && !pair { ExitKind::Fault } else { ExitKind::Wrap };
         set_exit(state, kind, fault.addr, encode(fault.access, fault.kind));
         Recovered::Guest { resume_pc }
     }

@@ -14,6 +14,13 @@ pub(super) fn rmw(cx: &mut EmitCx, inst: &Inst) {
         return lse(cx, inst, addr);
     }
     exclusive(cx, inst, addr);
+    fence(cx);
+}
+
+/// A locked operation is a full barrier. LSE instructions with acquire and release are one by themselves (Arm ARM B2.3.7,
+/// barrier-ordered-before); behind a loop of exclusives it takes an instruction. So it does behind a compare-and-swap, which
+/// is only an acquire where it did not write.
+fn fence(cx: &mut EmitCx) {
     if cx.options.ordered {
         a64!(cx; dmb ish);
     }
@@ -55,6 +62,7 @@ fn lse_cas(cx: &mut EmitCx, ty: Ty, addr: u8) {
     cx.mov_wide(old, expected, wide);
     sized!(cx, ty, casalb casalh casal, old, new, addr);
     finish(cx, old, wide);
+    fence(cx);
 }
 
 /// Whether the result's register may be written before the operation is done.
