@@ -1,5 +1,6 @@
 # make demo    show real i386 programs running       make test   everything that is tested
 # make bench   executed instructions per program     make bless  rewrite expected outputs of file tests
+# make insns   what guest instructions become; ANCHOR=FILE compares with another translator's counts
 TARGET  = aarch64-unknown-linux-musl
 FERRY   = target/$(TARGET)/release/ferry
 CARGO   = cargo
@@ -7,7 +8,7 @@ ifeq ($(shell uname -m),aarch64)
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER = env
 endif
 
-.PHONY: all setup build demo test soak check record bench bless clean
+.PHONY: all setup build demo test soak check record bench insns bless clean
 all: build
 
 setup:
@@ -35,6 +36,9 @@ record: build
 
 bench: build
 	@tools/bench.sh
+
+insns:
+	@$(CARGO) run --quiet --package tests --bin insns -- $(ANCHOR)
 
 bless:
 	@BLESS=1 $(CARGO) test --quiet --package tests --test filetests

@@ -11,6 +11,8 @@ echo "== the backend on AArch64"
 cargo test --quiet -p backend-a64 --target $target
 echo "== house rules, file tests"
 cargo test --quiet -p tests --test tidy --test filetests
+echo "== code quality ledger"
+cargo test --quiet -p tests --test insns
 echo "== recorded instructions"
 cargo test --quiet -p tests --test vectors
 cargo test --quiet -p tests --test vectors --target $target

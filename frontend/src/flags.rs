@@ -9,9 +9,7 @@ use ir::{Opcode, Value};
 
 /// CF := bit 0 of a value.
 pub fn set_carry(cx: &mut LiftCx, value: Value) {
-    let ty = cx.ir.ty(value);
-    let image = if ty == ir::Ty::I64 { cx.ir.trunc(ir::Ty::I32, value) } else { cx.ir.zext(ir::Ty::I32, value) };
-    cx.ir.set_flags(FlagSet::CF, image);
+    cx.ir.set_carry(value, 0);
 }
 
 /// S, Z, P as the result has them, C, O, A zero: what TEST does.

@@ -212,6 +212,20 @@ impl Builder {
         self.op_imm(Opcode::Cond, Ty::I8, &[], cc as i64)
     }
 
+    /// CF := a bit of a value.
+    pub fn set_carry(&mut self, value: Value, bit: u32) {
+        let mut inst = Inst::new(Opcode::SetCarry, Ty::None);
+        inst.args[0] = value;
+        inst.flags = FlagSet::CF;
+        inst.imm = i64::from(bit);
+        self.push(inst);
+    }
+
+    /// CF := its complement.
+    pub fn flip_carry(&mut self) {
+        self.op(Opcode::FlipCarry, Ty::None, &[], FlagSet::CF);
+    }
+
     /// `yes` if the condition holds in the guest flags, else `no`.
     pub fn select(&mut self, cc: Cc, yes: Value, no: Value) -> Value {
         let ty = self.ty(yes);

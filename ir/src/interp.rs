@@ -128,6 +128,8 @@ impl Machine<'_> {
             SetState => state::write(self.state, inst.imm as u32, bytes, args[0]),
             GetFlags => return Ok(u128::from(self.state.eflags() & inst.imm as u32)),
             SetFlags => self.set_flags(inst, FlagSet::ALL, args[0] as u32),
+            SetCarry => self.set_flags(inst, FlagSet::CF, (args[0] >> inst.imm) as u32 & 1),
+            FlipCarry => self.set_flags(inst, FlagSet::CF, self.state.eflags() ^ 1),
             Cond => return Ok(u128::from(inst.cc().holds(self.state.eflags()))),
             Select => return Ok(if inst.cc().holds(self.state.eflags()) { args[0] } else { args[1] }),
             SelectNz => return Ok(if args[0] != 0 { args[1] } else { args[2] }),

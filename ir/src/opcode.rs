@@ -182,6 +182,8 @@ opcodes! {
     SetState      "set_state"     [T]               None    State    WRITES   "write a field of CpuState that is not pinned";
     GetFlags      "get_flags"     []                I32     Flags    READS    "the masked arithmetic flags at their eflags bits, other bits zero";
     SetFlags      "set_flags"     [I32]             None    None     PURE     "`flags` := the same bits of an eflags image";
+    SetCarry      "set_carry"     [Int]             None    Control  PURE     "CF := bit imm of first";
+    FlipCarry     "flip_carry"    []                None    None     READS    "CF := its complement";
     Cond          "cond"          []                I8      Cc       READS    "1 if the condition holds in the guest flags, else 0";
     Select        "select"        [T T]             T       Cc       READS    "first if the condition holds in the guest flags, else second";
     SelectNz      "select_nz"     [Int T T]         T       None     PURE     "second argument if the first is not zero, else third";
@@ -386,6 +388,7 @@ impl Opcode {
                 FlagSet::ALL
             }
             MulWideU | MulWideS | Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
+            SetCarry | FlipCarry => FlagSet::CF,
             _ => FlagSet::NONE,
         }
     }
@@ -428,7 +431,7 @@ impl Opcode {
     /// Flags read whatever the immediate is; `Inst::reads_flags` adds what depends on it.
     pub(crate) const fn reads_flags(self) -> FlagSet {
         match self {
-            Self::Adc | Self::Sbb | Self::Rcl | Self::Rcr => FlagSet::CF,
+            Self::Adc | Self::Sbb | Self::Rcl | Self::Rcr | Self::FlipCarry => FlagSet::CF,
             _ => FlagSet::NONE,
         }
     }

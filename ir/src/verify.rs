@@ -169,7 +169,7 @@ fn check_ty(block: &Block, inst: &Inst) -> Check {
         Trunc => ty.is_int() && block.ty(inst.args[0]).bits() > ty.bits(),
         LoadSx => matches!(ty, Ty::I8 | Ty::I16),
         TrapIf => ty.is_int() && block.ty(inst.args[0]) == ty,
-        Nop | Fence | GetGpr | SetGpr | GetXmm | SetXmm | GetFlags | SetFlags | Cond | Lea => {
+        Nop | Fence | GetGpr | SetGpr | GetXmm | SetXmm | GetFlags | SetFlags | SetCarry | FlipCarry | Cond | Lea => {
             ty == inst.op.implied_ty()
         }
         Concat => ty == Ty::I64,
@@ -218,21 +218,27 @@ fn check_insert(block: &Block, inst: &Inst) -> Check {
     ensure(width <= source.bits(), || format!("{width} bits from a value of type {source}"))
 }
 
-/// State writes come last within a guest instruction.
+/// State writes come last within a guest instruction. Flags may come earlier where nothing in the instruction reads any: if
+/// it is done again after a fault it writes them again.
 #[derive(Default)]
 struct StateOrder {
     insn: u16,
     written: bool,
+    flags_written: bool,
+    flags_read: bool,
 }
 
 impl StateOrder {
     fn step(&mut self, inst: &Inst) -> Check {
         if inst.insn != self.insn {
-            *self = Self { insn: inst.insn, written: false };
+            *self = Self { insn: inst.insn, ..Self::default() };
         }
         let effects = inst.op.effects();
-        ensure(!(self.written && effects.may_exit()), || "may leave after the guest instruction wrote state".into())?;
-        self.written |= effects.has(Effects::WRITES_STATE) || !inst.flags.is_empty();
+        self.flags_read |= !inst.reads_flags().is_empty() || inst.op == Opcode::TrapIf;
+        let written = self.written || self.flags_written && self.flags_read;
+        ensure(!(written && effects.may_exit()), || "may leave after the guest instruction wrote state".into())?;
+        self.written |= effects.has(Effects::WRITES_STATE);
+        self.flags_written |= !inst.flags.is_empty();
         Ok(())
     }
 }
@@ -302,7 +308,7 @@ mod tests {
                 "v0 = get_gpr eax\nset_gpr eax, v0\nv1 = load.i8 [v0]",
                 "may leave after the guest instruction wrote state",
             ),
-            ("v0 = get_gpr eax\nv1 = and.i32.z v0, v0\nstore.i32 [v0], v0", "may leave after"),
+            ("v0 = get_gpr eax\nv1 = adc.i32.z v0, v0\nstore.i32 [v0], v0", "may leave after"),
         ];
         for (body, message) in cases {
             let error = check(body).unwrap_err();

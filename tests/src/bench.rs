@@ -7,6 +7,7 @@
 //! And from start to exit, programs that do next to nothing: what they cost is translation.
 use crate::guest::{ferry, root, rootfs};
 use anyhow::{bail, ensure, Context, Result};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -189,6 +190,47 @@ pub fn startup(args: &[&str], expected: &str) -> Result<Count> {
     let (counted, got) = count(&EMULATOR, &command)?;
     ensure!(got == expected.as_bytes(), "{args:?} printed {:?}", String::from_utf8_lossy(&got));
     Ok(counted)
+}
+
+/// The committed figures that runs are compared with: `name x86 native translated total`, one program a line.
+fn baseline_path() -> PathBuf {
+    root().join("tests/bench/baseline.txt")
+}
+
+/// The committed figures.
+pub fn baseline() -> Result<Vec<Row>> {
+    let text = fs::read_to_string(baseline_path()).unwrap_or_default();
+    text.lines()
+        .filter(|l| !l.starts_with('#'))
+        .map(|l| parse_row(l).with_context(|| format!("baseline: {l}")))
+        .collect()
+}
+
+fn parse_row(line: &str) -> Option<Row> {
+    let mut fields = line.split_whitespace();
+    let name = fields.next()?.to_string();
+    let mut number = || fields.next()?.parse().ok();
+    let (x86, native) = (number()?, number()?);
+    Some(Row { name, x86, native, ferry: Count { translated: number()?, total: number()? } })
+}
+
+/// Writes these rows into the committed figures; programs that did not run keep theirs.
+pub fn bless(rows: &[Row]) -> Result<()> {
+    let mut all = baseline()?;
+    for row in rows {
+        match all.iter_mut().find(|old| old.name == row.name) {
+            Some(old) => *old = row.clone(),
+            None => all.push(row.clone()),
+        }
+    }
+    let mut text =
+        "# Executed instructions: program, x86, native arm64, under ferry in translated code and in total.\n\
+        # `BLESS=1 make bench` rewrites it.\n"
+            .to_string();
+    for Row { name, x86, native, ferry } in all {
+        let _ = writeln!(text, "{name:11} {x86:>10} {native:>10} {:>11} {:>11}", ferry.translated, ferry.total);
+    }
+    Ok(fs::write(baseline_path(), text)?)
 }
 
 /// Geometric mean.

@@ -31,9 +31,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the code of `lift` cases is.
-const CODE: u32 = 0x1000;
-
 struct Case {
     name: String,
     input: String,
@@ -61,7 +58,12 @@ fn render(cases: &[Case], outputs: &[String]) -> String {
 }
 
 /// Guest memory that holds nothing but code.
-struct CodeMem(Vec<u8>);
+pub(crate) struct CodeMem(pub(crate) Vec<u8>);
+
+impl CodeMem {
+    /// Where the code is.
+    pub(crate) const START: u32 = 0x1000;
+}
 
 impl GuestMem for CodeMem {
     fn read(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<(), Fault> {
@@ -77,7 +79,7 @@ impl GuestMem for CodeMem {
     }
 
     fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, Fault> {
-        let at = addr.0.wrapping_sub(CODE) as usize;
+        let at = addr.0.wrapping_sub(Self::START) as usize;
         let rest = self.0.get(at..).filter(|r| !r.is_empty());
         let rest = rest.ok_or(Fault { addr, access: Access::Execute, kind: FaultKind::Unmapped })?;
         let n = rest.len().min(buf.len());
@@ -98,7 +100,7 @@ fn region(input: &str, passes: bool) -> Result<Region> {
         return ir::parse::parse(input).map_err(|e| anyhow::anyhow!("{e}"));
     }
     let mem = CodeMem(code(input)?);
-    let mut region = frontend::lift_region(&mem, GuestAddr(CODE), &frontend::RegionPolicy::default())?;
+    let mut region = frontend::lift_region(&mem, GuestAddr(CodeMem::START), &frontend::RegionPolicy::default())?;
     if passes {
         ir::opt::optimize(&mut region);
     }

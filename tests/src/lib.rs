@@ -4,6 +4,7 @@ pub mod bench;
 pub mod demo;
 pub mod filetest;
 pub mod guest;
+pub mod insns;
 pub mod oracle;
 pub mod programs;
 pub mod tiny_elf;

@@ -13,7 +13,7 @@
 //! | sp | ferry's own stack, 16-byte aligned, free below; lowered only within one emitted sequence (around helpers) |
 //! | v0-v7, v24-v31 | temporaries |
 //! | v16-v23 | XMM0-XMM7 |
-//! | NZCV | SF ZF !CF OF at block boundaries; within a block the emitter tracks the polarity of C |
+//! | NZCV | SF ZF !CF OF at entries, calls and returns; elsewhere the emitter tracks the polarity of C |
 //!
 //! Everything else of the guest is in `CpuState` at all times. x19-x29 are callee-saved in AAPCS64, so helpers preserve
 //! the guest's general registers; v16-v23 and NZCV are saved around helpers.

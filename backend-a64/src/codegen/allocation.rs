@@ -116,6 +116,10 @@ pub struct Allocation {
     pub saves: Vec<(u16, Saves)>,
     /// Whether values may live in spill slots; the last registers of `abi::TEMPS` and `VTEMPS` are then the emitter's.
     pub spilled: bool,
+    /// Guest flags live at its start.
+    pub live_in: FlagSet,
+    /// General registers that values of the block live in, as a bit mask.
+    pub used_x: u32,
     /// A constant with the return address of the block's call that is in a register at its end.
     pub ret_value: Option<Value>,
 }
@@ -124,6 +128,14 @@ pub struct Allocation {
 pub const RELOADS: usize = 4;
 
 impl Allocation {
+    /// General registers that nothing lives in anywhere in the block: scratch for emitters that need more of it.
+    pub fn spares<const N: usize>(&self) -> Option<[u8; N]> {
+        let free = abi::TEMPS.iter().rev().filter(|r| self.used_x >> **r & 1 == 0);
+        let mut regs = [0; N];
+        let found = regs.iter_mut().zip(free).map(|(reg, free)| *reg = *free).count();
+        (found == N && !self.spilled).then_some(regs)
+    }
+
     /// Where a value lives.
     pub fn loc(&self, value: Value) -> Loc {
         self.slots[value.index()].loc

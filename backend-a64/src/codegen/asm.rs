@@ -44,7 +44,7 @@ impl Cond {
 enum Field {
     /// `b`, `bl`: imm26.
     Imm26,
-    /// `b.cond`, `cbz`, `cbnz`: imm19.
+    /// `b.cond`, `cbz`, `cbnz`, `ldr` of a literal: imm19.
     Imm19,
     /// `tbz`, `tbnz`: imm14.
     Imm14,
@@ -104,6 +104,11 @@ impl Asm {
         CodeOffset(at)
     }
 
+    /// Removes the last instruction; it is no branch, and no label is bound behind it.
+    pub fn take_back(&mut self) {
+        self.code.truncate(self.code.len() - 4);
+    }
+
     /// Appends one instruction word.
     #[inline]
     pub fn word(&mut self, word: u32) {
@@ -148,6 +153,11 @@ impl Asm {
     /// `tbnz xN, #bit, label`.
     pub fn tbnz(&mut self, reg: u8, bit: u32, label: Label) {
         self.branch(0x3700_0000 | bit >> 5 << 31 | (bit & 31) << 19 | u32::from(reg), label, Field::Imm14);
+    }
+
+    /// `ldr qN, label`.
+    pub fn ldr_q(&mut self, reg: u8, label: Label) {
+        self.branch(0x9c00_0000 | u32::from(reg), label, Field::Imm19);
     }
 
     /// `adr xN, label`.

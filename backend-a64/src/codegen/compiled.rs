@@ -21,7 +21,7 @@ pub enum Stub {
     /// Count in the counter whose number is in x17. Once it is hot, leave to find or make what is to take the place of the
     /// code. `bl` to it; preserves all but x16, x17, x30.
     Count,
-    /// Execute the single guest instruction at w16 by other means (misaligned LOCK and the like), then go on after it.
+    /// Execute the single guest instruction at w16 by other means, then go on after it.
     Single,
     /// Call the helper whose address is in x16; arguments are in x1-x4, the stub puts `CpuState` in x0. Preserves
     /// v16-v23 and the pinned registers, not NZCV. `bl` to it; result in x0.
@@ -263,6 +263,9 @@ pub struct LinkSite {
     pub target: GuestAddr,
     /// The stub code to restore when the link is taken back.
     pub stub: CodeOffset,
+    /// Whether it leaves with the guest's CF itself in C. It then links to [`EntryPoint::direct`] only; its stub code
+    /// turns the carry and is a link site like any other.
+    pub carry_direct: bool,
 }
 
 /// A place where control may come from outside, with all guest state pinned and NZCV canonical.
@@ -272,6 +275,8 @@ pub struct EntryPoint {
     pub guest: GuestAddr,
     /// Where its code is.
     pub at: CodeOffset,
+    /// Where to come with the guest's CF itself in C instead of its inverse, if there is such a way in.
+    pub direct: Option<CodeOffset>,
 }
 
 /// From `at` up to the next entry, host instructions belong to the guest instruction at `eip`. Guest state is that

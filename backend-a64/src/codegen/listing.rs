@@ -55,12 +55,13 @@ mod tests {
         let words: [u32; 5] = [0x0b16_0290, 0x5400_0040, 0x9400_0000, 0x17ff_fffd, 0xffff_ffff];
         let region = CompiledRegion {
             code: words.iter().flat_map(|w| w.to_le_bytes()).collect(),
-            entries: vec![EntryPoint { guest: GuestAddr(0x1000), at: CodeOffset(0) }],
+            entries: vec![EntryPoint { guest: GuestAddr(0x1000), at: CodeOffset(0), direct: None }],
             links: vec![LinkSite {
                 at: CodeOffset(8),
                 kind: LinkKind::Call,
                 target: GuestAddr(0x2000),
                 stub: CodeOffset(16),
+                carry_direct: false,
             }],
             relocs: vec![Reloc { at: CodeOffset(12), stub: Stub::Link }],
             pc_map: vec![PcEntry {

@@ -63,6 +63,29 @@ pub struct HostFeatures {
     pub crc32: bool,
 }
 
+impl HostFeatures {
+    /// ARMv8.0 without any.
+    pub const BASELINE: Self = Self::same(false);
+    /// All that code generation knows.
+    pub const ALL: Self = Self::same(true);
+
+    const fn same(on: bool) -> Self {
+        Self {
+            lse: on,
+            flagm: on,
+            lrcpc: on,
+            cssc: on,
+            afp: on,
+            frintts: on,
+            aes: on,
+            pmull: on,
+            sha1: on,
+            sha256: on,
+            crc32: on,
+        }
+    }
+}
+
 /// What code is generated for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -105,7 +128,7 @@ pub fn compile(region: &Region, options: &Options) -> CompiledRegion {
 pub fn compile_in(region: &Region, options: &Options, work: &mut Workspace, out: &mut CompiledRegion) {
     let region = &*lower::lower(region, &options.features);
     dead_flags(region, &mut work.liveness);
-    let mut cx = EmitCx::new(region, options, std::mem::take(&mut work.buffers), out);
+    let mut cx = EmitCx::new(region, options, std::mem::take(&mut work.buffers), out, &work.liveness);
     for (index, block) in region.blocks.iter().enumerate() {
         let behind = work.liveness.live_behind(index);
         regalloc::allocate(block, behind | branch_reads(block), options.registers(), &mut cx.alloc);

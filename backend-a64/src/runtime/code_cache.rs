@@ -59,10 +59,30 @@ const ENTRY_TRAP: u32 = 12;
 const ALIGN: u32 = MIN_REGION;
 const NONE: u32 = u32::MAX;
 
+/// The ways into the code for a guest address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ways {
+    /// With the canonical flags.
+    pub(super) at: CacheOffset,
+    /// With the guest's CF itself in C.
+    pub(super) direct: Option<CacheOffset>,
+}
+
+impl Ways {
+    /// Where a link site of either kind goes.
+    pub(super) fn for_site(self, carry_direct: bool) -> Option<CacheOffset> {
+        if carry_direct {
+            self.direct
+        } else {
+            Some(self.at)
+        }
+    }
+}
+
 /// What is known about a guest address: the code for it, and who wants to branch there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
-    pub(super) code: Option<CacheOffset>,
+    pub(super) code: Option<Ways>,
     /// Whether the code is there to stay.
     hot: bool,
     /// Head of the list of link sites with this target.
@@ -144,7 +164,7 @@ impl CodeCache {
     /// The code for a guest address; if `hot`, only code that is there to stay.
     pub(crate) fn find(&self, guest: GuestAddr, hot: bool) -> Option<CacheOffset> {
         let target = self.targets.get(&guest)?;
-        target.code.filter(|_| target.hot || !hot)
+        target.code.filter(|_| target.hot || !hot).map(|code| code.at)
     }
 
     /// Places a region, links it in both directions, and gives the address of its code. If `hot`, its entries take the
@@ -157,14 +177,15 @@ impl CodeCache {
         for entry in &compiled.entries {
             let at = start.plus(entry.at.0);
             self.entries.push(Entry { guest: entry.guest, at });
+            let ways = Ways { at, direct: entry.direct.map(|d| start.plus(d.0)) };
             let target = self.targets.entry(entry.guest).or_insert(Target::NONE);
             // The first code of its heat for an address stays; another region's return point serves as well.
             match target.code {
                 Some(_) if target.hot || !hot => continue,
-                Some(old) => replaced.push((entry.guest, old, at)),
+                Some(old) => replaced.push((entry.guest, old.at, ways)),
                 None => {}
             }
-            (target.code, target.hot) = (Some(at), hot);
+            (target.code, target.hot) = (Some(ways), hot);
         }
         let first_range = self.ranges.len() as u32;
         self.ranges.extend_from_slice(&compiled.ranges);
@@ -212,8 +233,9 @@ impl CodeCache {
     }
 
     /// Makes everybody who goes to `old` go to `new`, the other code for `guest`.
-    fn redirect(&mut self, code: &Code, guest: GuestAddr, old: CacheOffset, new: CacheOffset) {
-        self.relink(code, guest, new);
+    fn redirect(&mut self, code: &Code, guest: GuestAddr, old: CacheOffset, ways: Ways) {
+        let new = ways.at;
+        self.relink(code, guest, ways);
         code.tables.fill(guest, code.memory.table_offset(new));
         // The shadow stack and regions that have the old code inside come by here.
         code.memory.patch(old, branch(B, code.memory.pc(old), code.memory.pc(new)));
@@ -292,7 +314,7 @@ impl CodeCache {
         for index in from..to {
             let Entry { guest, at } = self.entries[index as usize];
             let target = self.targets.get_mut(&guest).expect("every entry has a target");
-            if target.code == Some(at) {
+            if target.code.is_some_and(|code| code.at == at) {
                 target.code = None;
                 code.tables.clear(guest);
                 self.unlink_all(code, guest);

@@ -4,7 +4,7 @@
 //! A site is one `b` or `bl` and is replaced by one `b` or `bl`, which threads may execute meanwhile (Arm ARM B2.2.5
 //! "Concurrent modification and execution of instructions"). Sites with the same target form a list; it outlives the
 //! target, so that the next code for that address is linked at once.
-use super::code_cache::{Code, CodeCache, Target};
+use super::code_cache::{Code, CodeCache, Target, Ways};
 use super::exec_mem::{branch, CacheOffset};
 use crate::codegen::LinkSite;
 use ir::guest::GuestAddr;
@@ -19,6 +19,7 @@ struct Site {
     region: u32,
     next: u32,
     linked: bool,
+    carry_direct: bool,
 }
 
 /// All link sites.
@@ -48,9 +49,11 @@ impl CodeCache {
             let target = self.targets.entry(link.target).or_insert(Target::NONE);
             let index = self.links.sites.len() as u32;
             let (at, stub) = (start.plus(link.at.0), start.plus(link.stub.0));
-            self.links.sites.push(Site { at, stub, region, next: target.sites, linked: target.code.is_some() });
+            let carry_direct = link.carry_direct;
+            let to = target.code.and_then(|code| code.for_site(carry_direct));
+            self.links.sites.push(Site { at, stub, region, next: target.sites, linked: to.is_some(), carry_direct });
             target.sites = index;
-            if let Some(to) = target.code {
+            if let Some(to) = to {
                 patch(code, at, to);
                 self.links.patched += 1;
             }
@@ -59,14 +62,15 @@ impl CodeCache {
 
     /// Links all sites that wait for `guest`, which has code now.
     pub(super) fn link_waiting(&mut self, code: &Code, guest: GuestAddr) {
-        let Some(Target { code: Some(to), sites, .. }) = self.targets.get(&guest).copied() else {
+        let Some(Target { code: Some(ways), sites, .. }) = self.targets.get(&guest).copied() else {
             return;
         };
         let mut next = sites;
         while next != NO_SITE {
             let site = self.links.sites[next as usize];
             // A dead region needs no fast way out, and one of its sites may be a closed entry point.
-            if !site.linked && self.is_live(site.region) {
+            let to = ways.for_site(site.carry_direct).filter(|_| !site.linked && self.is_live(site.region));
+            if let Some(to) = to {
                 patch(code, site.at, to);
                 self.sync.wrote(code.memory.pc(site.at).0, 4);
                 self.links.sites[next as usize].linked = true;
@@ -77,13 +81,15 @@ impl CodeCache {
     }
 
     /// Patches every link to `guest` to go to `to` instead of where it goes.
-    pub(super) fn relink(&mut self, code: &Code, guest: GuestAddr, to: CacheOffset) {
+    pub(super) fn relink(&mut self, code: &Code, guest: GuestAddr, to: Ways) {
         let mut next = self.targets.get(&guest).map_or(NO_SITE, |t| t.sites);
         while next != NO_SITE {
             let site = self.links.sites[next as usize];
             if site.linked && self.is_live(site.region) {
-                patch(code, site.at, to);
+                let to = to.for_site(site.carry_direct);
+                patch(code, site.at, to.unwrap_or(site.stub));
                 self.sync.wrote(code.memory.pc(site.at).0, 4);
+                self.links.sites[next as usize].linked = to.is_some();
             }
             next = site.next;
         }

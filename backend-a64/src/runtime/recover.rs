@@ -87,7 +87,11 @@ impl Engine {
             set_exit(state, ExitKind::Poll, 0, 0);
             return Recovered::Poll { resume_pc };
         }
-        let kind = if fault.addr < NEVER_MAPPED { ExitKind::Fault } else { ExitKind::Wrap };
+        // A misaligned operand of LOCK, an address that wrapped, the stores of two instructions in one: the (first)
+        // instruction is done by other means.
+        let misaligned = fault.kind == FaultKind::Bus && fault.addr % 8 != 0;
+        let pair = is_store_pair(self.code.memory.read(at));
+        let kind = if fault.addr < NEVER_MAPPED && !misaligned && !pair { ExitKind::Fault } else { ExitKind::Wrap };
         set_exit(state, kind, fault.addr, encode(fault.access, fault.kind));
         Recovered::Guest { resume_pc }
     }
@@ -117,6 +121,11 @@ impl Engine {
         set_word(state, word::RESUME, regs.pc);
         Recovered::Guest { resume_pc: self.code.stubs.shadow_reset() }
     }
+}
+
+/// Whether an instruction is an STP. Arm ARM C4.1.94, "Load/store register pair".
+fn is_store_pair(word: u32) -> bool {
+    word >> 27 & 7 == 0b101 && word >> 22 & 1 == 0 && word >> 25 & 1 == 0
 }
 
 /// The word that polls read.

@@ -1,6 +1,6 @@
 //! One guest instruction by the interpreter: what translated code leaves to it, and what must be seen to happen alone.
 //!
-//! - `Stub::Single`: LOCK on a misaligned operand.
+//! - LOCK on a misaligned operand that the host refuses; what an emitter leaves to `Stub::Single`.
 //! - An access whose address computation left the 32-bit space, or that may run over its end: the interpreter wraps the one
 //!   and refuses the other.
 //! - A store into a page that is watched because code was translated from it (the caller's business: recovery reports the

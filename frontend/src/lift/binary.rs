@@ -87,8 +87,10 @@ pub(crate) fn adc(cx: &mut LiftCx) {
 /// SBB: dst := dst - (src + CF).
 pub(crate) fn sbb(cx: &mut LiftCx) {
     modify(cx, Opcode::Sbb, |cx, addr, b| {
-        let b = plus_carry(cx, b);
-        atomic_sub(cx, addr, b)
+        let ty = cx.ir.ty(b);
+        let zero = cx.ir.iconst(ty, 0);
+        let negated = cx.ir.binary(Opcode::Sbb, zero, b, FlagSet::NONE);
+        atomic_add(cx, addr, negated)
     });
 }
 
@@ -179,9 +181,9 @@ pub(crate) fn imul(cx: &mut LiftCx) {
     }
     let a = cx.read(operands - 2);
     let b = cx.read(operands - 1);
-    // Two instructions, so that the usual case, flags dead, is one narrow multiplication.
-    let result = cx.ir.binary(Opcode::Mul, a, b, FlagSet::NONE);
-    cx.ir.binary(Opcode::MulWideS, a, b, CF_OF);
+    let product = cx.ir.binary(Opcode::MulWideS, a, b, CF_OF);
+    let ty = cx.ir.ty(a);
+    let result = cx.ir.trunc(ty, product);
     cx.write(0, result);
 }
 

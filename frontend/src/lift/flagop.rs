@@ -12,8 +12,8 @@ const LOW: FlagSet = FlagSet::SF.with(FlagSet::ZF).with(FlagSet::AF).with(FlagSe
 const EFLAGS_TF_AC: u32 = 1 << 8 | 1 << 18;
 
 fn set_cf(cx: &mut LiftCx, value: u32) {
-    let image = cx.ir.const32(value);
-    cx.ir.set_flags(FlagSet::CF, image);
+    let value = cx.ir.const32(value);
+    cx.ir.set_carry(value, 0);
 }
 
 /// CLC.
@@ -28,10 +28,7 @@ pub(crate) fn stc(cx: &mut LiftCx) {
 
 /// CMC.
 pub(crate) fn cmc(cx: &mut LiftCx) {
-    let cf = cx.ir.get_flags(FlagSet::CF);
-    let one = cx.ir.const32(1);
-    let inverted = cx.ir.xor(cf, one);
-    cx.ir.set_flags(FlagSet::CF, inverted);
+    cx.ir.flip_carry();
 }
 
 fn set_step(cx: &mut LiftCx, step: i32) {

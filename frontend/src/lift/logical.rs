@@ -1,8 +1,8 @@
 //! LOGICAL: AND, OR, XOR, TEST, NOT. SDM vol. 1, 7.3.4.
 use super::binary::modify;
-use crate::lifter::LiftCx;
+use crate::lifter::{LiftCx, Place};
 use ir::guest::FlagSet;
-use ir::Opcode;
+use ir::{Opcode, Ty};
 
 /// AND.
 pub(crate) fn and(cx: &mut LiftCx) {
@@ -27,9 +27,15 @@ pub(crate) fn test(cx: &mut LiftCx) {
     cx.ir.binary(Opcode::And, a, b, FlagSet::ALL);
 }
 
-/// NOT: no flags.
+/// NOT: no flags. Part of a register is complemented in place.
 pub(crate) fn not(cx: &mut LiftCx) {
     let dst = cx.operand(0);
+    if let (Place::Gpr { gpr, lsb }, Ty::I8 | Ty::I16) = (dst.place, dst.ty) {
+        let whole = cx.ir.get_gpr(gpr);
+        let part = cx.ir.const32((dst.ty.mask() as u32) << lsb);
+        let result = cx.ir.xor(whole, part);
+        return cx.ir.set_gpr(gpr, result);
+    }
     match dst.addr() {
         Some(addr) if cx.insn.has_lock_prefix() => {
             let ones = cx.ir.iconst(dst.ty, u64::MAX);

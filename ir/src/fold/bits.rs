@@ -37,6 +37,31 @@ pub(super) fn fold_bits(cx: &mut Builder, inst: &mut Inst) -> Value {
     }
 }
 
+/// CF from one bit: the bit is looked for where it comes from.
+pub(super) fn fold_set_carry(cx: &mut Builder, inst: &mut Inst) -> Value {
+    while let Some((value, bit)) = bit_source(cx, inst.args[0], inst.imm as u32) {
+        (inst.args[0], inst.imm) = (value, i64::from(bit));
+    }
+    cx.emit(inst)
+}
+
+/// Where a bit of a value was before the step that made the value.
+fn bit_source(cx: &Builder, value: Value, bit: u32) -> Option<(Value, u32)> {
+    use Opcode::*;
+    let def = cx.def(value);
+    let from = def.args[0];
+    let (from, bit) = match def.op {
+        Zext | Trunc if bit < cx.ty(from).bits() => (from, bit),
+        Extract | ExtractS if bit < def.field().1 => (from, bit + def.field().0),
+        Shr => {
+            let at = u64::from(bit) + (cx.as_const(def.args[1])? & 31);
+            (at < u64::from(def.ty.bits())).then_some((from, at as u32))?
+        }
+        _ => return None,
+    };
+    cx.prefers(from, value).then_some((from, bit))
+}
+
 /// What an instruction can be replaced with.
 enum Better {
     Inst(Inst),

@@ -48,6 +48,7 @@ fn fold(cx: &mut Builder, inst: &mut Inst) -> Value {
         Zext | Sext | Trunc | Concat | Extract | ExtractS | Insert | Bswap | Clz | Ctz | Popcnt => {
             bits::fold_bits(cx, inst)
         }
+        SetCarry => bits::fold_set_carry(cx, inst),
         Lea => address::fold_lea(cx, inst),
         _ if inst.op.has_address() => address::fold_access(cx, inst),
         _ => cx.emit(inst),

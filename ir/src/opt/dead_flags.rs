@@ -28,7 +28,7 @@ pub struct Flow {
     /// Its successors inside the region; `NO_BLOCK` where there is none.
     next: [u16; 2],
     /// Flags live at its start.
-    live_in: FlagSet,
+    pub(super) live_in: FlagSet,
 }
 
 const NO_BLOCK: u16 = u16::MAX;

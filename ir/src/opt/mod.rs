@@ -32,6 +32,11 @@ impl OptCx {
     pub fn live_behind(&self, index: usize) -> FlagSet {
         dead_flags::live_behind(&self.flows, index)
     }
+
+    /// Flags live at the start of a block that other blocks branch to; [`dead_flags`] has run.
+    pub fn live_at_start(&self, index: usize) -> FlagSet {
+        self.flows[index].live_in
+    }
 }
 
 /// Runs every pass; the region stays verifiable between any two of them.

@@ -246,17 +246,26 @@ impl<'a> Generator<'a> {
         Addr { base, index, shift: if index.is_some() { shift } else { 0 }, disp }
     }
 
+    /// The address rounded down to a multiple of eight: what atomics take without the runtime's help.
+    fn aligned(&mut self, addr: Addr) -> Addr {
+        let sum = self.b.lea(addr);
+        let mask = self.b.const32(!7);
+        Addr::base(self.b.and(sum, mask))
+    }
+
     fn load(&mut self) {
         use Opcode::*;
         let addr = self.address(false);
         let ty = self.int_ty();
         let value = match self.rng.below(6) {
             0 => {
+                let addr = self.aligned(addr);
                 let op = self.rng.pick(&[AtomicXchg, AtomicAdd, AtomicAnd, AtomicOr, AtomicXor]);
                 let operand = self.value(ty);
                 self.b.atomic(op, addr, operand)
             }
             1 => {
+                let addr = self.aligned(addr);
                 let (expected, new) = (self.value(ty), self.value(ty));
                 self.b.atomic_cas(addr, expected, new)
             }
@@ -292,6 +301,12 @@ impl<'a> Generator<'a> {
             5 => {
                 let value = self.shift(flags);
                 self.values.push(value);
+            }
+            6 if self.rng.one_in(4) => self.b.flip_carry(),
+            6 if self.rng.one_in(2) => {
+                let ty = self.int_ty();
+                let (value, bit) = (self.value(ty), self.rng.below(u64::from(ty.bits())) as u32);
+                self.b.set_carry(value, bit);
             }
             6 => {
                 let image = self.value(Ty::I32);

@@ -1,18 +1,37 @@
-//! `bench [NAME]...`: executed instructions per program, as Markdown tables. `startup` is the name of the second one.
+//! `bench [NAME]...`: executed instructions per program, as Markdown tables, compared with the committed figures;
+//! `BLESS=1` commits the new ones. `startup` is the name of the second table.
 use anyhow::Result;
-use tests::bench::{geomean, measure, startup, Build, Row, BUSYBOX_LIMIT, FLOAT, INTEGER, OTHER, STARTUP};
+use tests::bench::{
+    baseline, bless, geomean, measure, startup, Build, Row, BUSYBOX_LIMIT, FLOAT, INTEGER, OTHER, STARTUP,
+};
 
-fn print(row: &Row) {
+/// How far a figure is from the committed one.
+fn change(new: u64, old: Option<u64>) -> String {
+    match old {
+        Some(old) if old > 0 => format!("{:+.1} %", 100.0 * (new as f64 / old as f64 - 1.0)),
+        _ => "new".into(),
+    }
+}
+
+fn print(row: &Row, old: Option<&Row>) {
     println!(
-        "| {:10} | {:8.1} | {:8.1} | {:9.1} | {:9.1} | {:6.2} | {:6.2} |",
+        "| {:10} | {:6.1} | {:8.1} | {:9.1} | {:9.1} | {:6.2} | {:12.2} | {:>8} | {:>8} |",
         row.name,
         row.x86 as f64 / 1e6,
         row.native as f64 / 1e6,
         row.ferry.translated as f64 / 1e6,
         row.ferry.total as f64 / 1e6,
         row.translated_per_x86(),
-        row.total_per_native()
+        row.total_per_native(),
+        change(row.ferry.translated, old.map(|r| r.ferry.translated)),
+        change(row.ferry.total, old.map(|r| r.ferry.total)),
     );
+}
+
+fn print_mean(rows: &[Row]) {
+    let per_x86 = geomean(rows.iter().map(Row::translated_per_x86));
+    let per_native = geomean(rows.iter().map(Row::total_per_native));
+    println!("| geomean    |        |          |           |           | {per_x86:6.2} | {per_native:12.2} |          |          |");
 }
 
 fn main() -> Result<()> {
@@ -43,25 +62,35 @@ fn starts() -> Result<()> {
 }
 
 fn programs(selected: impl Fn(&str) -> bool) -> Result<()> {
-    println!("| program    | x86 M    | native M | transl. M | total M   | A/X    | total/native |");
-    println!("|------------|---------:|---------:|----------:|----------:|-------:|-------:|");
-    let mut integer = Vec::new();
+    let old = baseline()?;
+    let mut rows: Vec<Row> = Vec::new();
+    let run = |rows: &mut Vec<Row>, name: &str, build: Build| -> Result<()> {
+        let row = measure(name, build)?;
+        print(&row, old.iter().find(|o| o.name == row.name));
+        rows.push(row);
+        Ok(())
+    };
+    println!(
+        "| program    | x86 M  | native M | transl. M | total M   | A/X    | total/native | transl.  | total    |"
+    );
+    println!(
+        "|------------|-------:|---------:|----------:|----------:|-------:|-------------:|---------:|---------:|"
+    );
     for name in INTEGER.into_iter().filter(|n| selected(n)) {
-        let row = measure(name, Build::X87)?;
-        print(&row);
-        integer.push(row);
+        run(&mut rows, name, Build::X87)?;
     }
-    if !integer.is_empty() {
-        let per_x86 = geomean(integer.iter().map(Row::translated_per_x86));
-        let per_native = geomean(integer.iter().map(Row::total_per_native));
-        println!("| geomean    |          |          |           |           | {per_x86:6.2} | {per_native:6.2} |");
+    if !rows.is_empty() {
+        print_mean(&rows);
     }
     for name in FLOAT.into_iter().filter(|n| selected(n)) {
-        print(&measure(name, Build::X87)?);
-        print(&measure(name, Build::Sse)?);
+        run(&mut rows, name, Build::X87)?;
+        run(&mut rows, name, Build::Sse)?;
     }
     for name in OTHER.into_iter().filter(|n| selected(n)) {
-        print(&measure(name, Build::X87)?);
+        run(&mut rows, name, Build::X87)?;
+    }
+    if std::env::var_os("BLESS").is_some() {
+        bless(&rows)?;
     }
     Ok(())
 }

@@ -22,12 +22,6 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// CMPSD shares its row with the string instruction of that name.
-    fn sse_gap(&self) -> bool {
-        self.partial("DE is not recorded")
-            || self.insn.op0_register().is_xmm() && self.insn.mnemonic() == Mnemonic::Cmpsd
-    }
-
     fn fcw(&self) -> u16 {
         u16::from_le_bytes([self.input.fx[0], self.input.fx[1]])
     }
@@ -73,16 +67,6 @@ pub const MASKS: &[Mask] = &[
         applies: |s| s.faults,
         clear: |insn, out| out.eflags &= !arithmetic(insn.rflags_modified()),
         why: "flags at a fault that the same instruction overwrites when it is run again",
-    },
-    Mask {
-        applies: |s| s.sse_gap(),
-        clear: |_, out| out.fx[24] &= !DE,
-        why: "known gap: MXCSR.DE is not recorded where the host does not tell",
-    },
-    Mask {
-        applies: |s| s.partial("only rounding makes normal"),
-        clear: |_, out| out.fx[24] &= !UE,
-        why: "known gap: MXCSR.UE of a result that is tiny before rounding only",
     },
     Mask {
         applies: |s| s.name_starts("sha") && s.in_memory() && s.address() % 16 != 0,
@@ -156,15 +140,6 @@ pub const MASKS: &[Mask] = &[
         applies: |s| s.faults && s.name_starts("cmps") && s.insn.is_string_instruction(),
         clear: |_, out| out.addr = 0,
         why: "CMPS where both operands fault: which one is reported depends on the CPU's path, as with 16-bit addresses",
-    },
-    Mask {
-        applies: |s| s.faults && s.name_starts("cvt") && (0..2).any(|i| s.insn.op_register(i).is_mm()),
-        clear: |_, out| {
-            out.fx[3] &= !0x38;
-            out.fx[4] = 0;
-            out.fx[32..160].fill(0);
-        },
-        why: "whether a conversion with an MMX operand that raises #XM has entered MMX state is up to the CPU",
     },
     Mask {
         applies: |s| transcendental(s.insn),

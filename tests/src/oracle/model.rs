@@ -244,7 +244,6 @@ fn event(outcome: interp::Outcome, state: &mut CpuState, mem: &Memory) -> Event 
         Trap::Undefined | Trap::Unimplemented => (6, 0, 4, 2, eip),
         Trap::StackFault => (12, 0, 7, 0x80, 0),
         Trap::GeneralProtection => (13, gate(mem, eip), 11, 0x80, 0),
-        Trap::Alignment => (17, 0, 7, 1, 0),
         Trap::X87 => (16, 0, 8, unmasked(x87), eip),
         Trap::Alignment => (17, 0, 7, 1, 0),
         Trap::Simd => (19, 0, 8, unmasked(simd), eip),

@@ -5,12 +5,13 @@
 use super::super::abi;
 use super::super::asm::Label;
 use super::super::compiled::{CodeOffset, EntryPoint, LinkKind, LinkSite, Reloc, Stub, X87Fix};
+use super::atomic::{self, WriteBack};
 use super::flags::{self, Carry, Test};
 use super::vector_convert::{self, IntFix};
 use super::vector_nan::{self, NanFix};
 use super::{a64, call, fetch, x87, EmitCx, S0, S1};
 use ir::opcode::Effects;
-use ir::{Cc, FlagSet, GuestAddr, Inst, Region, Target, Terminator, Trap, Ty, Value};
+use ir::{BlockId, Cc, FlagSet, GuestAddr, Inst, Region, Target, Terminator, Trap, Ty, Value};
 
 /// Cold code to be emitted after the blocks.
 #[derive(Clone, Copy, Debug)]
@@ -28,12 +29,22 @@ enum ColdKind {
     X87(x87::Cold),
     /// To `Stub::Miss` or `Stub::RetMiss` with the guest address of a register in w16.
     Lookup { stub: Stub, pc: u8 },
+    /// A comparison of CMPXCHG that failed.
+    WriteBack { fix: WriteBack, eip: GuestAddr, carry: Carry, x87: X87Fix },
     /// A NaN among the lanes of a result.
     Nan(NanFix),
     /// A float that does not fit an integer.
     Int(IntFix),
-    /// A conditional way out of the region.
-    Out { target: GuestAddr, poll: bool },
+    /// A conditional way out of the region, with the carry as it was there.
+    Out { target: GuestAddr, poll: bool, carry: Carry },
+    /// Sixteen bytes of data.
+    Vector(u128),
+    /// The way into an entry with the carry direct.
+    Entry { index: usize, to: Label },
+    /// The way to a block or to a link site that wants the carry the other way.
+    Turn(Label),
+    /// The stub code of a link site that leaves with the carry direct.
+    TurnOut { target: GuestAddr },
 }
 
 /// A link site whose stub code is not placed yet.
@@ -43,18 +54,13 @@ pub(crate) struct PendingLink {
     kind: LinkKind,
     target: GuestAddr,
     stub: Label,
+    carry_direct: bool,
 }
 
 fn cold(cx: &mut EmitCx, kind: ColdKind) -> Label {
     let label = cx.asm.new_label();
     cx.cold.push(Cold { label, kind });
     label
-}
-
-/// Cold code that leaves to `stub` at the current guest instruction.
-pub(super) fn cold_stub(cx: &mut EmitCx, stub: Stub) -> Label {
-    let kind = ColdKind::Leave { stub, eip: cx.eip(), trap: None, carry: cx.carry, x87: cx.x87.fix() };
-    cold(cx, kind)
 }
 
 /// Cold code that leaves with a trap at the current guest instruction.
@@ -67,6 +73,17 @@ pub(super) fn cold_trap(cx: &mut EmitCx, trap: Trap) -> Label {
 /// Cold code of an x87 operation.
 pub(super) fn cold_x87(cx: &mut EmitCx, kind: x87::Cold) -> Label {
     cold(cx, ColdKind::X87(kind))
+}
+
+/// Cold code of a CMPXCHG. It may fault like the code before it.
+pub(super) fn cold_write_back(cx: &mut EmitCx, fix: WriteBack) -> Label {
+    let kind = ColdKind::WriteBack { fix, eip: cx.eip(), carry: cx.carry, x87: cx.x87.fix() };
+    cold(cx, kind)
+}
+
+/// A constant among the cold code.
+pub(super) fn cold_vector(cx: &mut EmitCx, bytes: u128) -> Label {
+    cold(cx, ColdKind::Vector(bytes))
 }
 
 /// Cold code that repairs a NaN result.
@@ -83,17 +100,32 @@ pub(super) fn cold_int(cx: &mut EmitCx, fix: IntFix) -> Label {
 pub(super) fn head(cx: &mut EmitCx) {
     let label = cx.blocks[cx.block_index];
     cx.asm.bind(label);
-    cx.carry = Carry::Inverted;
+    cx.carry = *cx.carry_in[cx.block_index].get_or_insert(Carry::Inverted);
     if cx.loop_heads[cx.block_index] {
         poll(cx, cx.block.start);
     }
     if cx.block.entry || cx.block_index == 0 {
-        let entry = EntryPoint { guest: cx.block.start, at: cx.asm.here() };
-        cx.entries.push(entry);
-        x87::outside(cx, cx.entries.len() - 1);
+        entry(cx);
         if cx.block_index == 0 || cx.loop_heads[cx.block_index] {
             count(cx);
         }
+    }
+}
+
+/// A place where control comes from outside. Without a use for CF, it does not matter what C means.
+fn entry(cx: &mut EmitCx) {
+    let at = cx.asm.here();
+    let unread = !cx.alloc.live_in.contains(FlagSet::CF);
+    cx.entries.push(EntryPoint { guest: cx.block.start, at, direct: unread.then_some(at) });
+    let index = cx.entries.len() - 1;
+    let outside = x87::outside(cx, index);
+    if !unread && cx.block_index == 0 {
+        let to = outside.unwrap_or_else(|| {
+            let here = cx.asm.new_label();
+            cx.asm.bind(here);
+            here
+        });
+        cold(cx, ColdKind::Entry { index, to });
     }
 }
 
@@ -156,10 +188,17 @@ pub(super) fn trap_if(cx: &mut EmitCx, inst: &Inst) {
     cx.asm.cbnz(ty == Ty::I64, reg, label);
 }
 
-/// Emits the block's terminator; the carry is as at block boundaries afterwards if anybody may look.
+/// Emits the block's terminator. Where CF is live, direct branches give the carry to their target as it is or as the
+/// target wants it ([`carry_for`]); all others make it the canonical one.
 pub(super) fn terminator(cx: &mut EmitCx) {
-    if cx.live_out.contains(FlagSet::CF) {
-        flags::need_carry(cx, Carry::Inverted);
+    use Terminator::{Branch, BranchNz, Call, Jump};
+    let wanted = match cx.block.term {
+        Jump(_) | Branch { .. } | BranchNz { .. } => None,
+        Call { target: Target::Block(id), .. } => carry_for(cx, id),
+        _ => cx.live_out.contains(FlagSet::CF).then_some(Carry::Inverted),
+    };
+    if let Some(wanted) = wanted {
+        flags::need_carry(cx, wanted);
     }
     match cx.block.term {
         Terminator::Jump(target) => jump(cx, target),
@@ -217,8 +256,12 @@ pub(super) fn call_stub(cx: &mut EmitCx, stub: Stub) {
 
 /// A link site at the current position.
 pub(super) fn link(cx: &mut EmitCx, kind: LinkKind, target: GuestAddr) {
-    let stub = cx.asm.new_label();
-    cx.links.push(PendingLink { at: cx.asm.here(), kind, target, stub });
+    link_with(cx, kind, target, false);
+}
+
+fn link_with(cx: &mut EmitCx, kind: LinkKind, target: GuestAddr, carry_direct: bool) {
+    let stub = if carry_direct { cold(cx, ColdKind::TurnOut { target }) } else { cx.asm.new_label() };
+    cx.links.push(PendingLink { at: cx.asm.here(), kind, target, stub, carry_direct });
     match kind {
         LinkKind::Jump => cx.asm.b(stub),
         LinkKind::Call => cx.asm.bl(stub),
@@ -236,24 +279,44 @@ fn is_next(cx: &EmitCx, target: Target) -> bool {
 
 fn jump(cx: &mut EmitCx, target: Target) {
     match target {
-        Target::Block(_) if is_next(cx, target) => {}
-        Target::Block(id) => cx.asm.b(cx.blocks[id.index()]),
-        Target::Guest(addr) => {
-            if polls(cx, addr) {
-                poll(cx, addr);
+        Target::Block(id) => {
+            if let Some(wanted) = carry_for(cx, id) {
+                flags::need_carry(cx, wanted);
             }
-            link(cx, LinkKind::Jump, addr);
+            if !is_next(cx, target) {
+                cx.asm.b(cx.blocks[id.index()]);
+            }
         }
+        Target::Guest(addr) => out(cx, addr, polls(cx, addr)),
     }
+}
+
+/// A link site for a jump out of the region, with the carry as it is.
+fn out(cx: &mut EmitCx, target: GuestAddr, polled: bool) {
+    if polled {
+        poll(cx, target);
+    }
+    let direct = cx.carry == Carry::Direct && cx.region.live_at(target).contains(FlagSet::CF);
+    link_with(cx, LinkKind::Jump, target, direct);
+}
+
+/// What the carry has to mean at the start of a block that is branched to from here; nothing if the block does not care.
+/// A block takes it as it is where it is first branched to.
+fn carry_for(cx: &mut EmitCx, id: BlockId) -> Option<Carry> {
+    let carry = cx.carry;
+    cx.live.live_at_start(id.index()).contains(FlagSet::CF).then(|| *cx.carry_in[id.index()].get_or_insert(carry))
 }
 
 /// The label a conditional branch can go to: the block, or cold code with the link site.
 fn label_of(cx: &mut EmitCx, target: Target) -> Label {
     match target {
-        Target::Block(id) => cx.blocks[id.index()],
+        Target::Block(id) => match carry_for(cx, id) {
+            Some(wanted) if wanted != cx.carry => cold(cx, ColdKind::Turn(cx.blocks[id.index()])),
+            _ => cx.blocks[id.index()],
+        },
         Target::Guest(target) => {
-            let poll = polls(cx, target);
-            cold(cx, ColdKind::Out { target, poll })
+            let kind = ColdKind::Out { target, poll: polls(cx, target), carry: cx.carry };
+            cold(cx, kind)
         }
     }
 }
@@ -305,8 +368,10 @@ fn branch_nz(cx: &mut EmitCx, value: Value, taken: Target, fallthrough: Target) 
 
 /// Emits the cold code, then the stub code of every link site; adds the link sites to `sites`.
 pub(crate) fn cold_code(cx: &mut EmitCx, sites: &mut Vec<LinkSite>) {
-    for index in 0..cx.cold.len() {
-        let Cold { label, kind } = cx.cold[index];
+    let mut next = 0;
+    // A way out may ask for more.
+    while let Some(Cold { label, kind }) = cx.cold.get(next).copied() {
+        next += 1;
         cx.asm.bind(label);
         match kind {
             ColdKind::X87(kind) => x87::emit_cold(cx, &kind),
@@ -321,13 +386,29 @@ pub(crate) fn cold_code(cx: &mut EmitCx, sites: &mut Vec<LinkSite>) {
                 cx.mov(S0, pc);
                 to_stub(cx, stub);
             }
+            ColdKind::WriteBack { fix, eip, carry, x87 } => {
+                cx.carry = carry;
+                cx.mark_pc_with(eip, x87);
+                atomic::write_back(cx, &fix);
+            }
             ColdKind::Nan(fix) => vector_nan::fix(cx, &fix),
             ColdKind::Int(fix) => vector_convert::fix(cx, &fix),
-            ColdKind::Out { target, poll: polled } => {
-                cx.carry = Carry::Inverted;
-                if polled {
-                    poll(cx, target);
-                }
+            ColdKind::Out { target, poll, carry } => {
+                cx.carry = carry;
+                out(cx, target, poll);
+            }
+            ColdKind::Vector(bytes) => (0..4).for_each(|i| cx.asm.word((bytes >> (32 * i)) as u32)),
+            ColdKind::Entry { index, to } => {
+                cx.entries[index].direct = Some(cx.asm.here());
+                flags::invert_carry(cx, S0);
+                cx.asm.b(to);
+            }
+            ColdKind::Turn(to) => {
+                flags::invert_carry(cx, S0);
+                cx.asm.b(to);
+            }
+            ColdKind::TurnOut { target } => {
+                flags::invert_carry(cx, S0);
                 link(cx, LinkKind::Jump, target);
             }
         }
@@ -339,11 +420,16 @@ pub(crate) fn cold_code(cx: &mut EmitCx, sites: &mut Vec<LinkSite>) {
 }
 
 fn link_stub(cx: &mut EmitCx, pending: &PendingLink) -> LinkSite {
-    let PendingLink { at, kind, target, stub } = *pending;
+    let PendingLink { at, kind, target, stub, carry_direct } = *pending;
+    if carry_direct {
+        // Its stub code is among the cold code.
+        let stub = cx.asm.offset_of(stub);
+        return LinkSite { at, kind, target, stub, carry_direct };
+    }
     cx.asm.bind(stub);
     let here = cx.asm.here();
     cx.asm.adr_back(S1, at);
     cx.mov_addr(S0, target);
     to_stub(cx, Stub::Link);
-    LinkSite { at, kind, target, stub: here }
+    LinkSite { at, kind, target, stub: here, carry_direct }
 }

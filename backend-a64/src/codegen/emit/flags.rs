@@ -4,7 +4,7 @@
 //! boundaries want the inverse. [`Carry`] tracks which it is, and code to turn it is emitted only where somebody looks.
 //! PF and AF are raw values in `CpuState`. Arm ARM C6.2 (RMIF, CFINV: FEAT_FlagM), SDM vol. 1, 3.4.3.1.
 use super::super::asm::Cond;
-use super::{a64, mem, EmitCx, S0, S1, S2, ZR};
+use super::{a64, EmitCx, S0, S1, S2, ZR};
 use ir::guest::state::offset;
 use ir::{Cc, FlagSet, Inst, Ty};
 
@@ -55,8 +55,8 @@ pub(super) struct Bits {
 }
 
 /// Writes N and Z from `result` (a register and its type) and C and V from single bits, each if wanted; all others stay.
-/// `result` and `bits` are in scratch registers. Without FlagM needs two more: `temps`, or x14, x15 with the stack's help.
-pub(super) fn compose(cx: &mut EmitCx, result: Option<(u8, Ty)>, bits: Bits, temps: Option<[u8; 2]>) {
+/// Changes none of the registers named.
+pub(super) fn compose(cx: &mut EmitCx, result: Option<(u8, Ty)>, bits: Bits) {
     let want = wanted(cx);
     let tested = result.filter(|_| want.intersects(FlagSet::SF | FlagSet::ZF));
     if let Some((reg, ty)) = tested {
@@ -67,16 +67,25 @@ pub(super) fn compose(cx: &mut EmitCx, result: Option<(u8, Ty)>, bits: Bits, tem
             Ty::I64 => a64!(cx; adds xzr, XSP(reg), 0),
             _ => a64!(cx; adds wzr, wzr, W(reg), lsl 32 - ty.bits()),
         }
-        // C and V are zero now.
-        cx.carry = Carry::Direct;
+        return compose_tested(cx, bits);
     }
-    let zero = tested.is_none().then_some((ZR, 0));
+    insert_carry_overflow(cx, bits, Some((ZR, 0)));
+}
+
+/// The rest of [`compose`] where N and Z are right, C and V clear, and nothing is to be kept.
+pub(super) fn compose_tested(cx: &mut EmitCx, bits: Bits) {
+    cx.carry = Carry::Direct;
+    insert_carry_overflow(cx, bits, None);
+}
+
+fn insert_carry_overflow(cx: &mut EmitCx, bits: Bits, zero: Option<(u8, u32)>) {
+    let want = wanted(cx);
     let parts = [
         bits.carry.or(zero).filter(|_| want.contains(FlagSet::CF)).map(|b| (b, 29)),
         bits.overflow.or(zero).filter(|_| want.contains(FlagSet::OF)).map(|b| (b, 28)),
     ];
     if parts.iter().any(Option::is_some) {
-        insert_bits(cx, &parts, temps);
+        insert_bits(cx, &parts);
     }
     if want.contains(FlagSet::CF) {
         cx.carry = Carry::Direct;
@@ -86,26 +95,36 @@ pub(super) fn compose(cx: &mut EmitCx, result: Option<(u8, Ty)>, bits: Bits, tem
 /// The general case, without touching NZCV before the end: Z is bit 5 or 6 of the leading zero count.
 fn compose_on_stack(cx: &mut EmitCx, (reg, ty): (u8, Ty), bits: Bits) {
     let want = wanted(cx);
-    a64!(cx; str x13, [sp, -16]!);
+    let named = [Some(reg), bits.carry.map(|b| b.0), bits.overflow.map(|b| b.0)];
+    let spares: Option<[u8; 3]> = cx.alloc.spares();
+    // The first two are those that `insert_fields` takes.
+    let taken: [u8; 2] = cx.alloc.spares().unwrap_or_default();
+    let mut free = (8..16).filter(|r| !named.contains(&Some(*r)) && !taken.contains(r));
+    let zeros = spares.map_or_else(|| free.next().expect("a register"), |s| s[2]);
+    if spares.is_none() {
+        a64!(cx; str X(zeros), [sp, -16]!);
+    }
     let zero_bit = match ty {
         Ty::I64 => {
-            a64!(cx; clz x13, X(reg));
+            a64!(cx; clz X(zeros), X(reg));
             6
         }
         _ => {
-            a64!(cx; lsl w13, W(reg), 32 - ty.bits(); clz w13, w13);
+            a64!(cx; lsl W(zeros), W(reg), 32 - ty.bits(); clz W(zeros), W(zeros));
             5
         }
     };
     let part = |flag, source, to| want.contains(flag).then_some((source, to));
     let parts = [
         part(FlagSet::SF, (reg, ty.bits() - 1), 31),
-        part(FlagSet::ZF, (13, zero_bit), 30),
+        part(FlagSet::ZF, (zeros, zero_bit), 30),
         part(FlagSet::CF, bits.carry.unwrap_or((ZR, 0)), 29),
         part(FlagSet::OF, bits.overflow.unwrap_or((ZR, 0)), 28),
     ];
-    insert_bits(cx, &parts, None);
-    a64!(cx; ldr x13, [sp], 16);
+    insert_bits(cx, &parts);
+    if spares.is_none() {
+        a64!(cx; ldr X(zeros), [sp], 16);
+    }
     if want.contains(FlagSet::CF) {
         cx.carry = Carry::Direct;
     }
@@ -114,30 +133,87 @@ fn compose_on_stack(cx: &mut EmitCx, (reg, ty): (u8, Ty), bits: Bits) {
 /// A bit of a register, and the bit of NZCV it becomes.
 type Part = ((u8, u32), u32);
 
-/// Sets single bits of NZCV.
-fn insert_bits(cx: &mut EmitCx, parts: &[Option<Part>], temps: Option<[u8; 2]>) {
+/// Sets single bits of NZCV. Without FlagM uses two registers that nothing lives in, or borrows two.
+fn insert_bits(cx: &mut EmitCx, parts: &[Option<Part>]) {
+    // C and V are often next to each other where they come from.
+    let joined = match parts {
+        [Some(((a, high), to)), Some(((b, low), _))] if a == b && *high == low + 1 => Some((*a, *low, to - 1)),
+        [Some(((a, high), to)), Some(((b, low), _))] if a == b && *a == ZR && high == low => Some((ZR, 0, to - 1)),
+        _ => None,
+    };
+    let fields = parts.iter().flatten().map(|((reg, bit), to)| (*reg, *bit, *to, 1));
+    match joined {
+        Some((reg, bit, to)) => insert_fields(cx, [(reg, bit, to, 2)].into_iter()),
+        None => insert_fields(cx, fields),
+    }
+}
+
+/// Sets fields of NZCV: register, bit number there, bit number in NZCV, width.
+fn insert_fields(cx: &mut EmitCx, fields: impl Iterator<Item = (u8, u32, u32, u32)> + Clone) {
     if cx.options.features.flagm {
-        for ((reg, bit), to) in parts.iter().flatten() {
+        for (reg, bit, to, width) in fields {
             let nibble_bit = to - 28;
-            a64!(cx; rmif X(*reg), bit.wrapping_sub(nibble_bit) & 63, 1 << nibble_bit);
+            a64!(cx; rmif X(reg), bit.wrapping_sub(nibble_bit) & 63, ((1 << width) - 1) << nibble_bit);
         }
         return;
     }
-    let [nzcv, temp] = temps.unwrap_or([14, 15]);
-    if temps.is_none() {
-        a64!(cx; stp x14, x15, [sp, -16]!);
+    let spares = cx.alloc.spares();
+    let mut free = (8..16).filter(|r| fields.clone().all(|f| f.0 != *r));
+    let [nzcv, temp] = spares.unwrap_or_else(|| [(); 2].map(|()| free.next().expect("a register")));
+    if spares.is_none() {
+        a64!(cx; stp X(nzcv), X(temp), [sp, -16]!);
     }
     read_nzcv(cx, nzcv);
-    for ((reg, bit), to) in parts.iter().flatten() {
-        let from = if *bit == 0 { *reg } else { temp };
-        if *bit != 0 {
-            a64!(cx; lsr X(temp), X(*reg), *bit);
+    for (reg, bit, to, width) in fields.clone() {
+        let from = if bit == 0 { reg } else { temp };
+        if bit != 0 {
+            a64!(cx; lsr X(temp), X(reg), bit);
         }
-        a64!(cx; bfi W(nzcv), W(from), *to, 1);
+        a64!(cx; bfi W(nzcv), W(from), to, width);
     }
     write_nzcv(cx, nzcv);
-    if temps.is_none() {
-        a64!(cx; ldp x14, x15, [sp], 16);
+    if spares.is_none() {
+        a64!(cx; ldp X(nzcv), X(temp), [sp], 16);
+    }
+}
+
+/// `set_carry`. A constant needs no bit: C becomes zero, and what that means is ours to say.
+pub(super) fn set_carry(cx: &mut EmitCx, inst: &Inst) {
+    if wanted(cx).is_empty() {
+        return;
+    }
+    let alone = kept(cx).is_empty();
+    let bit = inst.imm as u32;
+    let Some(c) = cx.imm(0) else {
+        let reg = cx.x(0);
+        if alone && !cx.options.features.flagm {
+            let half = if bit == 31 { reg } else { S0 };
+            match bit {
+                0..31 => a64!(cx; lsl W(S0), W(reg), 31 - bit),
+                31 => {}
+                _ => a64!(cx; lsr X(S0), X(reg), bit; lsl W(S0), W(S0), 31),
+            }
+            a64!(cx; adds wzr, W(half), W(half));
+        } else {
+            insert_fields(cx, [(reg, bit, 29, 1)].into_iter());
+        }
+        cx.carry = Carry::Direct;
+        return;
+    };
+    match alone {
+        true => a64!(cx; adds wzr, wzr, wzr),
+        false => insert_fields(cx, [(ZR, 0, 29, 1)].into_iter()),
+    }
+    cx.carry = if c >> bit & 1 != 0 { Carry::Inverted } else { Carry::Direct };
+}
+
+/// `flip_carry`.
+pub(super) fn flip_carry(cx: &mut EmitCx) {
+    if !wanted(cx).is_empty() {
+        cx.carry = match cx.carry {
+            Carry::Inverted => Carry::Direct,
+            Carry::Direct => Carry::Inverted,
+        };
     }
 }
 
@@ -253,15 +329,22 @@ pub(super) fn set_raw(cx: &mut EmitCx, want: FlagSet, result: u8, xor: Option<u8
 
 /// Sets one of PF and AF and keeps the other: AF's raw value is relative to PF's, so it moves with it.
 fn set_raw_partly(cx: &mut EmitCx, adjust: bool, result: u8, other: u8) {
+    let spares = cx.alloc.spares();
     let mut free = (10..16).filter(|r| *r != result && *r != other);
-    let (pf, af) = (free.next().expect("a register"), free.next().expect("a register"));
-    a64!(cx; stp X(pf), X(af), [sp, -16]!; ldp W(pf), W(af), [x28, RAW]);
+    let [pf, af] = spares.unwrap_or_else(|| [(); 2].map(|()| free.next().expect("a register")));
+    if spares.is_none() {
+        a64!(cx; stp X(pf), X(af), [sp, -16]!);
+    }
+    a64!(cx; ldp W(pf), W(af), [x28, RAW]);
     if adjust {
         a64!(cx; eor W(af), W(pf), W(result); eor W(af), W(af), W(other));
     } else {
         a64!(cx; eor W(af), W(af), W(pf); eor W(af), W(af), W(result); mov W(pf), W(result));
     }
-    a64!(cx; stp W(pf), W(af), [x28, RAW]; ldp X(pf), X(af), [sp], 16);
+    a64!(cx; stp W(pf), W(af), [x28, RAW]);
+    if spares.is_none() {
+        a64!(cx; ldp X(pf), X(af), [sp], 16);
+    }
 }
 
 /// The pair of raw values, as LDP and STP take its offset.
@@ -309,10 +392,7 @@ pub(super) fn test(cx: &mut EmitCx, cc: Cc) -> Test {
 
 /// Bit 0 of `S0`: whether PF is clear.
 fn odd_parity(cx: &mut EmitCx) {
-    mem::load_from(cx, Ty::I32, S0, mem::state(offset::PF_RAW, Ty::I32));
-    for shift in [4, 2, 1] {
-        a64!(cx; eor W(S0), W(S0), W(S0), lsr shift);
-    }
+    a64!(cx; ldr b30, [x28, offset::PF_RAW]; cnt v30.b8, v30.b8; fmov W(S0), s30);
 }
 
 /// `cond`.
@@ -397,46 +477,82 @@ pub(super) fn widened(cx: &mut EmitCx, i: usize, ty: Ty) -> u8 {
     S1
 }
 
-/// `get_flags`: gathers the bits one by one.
+/// `get_flags`: gathers fields of bits into `S1`, PF and AF first, as they need the most scratch.
 pub(super) fn get_flags(cx: &mut EmitCx, inst: &Inst) {
     let mask = inst.reads_flags();
-    let mut parts: [Option<(FlagSet, u32)>; 4] = [None; 4];
-    for (slot, (flag, bit)) in parts.iter_mut().zip(BITS) {
-        *slot = mask.contains(flag).then_some((flag, bit));
-    }
-    a64!(cx; mov W(S1), wzr);
-    read_nzcv(cx, S0);
-    if cx.carry == Carry::Inverted && mask.contains(FlagSet::CF) {
-        a64!(cx; eor WSP(S0), W(S0), 1 << 29);
-    }
-    for (flag, bit) in parts.into_iter().flatten() {
-        let to = flag.eflags_mask().trailing_zeros();
-        a64!(cx; lsr W(S2), W(S0), bit; bfi W(S1), W(S2), to, 1);
-    }
+    let mut image = Image { empty: true };
     if mask.contains(FlagSet::PF) {
         odd_parity(cx);
-        a64!(cx; mvn W(S0), W(S0); bfi W(S1), W(S0), 2, 1);
+        // Even is one: bit 0 inverted, on its way to bit 2.
+        a64!(cx; mvn W(S0), W(S0));
+        image.put(cx, S0, 0, 2, 1);
     }
     if mask.contains(FlagSet::AF) {
         a64!(cx; ldp W(S0), W(S2), [x28, RAW]; eor W(S0), W(S0), W(S2));
-        a64!(cx; lsr W(S0), W(S0), 4; bfi W(S1), W(S0), 4, 1);
+        image.put(cx, S0, 4, 4, 1);
+    }
+    if mask.intersects(FlagSet::NZCV) {
+        read_nzcv(cx, S0);
+    }
+    if mask.contains(FlagSet::SF | FlagSet::ZF) {
+        image.put(cx, S0, 30, 6, 2);
+    } else if mask.contains(FlagSet::SF) {
+        image.put(cx, S0, 31, 7, 1);
+    } else if mask.contains(FlagSet::ZF) {
+        image.put(cx, S0, 30, 6, 1);
+    }
+    if mask.contains(FlagSet::OF) {
+        image.put(cx, S0, 28, 11, 1);
+    }
+    if mask.contains(FlagSet::CF) {
+        if cx.carry == Carry::Inverted {
+            a64!(cx; eor WSP(S0), W(S0), 1 << 29);
+        }
+        image.put(cx, S0, 29, 0, 1);
+    }
+    if image.empty {
+        a64!(cx; mov W(S1), wzr);
     }
     cx.mov(cx.dst(), S1);
 }
 
-/// `set_flags`: scatters the bits one by one.
+/// An eflags image in the making, in `S1`.
+struct Image {
+    empty: bool,
+}
+
+impl Image {
+    /// Adds a field of `reg`. Uses `S2`.
+    fn put(&mut self, cx: &mut EmitCx, reg: u8, from: u32, to: u32, width: u32) {
+        match (std::mem::take(&mut self.empty), from) {
+            (true, _) => {
+                a64!(cx; ubfx W(S1), W(reg), from, width);
+                if to > 0 {
+                    a64!(cx; lsl W(S1), W(S1), to);
+                }
+            }
+            (false, 0) => a64!(cx; bfi W(S1), W(reg), to, width),
+            (false, _) if to == 0 => a64!(cx; bfxil W(S1), W(reg), from, width),
+            (false, _) => a64!(cx; lsr W(S2), W(reg), from; bfi W(S1), W(S2), to, width),
+        }
+    }
+}
+
+/// `set_flags`: scatters fields of bits; SF and ZF are neighbours in both places.
 pub(super) fn set_flags(cx: &mut EmitCx, _: &Inst) {
     let want = wanted(cx);
     let image = cx.x(0);
+    let both = want.contains(FlagSet::SF | FlagSet::ZF);
+    let fields = [
+        (both, 6, 30, 2),
+        (want.contains(FlagSet::SF) && !both, 7, 31, 1),
+        (want.contains(FlagSet::ZF) && !both, 6, 30, 1),
+        (want.contains(FlagSet::CF), 0, 29, 1),
+        (want.contains(FlagSet::OF), 11, 28, 1),
+    ];
     if want.intersects(FlagSet::NZCV) {
-        read_nzcv(cx, S0);
-        for (flag, bit) in BITS {
-            if want.contains(flag) {
-                let from = flag.eflags_mask().trailing_zeros();
-                a64!(cx; lsr W(S1), W(image), from; bfi W(S0), W(S1), bit, 1);
-            }
-        }
-        write_nzcv(cx, S0);
+        let fields = fields.into_iter().filter(|f| f.0).map(|(_, from, to, width)| (image, from, to, width));
+        insert_fields(cx, fields);
         if want.contains(FlagSet::CF) {
             cx.carry = Carry::Direct;
         }

@@ -74,6 +74,9 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     // The operands may be gone once the result is written.
     let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, d));
     let narrow = inst.ty.bits() < 32;
+    if sub && narrow && inst.args[0] == inst.args[1] {
+        return zero(cx, want);
+    }
     let guard = match (nzcv, narrow) {
         (false, _) => flags::Guard::None,
         (true, false) => flags::keep_others(cx),
@@ -91,6 +94,17 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     if nzcv {
         flags::wrote_nzcv(cx, guard, if sub { Carry::Inverted } else { Carry::Direct });
     }
+}
+
+/// A value less itself, whatever is above its width.
+fn zero(cx: &mut EmitCx, want: FlagSet) {
+    if want.intersects(FlagSet::NZCV) {
+        let guard = flags::keep_others(cx);
+        a64!(cx; subs wzr, wzr, wzr);
+        flags::wrote_nzcv(cx, guard, Carry::Inverted);
+    }
+    cx.mov(cx.dst(), ZR);
+    flags::set_raw(cx, want, ZR, None);
 }
 
 /// The result register; scratch if only the raw parity and adjust values need the result.
@@ -120,9 +134,15 @@ fn add_plain(cx: &mut EmitCx, inst: &Inst, sub: bool, set: bool, d: u8) {
     let n = cx.x(0);
     let Some(c) = cx.imm(1) else { return add_reg(cx, sub, set, wide, d, n, cx.x(1), 0) };
     let imm = if sub { AddImm::negated(c, wide) } else { AddImm::new(c, wide) };
-    match imm {
-        Some(imm) => add_imm(cx, imm, set, wide, d, n),
-        None => {
+    let signed = if sub { (c as u32).wrapping_neg() } else { c as u32 };
+    match (imm, AddImm::pair(signed)) {
+        (Some(imm), _) => add_imm(cx, imm, set, wide, d, n),
+        // `regalloc::operand` says where two steps do: the flags of the second are right but for C and V.
+        (None, Some((high, low))) if inst.ty == Ty::I32 => {
+            add_imm(cx, high, false, false, S0, n);
+            add_imm(cx, low, set, false, d, S0);
+        }
+        _ => {
             // Only narrow operations get immediates that do not fit; the bits above do not matter.
             cx.mov_imm(S0, c as u32);
             add_reg(cx, sub, set, wide, d, n, S0, 0);
@@ -202,7 +222,7 @@ fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
         }
         a64!(cx; and W(S0), W(S0), W(S1));
         let bits = Bits { carry: Some((S2, bits)), overflow: Some((S0, bits - 1)) };
-        flags::compose(cx, Some((S2, inst.ty)), bits, None);
+        flags::compose(cx, Some((S2, inst.ty)), bits);
     }
     if cx.dst() != ZR {
         cx.mov(cx.dst(), S2);
@@ -218,13 +238,12 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
     let narrow = inst.ty.bits() < 32;
     // x & x and x | x are x: nothing to compute.
     let idle = same && inst.op != Opcode::Xor;
-    let carry_wanted = want.contains(FlagSet::CF);
     // A narrow mask leaves nothing above the width, so its 32-bit N is right if its own sign bit is clear.
     let exact = !narrow
         || cx.imm(1).is_some_and(|c| {
             LogicalImm::new32(c as u32).is_some() && (!want.contains(FlagSet::SF) || c <= inst.ty.mask() >> 1)
         });
-    let fused = nzcv && inst.op == Opcode::And && exact && !carry_wanted && !idle;
+    let fused = nzcv && inst.op == Opcode::And && exact && !idle;
     let needs_result = cx.dst() != ZR || want.contains(FlagSet::PF) || nzcv;
     let d = if cx.dst() != ZR || fused && !want.contains(FlagSet::PF) { cx.dst() } else { S0 };
     let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
@@ -241,7 +260,7 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
         d
     };
     let carry = match nzcv {
-        true if !fused => test_result(cx, inst.ty, result, carry_wanted),
+        true if !fused => test_result(cx, inst.ty, result),
         _ => Carry::Direct,
     };
     flags::set_raw(cx, want, result, None);
@@ -250,17 +269,15 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
-/// N and Z of a result, C and V as for CF = OF = 0. Uses `S1`.
-pub(super) fn test_result(cx: &mut EmitCx, ty: Ty, reg: u8, carry_wanted: bool) -> Carry {
-    let up = 32 - ty.bits().min(32);
-    match (ty, carry_wanted) {
-        (Ty::I64, _) => a64!(cx; subs xzr, XSP(reg), 0),
-        (Ty::I32, _) => a64!(cx; subs wzr, WSP(reg), 0),
-        (_, false) => {
-            a64!(cx; adds wzr, wzr, W(reg), lsl up);
+/// N and Z of a result, C and V as for CF = OF = 0.
+fn test_result(cx: &mut EmitCx, ty: Ty, reg: u8) -> Carry {
+    match ty {
+        Ty::I64 => a64!(cx; subs xzr, XSP(reg), 0),
+        Ty::I32 => a64!(cx; subs wzr, WSP(reg), 0),
+        _ => {
+            a64!(cx; adds wzr, wzr, W(reg), lsl 32 - ty.bits());
             return Carry::Direct;
         }
-        (_, true) => a64!(cx; lsl W(S1), W(reg), up; subs wzr, WSP(S1), 0),
     }
     Carry::Inverted
 }

@@ -6,7 +6,7 @@
 use super::super::abi;
 use super::super::imm::{mov32_len, AddImm, SImm9, UImm12Scaled};
 use super::int::add_imm;
-use super::{a64, writeback, EmitCx, S0, S1, ZR};
+use super::{a64, pair, vector_move, writeback, EmitCx, S0, S1, ZR};
 use ir::{Inst, Opcode, Ty};
 
 /// Most bytes a displacement may take an address out of the window.
@@ -25,6 +25,14 @@ impl AddrMode {
     /// A register with nothing to add.
     pub(super) fn plain(base: u8) -> Self {
         Self::Unscaled(base, SImm9::new(0).expect("zero fits"))
+    }
+
+    /// Base register and offset.
+    pub(super) fn parts(self) -> (u8, i32) {
+        match self {
+            Self::Scaled(base, imm) => (base, imm.value() as i32),
+            Self::Unscaled(base, imm) => (base, imm.value()),
+        }
     }
 
     fn of(base: u8, disp: i32, size: u32) -> Option<Self> {
@@ -256,6 +264,7 @@ pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
         load_signed(cx, inst.ty, dst, mode);
     } else {
         load_from(cx, inst.ty, dst, mode);
+        vector_move::note_load(cx, inst.ty.bits(), mode);
     }
     after_load(cx);
 }
@@ -286,14 +295,20 @@ pub(super) fn store(cx: &mut EmitCx, inst: &Inst) {
         return writeback::store(cx, inst.ty, cx.x(2), stepping);
     }
     let mode = address(cx, inst.ty.bytes());
-    store_to(cx, inst.ty, cx.x(2), mode);
+    let (reg, (base, offset)) = (cx.x(2), mode.parts());
+    if !pair::join(cx, inst.ty, reg, base, offset, false) {
+        store_to(cx, inst.ty, reg, mode);
+        pair::note(cx, inst.ty, reg, base, offset, false);
+    }
 }
 
 /// `store_if`.
 pub(super) fn store_if(cx: &mut EmitCx, inst: &Inst) {
     let skip = cx.asm.new_label();
+    cx.stored = None;
     cx.asm.cbz(false, cx.x(3), skip);
     store(cx, inst);
+    cx.stored = None;
     cx.asm.bind(skip);
 }
 
@@ -311,10 +326,17 @@ pub(super) fn get_state(cx: &mut EmitCx, inst: &Inst) {
     load_from(cx, inst.ty, dst, state(inst.imm as u32, inst.ty));
 }
 
-/// `set_state`.
+/// `set_state`. The one immediate is all ones; MMX writes them twice in a row.
 pub(super) fn set_state(cx: &mut EmitCx, inst: &Inst) {
-    let reg = cx.x(0);
+    let ones = cx.imm(0).is_some();
+    let reg = if ones { S0 } else { cx.x(0) };
+    if ones {
+        a64!(cx; movn W(S0), 0);
+    }
     store_to(cx, inst.ty, reg, state(inst.imm as u32, inst.ty));
+    if ones {
+        cx.ones = cx.asm.here();
+    }
 }
 
 fn spill_slot(ty: Ty, n: u8) -> (Ty, AddrMode) {

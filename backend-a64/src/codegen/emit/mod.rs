@@ -16,7 +16,10 @@ mod flags;
 mod int;
 mod mem;
 mod muldiv;
+mod pair;
+mod rotate;
 mod shift;
+mod shift_double;
 mod vector;
 mod vector_convert;
 mod vector_denormal;
@@ -32,11 +35,12 @@ mod x87;
 use super::abi;
 use super::allocation::{Allocation, Loc, When};
 use super::asm::{a64, Asm, Label};
-use super::compiled::{CompiledRegion, EntryPoint, PcEntry, Reloc};
+use super::compiled::{CodeOffset, CompiledRegion, EntryPoint, PcEntry, Reloc, X87Fix};
 use super::imm::{mov32, MovWide};
 use super::regalloc::operand::zero_vector;
 use super::{x87_stack, Options};
 use ir::opcode::Effects;
+use ir::opt::OptCx;
 use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
 
 pub(crate) use flags::Carry;
@@ -69,6 +73,16 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) mm_written: u8,
     /// Flags live at the end of the block.
     pub(crate) live_out: FlagSet,
+    /// Flags live at both ends of every block.
+    pub(crate) live: &'a OptCx,
+    /// What C means at the start of every block, once somebody has gone there or it has been emitted.
+    pub(crate) carry_in: Vec<Option<Carry>>,
+    /// The last store, if another one may join it.
+    pub(crate) stored: Option<pair::Stored>,
+    /// The last load, if it may become one into a lane.
+    pub(crate) loaded: Option<vector_move::Loaded>,
+    /// Where `S0` was last known to be all ones.
+    pub(crate) ones: CodeOffset,
     pub(crate) blocks: Vec<Label>,
     /// Whether a block at or after it in emission order branches back to a block.
     pub(crate) loop_heads: Vec<bool>,
@@ -94,6 +108,7 @@ pub(crate) struct Buffers {
     loop_heads: Vec<bool>,
     cold: Vec<branch::Cold>,
     links: Vec<branch::PendingLink>,
+    carry_in: Vec<Option<Carry>>,
 }
 
 /// An empty vector in the memory of an old one.
@@ -110,11 +125,14 @@ impl<'a> EmitCx<'a> {
         options: &'a Options,
         mut buffers: Buffers,
         old: &mut CompiledRegion,
+        live: &'a OptCx,
     ) -> Self {
         let mut asm = buffers.asm;
         asm.restart(std::mem::take(&mut old.code), region.insn_count() * 16 + 256);
         let mut blocks = emptied(&mut buffers.blocks);
         blocks.extend(region.blocks.iter().map(|_| asm.new_label()));
+        let mut carry_in = emptied(&mut buffers.carry_in);
+        carry_in.extend(region.blocks.iter().map(|b| b.entry.then_some(Carry::Inverted)));
         branch::find_loop_heads(region, &mut buffers.loop_heads);
         Self {
             asm,
@@ -129,6 +147,11 @@ impl<'a> EmitCx<'a> {
             stepped: usize::MAX,
             mm_written: 0,
             live_out: FlagSet::ALL,
+            live,
+            carry_in,
+            stored: None,
+            loaded: None,
+            ones: CodeOffset(u32::MAX),
             blocks,
             loop_heads: buffers.loop_heads,
             block_index: 0,
@@ -256,8 +279,12 @@ impl<'a> EmitCx<'a> {
 
     /// From here on code belongs to this guest instruction.
     pub(crate) fn mark_pc(&mut self, eip: GuestAddr) {
+        self.mark_pc_with(eip, self.x87.fix());
+    }
+
+    /// The same where the x87 state is not that of the current position: in cold code.
+    pub(crate) fn mark_pc_with(&mut self, eip: GuestAddr, x87: X87Fix) {
         let carry_direct = self.carry == Carry::Direct;
-        let x87 = self.x87.fix();
         if self.pc_map.last().is_none_or(|e| (e.eip, e.carry_direct, e.x87) != (eip, carry_direct, x87)) {
             self.pc_map.push(PcEntry { at: self.asm.here(), eip, carry_direct, x87 });
         }
@@ -271,6 +298,8 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, live_out: FlagSet) {
     cx.live_out = live_out;
     cx.held = writeback::Held::default();
     cx.stepped = usize::MAX;
+    cx.stored = None;
+    cx.loaded = None;
     cx.mm_written = 0;
     x87::begin_block(cx, index);
     branch::head(cx);
@@ -300,6 +329,7 @@ pub(crate) fn finish(mut cx: EmitCx, out: &mut CompiledRegion) -> Buffers {
     out.code = cx.asm.finish();
     (out.entries, out.relocs, out.pc_map) = (cx.entries, cx.relocs, cx.pc_map);
     Buffers {
+        carry_in: cx.carry_in,
         alloc: cx.alloc,
         asm: cx.asm,
         blocks: cx.blocks,
@@ -417,6 +447,8 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         SetState => mem::set_state(cx, inst),
         GetFlags => flags::get_flags(cx, inst),
         SetFlags => flags::set_flags(cx, inst),
+        SetCarry => flags::set_carry(cx, inst),
+        FlipCarry => flags::flip_carry(cx),
         Cond => flags::cond(cx, inst),
         Select => flags::select(cx, inst),
         SelectNz => flags::select_nz(cx, inst),
@@ -429,9 +461,9 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         MulWideU | MulWideS => muldiv::mul_wide(cx, inst),
         Udiv | Sdiv | Urem | Srem => muldiv::divide(cx, inst),
         Shl | Shr | Sar => shift::shift(cx, inst),
-        Rol | Ror => shift::rotate(cx, inst),
-        Rcl | Rcr => shift::rotate_carry(cx, inst),
-        Shld | Shrd => shift::shift_double(cx, inst),
+        Rol | Ror => rotate::rotate(cx, inst),
+        Rcl | Rcr => rotate::rotate_carry(cx, inst),
+        Shld | Shrd => shift_double::shift_double(cx, inst),
         Zext => int::zext(cx),
         Sext => int::sext(cx, inst),
         Trunc => int::trunc(cx, inst),

@@ -1,5 +1,5 @@
 //! Multiplication and division. SDM vol. 2: MUL, IMUL, DIV, IDIV; the divide error is a `trap_if` before.
-use super::flags::{self, Bits};
+use super::flags::{self, Bits, Carry};
 use super::{a64, EmitCx, S0, S1, S2, ZR};
 use ir::{FlagSet, Inst, Opcode, Ty};
 
@@ -17,39 +17,64 @@ pub(super) fn mul_wide(cx: &mut EmitCx, inst: &Inst) {
     let signed = inst.op == Opcode::MulWideS;
     let (a, b, bits) = (cx.x(0), cx.x(1), inst.ty.bits());
     let want = flags::wanted(cx);
-    let d = if want.is_empty() { cx.dst() } else { S0 };
+    let d = if want.is_empty() || cx.dst() != ZR { cx.dst() } else { S0 };
     match (inst.ty, signed) {
         (Ty::I32, false) => a64!(cx; umull X(d), W(a), W(b)),
         (Ty::I32, true) => a64!(cx; smull X(d), W(a), W(b)),
         (_, false) => a64!(cx; ubfx W(S1), W(a), 0, bits; ubfx W(S2), W(b), 0, bits; mul W(d), W(S1), W(S2)),
         (_, true) => a64!(cx; sbfx W(S1), W(a), 0, bits; sbfx W(S2), W(b), 0, bits; mul W(d), W(S1), W(S2)),
     }
-    if !want.is_empty() && cx.dst() != ZR {
-        cx.mov_wide(cx.dst(), S0, inst.ty == Ty::I32);
-    }
     if want.intersects(FlagSet::NZCV) {
-        overflow_flags(cx, inst.ty, signed);
+        match flags::kept(cx).is_empty() {
+            true => overflow_alone(cx, inst.ty, signed, d),
+            false => overflow_flags(cx, inst.ty, signed, d),
+        }
     }
 }
 
-/// CF = OF = whether the product in `S0` does not fit its low half; SF of the low half, ZF clear.
-fn overflow_flags(cx: &mut EmitCx, ty: Ty, signed: bool) {
-    let bits = ty.bits();
-    // S1 = what the product would be if it fitted; bit 0 of S2 = whether it is.
-    if signed {
-        a64!(cx; sbfx X(S1), X(S0), 0, bits);
-        if ty != Ty::I32 {
-            a64!(cx; sbfx X(S2), X(S0), 0, 32; eor X(S1), X(S1), X(S2));
-        } else {
-            a64!(cx; eor X(S1), X(S1), X(S0));
+/// CF = OF = whether the product in `d` does not fit its low half, all else of NZCV left alone.
+fn overflow_flags(cx: &mut EmitCx, ty: Ty, signed: bool, d: u8) {
+    // S1 = zero if it fits; then the leading zeros less those there must be: negative if it does not. From this bit on
+    // there is nothing but copies of that sign.
+    let bit = match (ty, signed) {
+        (Ty::I32, true) => {
+            a64!(cx; sub XSP(S1), XSP(d), W(d), sxtw; clz X(S1), X(S1); sub XSP(S1), XSP(S1), 64);
+            6
         }
-    } else {
-        a64!(cx; lsr X(S1), X(S0), bits);
+        (Ty::I32, false) => {
+            a64!(cx; clz X(S1), X(d); sub XSP(S1), XSP(S1), 32);
+            6
+        }
+        (Ty::I16, true) => {
+            a64!(cx; sub WSP(S1), WSP(d), W(d), sxth; clz W(S1), W(S1); sub WSP(S1), WSP(S1), 32);
+            5
+        }
+        (_, true) => {
+            a64!(cx; sub WSP(S1), WSP(d), W(d), sxtb; clz W(S1), W(S1); sub WSP(S1), WSP(S1), 32);
+            5
+        }
+        (_, false) => {
+            a64!(cx; clz W(S1), W(d); sub WSP(S1), WSP(S1), 32 - ty.bits());
+            5
+        }
+    };
+    let bits = Bits { carry: Some((S1, bit + 1)), overflow: Some((S1, bit)) };
+    flags::compose(cx, None, bits);
+}
+
+/// The same where nobody wants N and Z.
+fn overflow_alone(cx: &mut EmitCx, ty: Ty, signed: bool, d: u8) {
+    match (ty, signed) {
+        (Ty::I32, true) => a64!(cx; subs xzr, XSP(d), W(d), sxtw),
+        (Ty::I16, true) => a64!(cx; subs wzr, WSP(d), W(d), sxth),
+        (_, true) => a64!(cx; subs wzr, WSP(d), W(d), sxtb),
+        (Ty::I32, false) => a64!(cx; ands xzr, X(d), 0xffff_ffff_0000_0000),
+        (Ty::I16, false) => a64!(cx; ands wzr, W(d), 0xffff_0000),
+        (_, false) => a64!(cx; ands wzr, W(d), 0xff00),
     }
-    // Zero becomes 0, anything else 1, without flags: the top bit of x | -x.
-    a64!(cx; neg X(S2), X(S1); orr X(S2), X(S2), X(S1));
-    let bits = Bits { carry: Some((S2, 63)), overflow: Some((S2, 63)) };
-    flags::compose(cx, None, bits, Some([S1, S0]));
+    // Equal: the flags of x28 + 0, all clear. Else C and V.
+    a64!(cx; ccmn x28, 0, 3, eq);
+    cx.carry = Carry::Direct;
 }
 
 /// `udiv`, `sdiv`, `urem`, `srem`: A64 gives 0 for a zero divisor and wraps, as the opcodes say.

@@ -215,7 +215,7 @@ pub(super) fn test(cx: &mut EmitCx) {
         ; lsr w16, w16, 5
         ; eor w16, w16, 1);
     let bits = Bits { carry: Some((S1, 0)), overflow: None };
-    flags::compose(cx, Some((S0, Ty::I32)), bits, None);
+    flags::compose(cx, Some((S0, Ty::I32)), bits);
     let want = flags::wanted(cx);
     if want.contains(FlagSet::PF) {
         // One bit set: odd parity.

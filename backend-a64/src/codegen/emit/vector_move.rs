@@ -1,5 +1,6 @@
 //! Vector constants, moves between lanes, registers and memory, MMX registers, MXCSR.
 use super::super::asm::a64;
+use super::super::compiled::CodeOffset;
 use super::mem;
 use super::vector::VS0;
 use super::{EmitCx, S0, S1};
@@ -52,6 +53,9 @@ pub(super) fn lane(cx: &mut EmitCx, inst: &Inst) {
 pub(super) fn insert(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.x(1));
     let i = inst.imm as u32;
+    if d == n && load_lane(cx, inst.lane.bits(), i) {
+        return;
+    }
     cx.mov_v(d, n);
     match inst.lane {
         Lane::B16 => a64!(cx; ins V(d).b[i], W(m)),
@@ -82,6 +86,9 @@ pub(super) fn copy_lane(cx: &mut EmitCx, inst: &Inst) {
             _ => a64!(cx; fmov D(d), D(m)),
         };
     }
+    if d == n && from == 0 && load_lane(cx, bits, to) {
+        return;
+    }
     if d != m || d == n {
         cx.mov_v(d, n);
         return ins(cx, bits, d, to, m, from);
@@ -89,6 +96,45 @@ pub(super) fn copy_lane(cx: &mut EmitCx, inst: &Inst) {
     a64!(cx; mov V(VS0).b16, V(n).b16);
     ins(cx, bits, VS0, to, m, from);
     cx.mov_v(d, VS0);
+}
+
+/// A load that was just emitted, from an address in a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Loaded {
+    value: usize,
+    bits: u32,
+    base: u8,
+    /// The end of its instruction.
+    end: CodeOffset,
+}
+
+/// Remembers the load just emitted.
+pub(super) fn note_load(cx: &mut EmitCx, bits: u32, mode: mem::AddrMode) {
+    if let (base, 0) = mode.parts() {
+        cx.loaded = Some(Loaded { value: cx.value, bits, base, end: cx.asm.here() });
+    }
+}
+
+/// Makes the load right before, of a value that only argument 1 of this instruction reads, a load into lane `i` of the
+/// destination; whether that was possible.
+fn load_lane(cx: &mut EmitCx, bits: u32, i: u32) -> bool {
+    let loaded = cx.loaded.take().filter(|l| l.end == cx.asm.here() && l.bits == bits);
+    let [whole, part, ..] = cx.inst().args.map(|a| cx.alloc.slots.get(a.index()).map_or(u16::MAX, |s| s.root));
+    let value = part;
+    let Some(Loaded { base, .. }) = loaded.filter(|l| l.value == usize::from(value)) else { return false };
+    let slot = &cx.alloc.slots[usize::from(value)];
+    if slot.first != slot.last || whole == value || cx.alloc.spilled {
+        return false;
+    }
+    cx.asm.take_back();
+    let d = cx.dst_v();
+    match bits {
+        8 => a64!(cx; ld1 { V(d).b * 1 }[i], [X(base)]),
+        16 => a64!(cx; ld1 { V(d).h * 1 }[i], [X(base)]),
+        32 => a64!(cx; ld1 { V(d).s * 1 }[i], [X(base)]),
+        _ => a64!(cx; ld1 { V(d).d * 1 }[i], [X(base)]),
+    }
+    true
 }
 
 fn lane_ty(lane: Lane) -> Ty {
@@ -113,6 +159,9 @@ pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
             mem::load_from(cx, lane_ty(inst.lane), S0, mode);
             a64!(cx; fmov S(d), w16);
         }
+    }
+    if inst.lane.bits() >= 32 {
+        note_load(cx, inst.lane.bits(), mode);
     }
     if cx.options.ordered {
         a64!(cx; dmb ishld);
@@ -150,11 +199,16 @@ pub(super) fn get_mm(cx: &mut EmitCx, inst: &Inst) {
 
 /// `set_mm`. Sign and exponent are written once in a block.
 pub(super) fn set_mm(cx: &mut EmitCx, inst: &Inst) {
+    let ones = cx.ones == cx.asm.here();
     a64!(cx; str D(cx.v(0)), [x28, st(inst)]);
     let bit = 1 << (inst.imm & 7);
     if cx.mm_written & bit == 0 {
-        a64!(cx; movn w16, 0; strh w16, [x28, st(inst) + 8]);
+        if !ones {
+            a64!(cx; movn w16, 0);
+        }
+        a64!(cx; strh w16, [x28, st(inst) + 8]);
         cx.mm_written |= bit;
+        cx.ones = cx.asm.here();
     }
 }
 

@@ -1,11 +1,11 @@
 //! Shuffles by immediate, unpacking, table look-up.
 //!
 //! An arbitrary arrangement is made from one instruction that gets as many lanes right as any, and one INS for each of
-//! the others.
+//! the others; from one source, where that takes more than two instructions, by a table of bytes.
 use super::super::asm::a64;
 use super::vector::{by_lane, VS0, VS1};
 use super::vector_move::ins;
-use super::EmitCx;
+use super::{branch, EmitCx};
 use ir::{Inst, Lane, Opcode};
 
 /// Where a lane of a result comes from: operand number (0 or 1) and lane.
@@ -133,18 +133,34 @@ fn arrange(cx: &mut EmitCx, bits: u32, want: &[Source]) {
     let best = Step::all(want.len() as u32, operands).min_by_key(|s| s.misses(want)).expect("some step");
     if let Some(base) = in_place(want, |operand| regs[usize::from(operand)] == d) {
         // INS on the destination itself saves a move.
-        if Step::Mov(base).misses(want) <= best.misses(want) + 1 {
+        let in_place = Step::Mov(base).misses(want);
+        if in_place <= best.misses(want) + 1 && (operands > 1 || in_place <= 2) {
             return fix(cx, bits, d, Step::Mov(base), want, regs);
         }
     }
     if best.misses(want) == 0 {
         return step(cx, bits, d, best, regs);
     }
+    if operands == 1 && best.misses(want) > 1 {
+        return by_table(cx, bits, d, regs[0], want);
+    }
     let aliased = want.iter().any(|w| regs[usize::from(w.0)] == d);
     let t = if aliased { VS0 } else { d };
     step(cx, bits, t, best, regs);
     fix(cx, bits, t, best, want, regs);
     cx.mov_v(d, t);
+}
+
+/// TBL with a constant.
+fn by_table(cx: &mut EmitCx, bits: u32, d: u8, n: u8, want: &[Source]) {
+    let bytes = bits / 8;
+    let table = (0..16u32).fold(0, |table, i| {
+        let from = want[(i / bytes) as usize].1 * bytes + i % bytes;
+        table | u128::from(from) << (8 * i)
+    });
+    let label = branch::cold_vector(cx, table);
+    cx.asm.ldr_q(VS1, label);
+    a64!(cx; tbl V(d).b16, { V(n).b16 * 1 }, V(VS1).b16);
 }
 
 /// The operand that lives in the destination, if the other lanes can be put into it one by one: none of them is still

@@ -6,7 +6,7 @@
 use super::super::abi;
 use super::super::allocation::{Loc, When};
 use super::super::imm::SImm9;
-use super::{a64, EmitCx};
+use super::{a64, pair, EmitCx};
 use ir::{Inst, Opcode, Ty, Value};
 
 /// How far to look for the step behind an access.
@@ -141,6 +141,9 @@ pub(super) fn store(cx: &mut EmitCx, ty: Ty, reg: u8, stepping: Stepping) {
     match stepping {
         Stepping::Pre(base, imm) => {
             let by = imm.value();
+            if pair::join(cx, ty, reg, base, by, true) {
+                return;
+            }
             match ty {
                 Ty::I8 => a64!(cx; strb W(reg), [X(base), by]!),
                 Ty::I16 => a64!(cx; strh W(reg), [X(base), by]!),
@@ -148,6 +151,7 @@ pub(super) fn store(cx: &mut EmitCx, ty: Ty, reg: u8, stepping: Stepping) {
                 Ty::I64 => a64!(cx; str X(reg), [X(base), by]!),
                 _ => a64!(cx; str Q(reg), [X(base), by]!),
             }
+            pair::note(cx, ty, reg, base, by, true);
         }
         Stepping::Post(base, imm) => {
             let by = imm.value();

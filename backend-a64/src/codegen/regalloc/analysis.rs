@@ -2,6 +2,7 @@
 use super::super::abi;
 use super::super::allocation::{Allocation, Loc, Saves, Slot, When, NO_USE};
 use super::operand::Operands;
+use ir::opcode::Effects;
 use ir::{Block, FlagSet, Inst, Opcode, Terminator, Ty, Value};
 
 /// A `set_gpr` or `set_xmm` whose value might be computed in the pinned register; that value's `loc` says which.
@@ -37,6 +38,7 @@ pub fn analyse(block: &Block, live_out: FlagSet, alloc: &mut Allocation) {
     alloc.slots.reserve(n);
     alloc.saves.clear();
     alloc.spilled = false;
+    alloc.used_x = 0;
     for (i, inst) in block.insts.iter().enumerate() {
         let slot = first_look(block, inst, i as u16, &alloc.slots);
         alloc.slots.push(slot);
@@ -54,6 +56,7 @@ pub fn analyse(block: &Block, live_out: FlagSet, alloc: &mut Allocation) {
     for i in (0..n).rev() {
         live = a.step(i, live);
     }
+    alloc.live_in = live;
     // The constant stays in its register for the call only if something else put it there.
     if let Some(value) = alloc.ret_value {
         let slot = &mut alloc.slots[value.index()];
@@ -108,7 +111,8 @@ fn first_look(block: &Block, inst: &Inst, i: u16, before: &[Slot]) -> Slot {
 /// Whether the bits above an I8 or I16 result are zero by the way it is made.
 fn zero_above(block: &Block, inst: &Inst) -> bool {
     match inst.op {
-        Opcode::Load | Opcode::Cond | Opcode::Const | Opcode::GetState => true,
+        Opcode::Load | Opcode::Cond | Opcode::Const | Opcode::GetState | Opcode::VLane => true,
+        op if op.effects().has(Effects::LOAD.and(Effects::STORE)) => true,
         Opcode::And => {
             inst.args[..2].iter().any(|a| block.as_const(*a).is_some_and(|c| c <= inst.ty.mask()))
                 && inst.ty.bits() < 32
@@ -267,7 +271,7 @@ impl Analysis<'_> {
 }
 
 fn is_set(op: Opcode) -> bool {
-    matches!(op, Opcode::SetGpr | Opcode::SetXmm | Opcode::SetFlags)
+    matches!(op, Opcode::SetGpr | Opcode::SetXmm | Opcode::SetFlags | Opcode::SetCarry | Opcode::FlipCarry)
 }
 
 /// Guest flags live before an instruction, given those live after it.

@@ -22,6 +22,7 @@ struct Scan<'a> {
     block: &'a Block,
     slots: &'a mut [Slot],
     saves: &'a mut Vec<(u16, Saves)>,
+    used_x: &'a mut u32,
     /// Free temporaries as bit masks of register numbers.
     free_x: u32,
     free_v: u32,
@@ -50,6 +51,7 @@ pub fn scan(block: &Block, alloc: &mut Allocation, registers: Registers) -> Resu
         block,
         slots: &mut alloc.slots,
         saves: &mut alloc.saves,
+        used_x: &mut alloc.used_x,
         free_x: mask(available(&TEMPS, registers)),
         free_v: mask(available(&VTEMPS, registers)),
         free_from: [0; abi::SPILL_WORDS as usize],
@@ -150,6 +152,9 @@ impl Scan<'_> {
         }
         let n = free.trailing_zeros() as u8;
         *free &= *free - 1;
+        if !vector {
+            *self.used_x |= 1 << n;
+        }
         self.slots[value].loc = if vector { Loc::V(n) } else { Loc::X(n) };
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Which constant arguments an instruction takes as immediates: one rule, read by allocation and by emission.
 use super::super::imm::{AddImm, LogicalImm};
-use ir::{Block, Inst, Opcode, Ty};
+use ir::{Block, FlagSet, Inst, Opcode, Ty};
 
 /// How an argument reaches its instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +130,13 @@ fn imm_if(c: u64, fits: bool) -> Operand {
     }
 }
 
+/// Whether a sum or difference with a constant may be made in two steps: of its flags only those of the result matter.
+fn in_two_steps(inst: &Inst, c: u64) -> bool {
+    let c = if inst.op == Opcode::Sub { (c as u32).wrapping_neg() } else { c as u32 };
+    let of_result = FlagSet::ZF.with(FlagSet::SF);
+    inst.ty == Ty::I32 && (inst.flags - of_result).is_empty() && AddImm::pair(c).is_some()
+}
+
 fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Operand {
     use Opcode::*;
     let wide = inst.ty == Ty::I64;
@@ -139,15 +146,16 @@ fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Op
     match (inst.op, index) {
         (Add | Sub | And | Or | Xor, 0) if other_is_const() => Operand::Reg,
         (Add | Sub | And | Or | Xor, 1) if narrow => Operand::Imm(c),
-        (Add | Sub, 1) => imm_if(c, AddImm::new(c, wide).is_some()),
+        (Add | Sub, 1) => imm_if(c, AddImm::new(c, wide).is_some() || in_two_steps(inst, c)),
         (And | Or | Xor, 1) if wide => imm_if(c, LogicalImm::new64(c).is_some()),
         (And | Or | Xor, 1) => imm_if(c, LogicalImm::new32(c as u32).is_some()),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 1) | (Shld | Shrd, 2) => Operand::Imm(c),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 0) => Operand::Reg,
-        (SetGpr | TrapIf | Helper | X87, _) | (X87Store, 2) => Operand::Imm(c),
+        (SetState, 0) if narrow && c == inst.ty.mask() => Operand::Imm(c),
+        (SetGpr | SetCarry | TrapIf | Helper | X87, _) | (X87Store, 2) => Operand::Imm(c),
         (Insert, 1) => reg_or_zero(c),
         (Store, 2) if ty == Ty::V128 => Operand::Reg,
-        (Add | Sub | And | Or | Xor | Mul | SetState | Store | Concat, _) => match (inst.op, index) {
+        (Add | Sub | Adc | Sbb | And | Or | Xor | Mul | SetState | Store | Concat, _) => match (inst.op, index) {
             (Store, 0 | 1) => Operand::Imm(c),
             _ => reg_or_zero(c),
         },

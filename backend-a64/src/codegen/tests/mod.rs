@@ -134,7 +134,7 @@ fn a_loop_polls_at_its_head() {
     let compiled = compile(&region, &Options::default());
     let Some(lines) = disassemble(&compiled.code) else { return };
     assert_eq!(lines[..4], ["ldr wzr, [x28, #8192]", "subs w20, w20, #0x1", "b.ne 0x0", "b 0x10"]);
-    assert_eq!(compiled.entries, [EntryPoint { guest: start, at: CodeOffset(4) }]);
+    assert_eq!(compiled.entries, [EntryPoint { guest: start, at: CodeOffset(4), direct: Some(CodeOffset(4)) }]);
     assert_eq!(compiled.links.len(), 1);
 }
 

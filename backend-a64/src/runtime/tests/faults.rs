@@ -50,11 +50,12 @@ unsafe fn registers(context: *const libc::ucontext_t) -> (HostRegs, Access) {
     (regs, access)
 }
 
-extern "C" fn on_fault(_: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let context = context.cast::<libc::ucontext_t>();
     // SAFETY: the kernel's arguments of a handler with SA_SIGINFO.
     let ((regs, access), addr) = unsafe { (registers(context), (*info).si_addr() as u64) };
-    let fault = HostFault { addr, access, kind: FaultKind::Unmapped };
+    let kind = if signal == libc::SIGBUS { FaultKind::Bus } else { FaultKind::Unmapped };
+    let fault = HostFault { addr, access, kind };
     // SAFETY: set by `Rig::guard` to an engine that outlives the run.
     let engine = unsafe { ENGINE.get().as_ref() }.expect("a fault of a test that expects none");
     match engine.recover(&regs, fault) {
@@ -75,7 +76,9 @@ pub(super) fn guard(engine: &Engine) {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = on_fault as *const () as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
-            assert_eq!(libc::sigaction(libc::SIGSEGV, &action, std::ptr::null_mut()), 0);
+            for signal in [libc::SIGSEGV, libc::SIGBUS] {
+                assert_eq!(libc::sigaction(signal, &action, std::ptr::null_mut()), 0);
+            }
         }
     });
     ENGINE.set(engine);

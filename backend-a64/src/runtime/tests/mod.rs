@@ -1,8 +1,11 @@
 //! Tests of the runtime on hand-written regions: what links, looks up, leaves, faults and is dropped.
+mod atomics;
+mod carry;
 mod faults;
 mod flow;
 mod heat;
 mod invalidation;
+mod pairs;
 mod random;
 mod region_asm;
 mod threads;

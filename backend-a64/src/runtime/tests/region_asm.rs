@@ -23,7 +23,7 @@ impl RegionAsm {
         let guest = GuestAddr(guest);
         let out = CompiledRegion {
             code: Vec::new(),
-            entries: vec![EntryPoint { guest, at: CodeOffset(0) }],
+            entries: vec![EntryPoint { guest, at: CodeOffset(0), direct: None }],
             links: Vec::new(),
             relocs: Vec::new(),
             pc_map: vec![PcEntry { at: CodeOffset(0), eip: guest, carry_direct: false, x87: X87Fix::NONE }],
@@ -100,7 +100,7 @@ impl RegionAsm {
         a64!(self; adr x17, =>after; stp x16, x17, [x29, -(abi::SHADOW_ENTRY as i32)]!);
         self.link(LinkKind::Call, target);
         a64!(self; =>after);
-        self.out.entries.push(EntryPoint { guest: GuestAddr(ret), at: self.here() });
+        self.out.entries.push(EntryPoint { guest: GuestAddr(ret), at: self.here(), direct: None });
         self.mark(ret, false);
     }
 
@@ -135,7 +135,7 @@ impl RegionAsm {
             a64!(self; =>label; adr x17, =>label);
             self.mov(16, target.0);
             self.branch_to(Stub::Link, false);
-            self.out.links.push(LinkSite { at, kind, target, stub });
+            self.out.links.push(LinkSite { at, kind, target, stub, carry_direct: false });
         }
         self.out.code = self.ops.finalize().expect("labels are defined");
         self.out

@@ -94,13 +94,15 @@ pub(super) fn begin_block(cx: &mut EmitCx, index: usize) {
     x87.may_cache = !cx.alloc.spilled && !cx.alloc.slots.iter().any(uses);
 }
 
-/// The way into the current block from outside, if that is another than from inside, is in cold code: entry number `entry`.
-pub(super) fn outside(cx: &mut EmitCx, entry: usize) {
-    let Some(guard) = cx.x87.plans.get(cx.block_index).and_then(|plan| plan.outside) else { return };
+/// The way into the current block from outside, if that is another than from inside, is in cold code: entry number `entry`. Its
+/// label; it leaves NZCV alone.
+pub(super) fn outside(cx: &mut EmitCx, entry: usize) -> Option<Label> {
+    let guard = cx.x87.plans.get(cx.block_index)?.outside?;
     let site = guard_site(X87Site { eip: cx.block.start, ..X87Site::default() }, &guard, false);
     let site = add_site(cx, site);
-    let (_, back) = cold(cx, ColdX87::Outside { guard, site, entry });
+    let (way, back) = cold(cx, ColdX87::Outside { guard, site, entry });
     cx.asm.bind(back);
+    Some(way)
 }
 
 /// Before an instruction: a barrier wants the state at rest, who reads or writes flags those of the guest.
@@ -298,7 +300,11 @@ pub(super) fn emit_cold(cx: &mut EmitCx, cold: &Cold) {
     match cold.kind {
         ColdX87::Rest => branch::call_stub(cx, Stub::X87(X87Routine::Rest)),
         ColdX87::Outside { guard, site, entry } => {
-            cx.entries[entry].at = cx.asm.here();
+            let here = cx.asm.here();
+            let point = &mut cx.entries[entry];
+            point.at = here;
+            // Whoever may come in with C either way comes by here as well.
+            point.direct = point.direct.map(|_| here);
             let other = cx.asm.new_label();
             compare_stack(cx, &guard, other);
             cx.asm.b(cold.back);
