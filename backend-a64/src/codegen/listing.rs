@@ -63,7 +63,12 @@ mod tests {
                 stub: CodeOffset(16),
             }],
             relocs: vec![Reloc { at: CodeOffset(12), stub: Stub::Link }],
-            pc_map: vec![PcEntry { at: CodeOffset(0), eip: GuestAddr(0x1000), carry_direct: true, x87: crate::codegen::X87Fix::NONE }],
+            pc_map: vec![PcEntry {
+                at: CodeOffset(0),
+                eip: GuestAddr(0x1000),
+                carry_direct: true,
+                x87: crate::codegen::X87Fix::NONE,
+            }],
             ranges: Vec::new(),
             insns: 1,
         };

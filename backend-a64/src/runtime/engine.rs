@@ -112,13 +112,14 @@ impl Engine {
         watch: Box<dyn CodeWatch>,
     ) -> Result<Self, EngineError> {
         let (features, observer) = (options.features, options.observer.clone());
-        let compile = Box::new(move |region: &Region, Request { ordered, counter, x87, .. }: Request, desk: &mut Desk| {
-            let options = Options { ordered, counter, features, x87, ..Default::default() };
-            compile_in(region, &options, &mut desk.work, &mut desk.compiled);
-            if let Some(Observer(observe)) = &observer {
-                observe(region, &options, &desk.compiled);
-            }
-        });
+        let compile =
+            Box::new(move |region: &Region, Request { ordered, counter, x87, .. }: Request, desk: &mut Desk| {
+                let options = Options { ordered, counter, features, x87, ..Default::default() };
+                compile_in(region, &options, &mut desk.work, &mut desk.compiled);
+                if let Some(Observer(observe)) = &observer {
+                    observe(region, &options, &desk.compiled);
+                }
+            });
         Self::with_compiler(options, source, watch, compile)
     }
 

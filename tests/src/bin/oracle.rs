@@ -106,7 +106,8 @@ fn compare_model(words: &[&str]) -> Result<()> {
 fn record_all() -> Result<()> {
     let groups = record::groups(record::INPUTS, &[]);
     let info = std::fs::read_to_string("/proc/cpuinfo")?;
-    let cpu = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("").trim_matches(['\t', ':', ' ']);
+    let cpu =
+        info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("").trim_matches(['\t', ':', ' ']);
     std::fs::write(record::path(), record::write(&groups, &native(&groups)?, cpu)?)?;
     Ok(())
 }

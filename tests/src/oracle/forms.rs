@@ -213,7 +213,11 @@ fn extra(insn: &Instruction, prefix: usize, kind: Kind) -> usize {
     let wanted = match bytes {
         [0xf0] | [0x66, 0xf0] | [0xf2, 0xf0] => kind == Kind::Memory && insn.has_lock_prefix(),
         [0x67] | [0x67, 0xf3] => addresses || insn.mnemonic() == Mnemonic::Lea,
-        [0x2e] | [0x65] => addresses && insn.mnemonic() != Mnemonic::Str && hash(format!("{:?}", insn.code()).as_bytes()) % 4 == u64::from(bytes[0] & 1),
+        [0x2e] | [0x65] => {
+            addresses
+                && insn.mnemonic() != Mnemonic::Str
+                && hash(format!("{:?}", insn.code()).as_bytes()) % 4 == u64::from(bytes[0] & 1)
+        }
         [0xf2] | [0xf3] | [0x66, 0xf2] | [0x66, 0xf3] => string,
         _ => hash(format!("{prefix}{:?}", insn.code()).as_bytes()) % 16 == 0,
     };

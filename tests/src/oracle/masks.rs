@@ -28,7 +28,8 @@ impl Subject<'_> {
 
     /// CMPSD shares its row with the string instruction of that name.
     fn sse_gap(&self) -> bool {
-        self.partial("DE is not recorded") || self.insn.op0_register().is_xmm() && self.insn.mnemonic() == Mnemonic::Cmpsd
+        self.partial("DE is not recorded")
+            || self.insn.op0_register().is_xmm() && self.insn.mnemonic() == Mnemonic::Cmpsd
     }
 
     fn fcw(&self) -> u16 {

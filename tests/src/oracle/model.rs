@@ -27,19 +27,13 @@ const CODE_AREA: usize = 0;
 
 impl Memory {
     fn new(case: &Case) -> Self {
-        let mut code = vec![0; (case.at as usize + case.code.len() + super::wire::TAIL).next_multiple_of(PAGE as usize)];
+        let mut code =
+            vec![0; (case.at as usize + case.code.len() + super::wire::TAIL).next_multiple_of(PAGE as usize)];
         code[case.at as usize..case.at as usize + case.code.len()].copy_from_slice(&case.code);
         let pages = |n: u32| vec![0; (n * PAGE) as usize];
         let end = case.at as usize + case.code.len();
         code[end..end + LEAVE.len()].copy_from_slice(&LEAVE);
-        Self {
-            areas: [
-                (CODE, code),
-                (DATA, pages(2)),
-                (DATA + 2 * PAGE, pages(1)),
-                (STACK & !(PAGE - 1), pages(1)),
-            ],
-        }
+        Self { areas: [(CODE, code), (DATA, pages(2)), (DATA + 2 * PAGE, pages(1)), (STACK & !(PAGE - 1), pages(1))] }
     }
 
     /// The area and the offset in it of an address.
@@ -50,7 +44,13 @@ impl Memory {
     }
 
     /// Checks `len` bytes from `addr`, and calls for each.
-    fn each(&mut self, addr: GuestAddr, len: usize, access: Access, mut f: impl FnMut(usize, &mut u8)) -> Result<(), Fault> {
+    fn each(
+        &mut self,
+        addr: GuestAddr,
+        len: usize,
+        access: Access,
+        mut f: impl FnMut(usize, &mut u8),
+    ) -> Result<(), Fault> {
         for pass in 0..2 {
             for i in 0..len {
                 let at = addr.plus(i as u32);

@@ -78,7 +78,8 @@ pub fn write(groups: &[Group], answers: &[u8], cpu: &str) -> Result<String> {
     for group in groups {
         let _ = writeln!(text, "{}", group.name);
         for case in &group.cases {
-            let outcome = answers.next(case.inputs.len()).with_context(|| format!("the CPU stopped in {}", group.name))?;
+            let outcome =
+                answers.next(case.inputs.len()).with_context(|| format!("the CPU stopped in {}", group.name))?;
             let _ = writeln!(text, " {} {}", hex(&case.code), hex(&hashes(case, &outcome)));
         }
     }
