@@ -36,6 +36,8 @@ check:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --quiet --workspace --all-targets --target $(TARGET) -- -D warnings
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; \
+	else echo "check: licences not checked: run 'cargo install cargo-deny'"; fi
 
 clean:
 	rm -rf target .work

@@ -11,6 +11,7 @@ need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 need qemu-system-aarch64 qemu-system-arm
 need cpio cpio
 need unshare util-linux
+need git git
 need mkfs.ext4 e2fsprogs
 [ -e /usr/i686-linux-gnu/include/stdio.h ] || missing+=(libc6-dev-i386-cross)
 [ -e /usr/aarch64-linux-gnu/include/stdio.h ] || [ "$(uname -m)" = aarch64 ] || missing+=(libc6-dev-arm64-cross)

@@ -1,18 +1,23 @@
 #!/bin/bash
 # Everything that is tested, in the order that fails fastest. The README's `make test`.
 set -euo pipefail
+start=$SECONDS
+trap 'echo "== FAILED after $((SECONDS - start)) s"' ERR
 cd "$(dirname "$0")/.."
 target=aarch64-unknown-linux-musl
 echo "== unit tests on this host"
 cargo test --quiet -p ir -p frontend -p backend-a64 -p linux-abi -p loader
 echo "== the backend on AArch64"
 cargo test --quiet -p backend-a64 --target $target
-echo "== file tests"
-cargo test --quiet -p tests --test filetests
+echo "== house rules, file tests"
+cargo test --quiet -p tests --test tidy --test filetests
 echo "== recorded instructions"
 cargo test --quiet -p tests --test vectors
 cargo test --quiet -p tests --test vectors --target $target
+echo "== bad input, traces, the kernel's handler"
+cargo test --quiet -p tests --test bad_input --test binfmt --test strace
 echo "== guest programs"
 cargo test --quiet -p tests --test guest
 echo "== demo programs"
 cargo run --quiet -p tests --bin demo
+echo "== all passed in $((SECONDS - start)) s"

@@ -1,12 +1,13 @@
 #!/bin/bash
-# usage: tools/vm.sh KERNEL-IMAGE [CPU]   Boots an arm64 kernel in qemu-system-aarch64 and runs there, under ferry: a traced
+# usage: tools/vm.sh KERNEL-IMAGE [CPU [PATTERN]]   Boots an arm64 kernel in qemu-system-aarch64 and runs there, under ferry: a traced
 # busybox command, the static demos, the guest programs of tests/guest. Exit status 0 if all of it was as on a real CPU.
+# PATTERN chooses recordings of guest programs, as in /guest/kernel/*.out.
 # The image is any arm64 kernel with initramfs, devtmpfs and the virt machine's console built in (gzip-compressed is fine).
-# FERRY names another binary than the release build.
+# FERRY_UNDER_TEST names another binary than the release build.
 set -euo pipefail
-image=$(realpath "${1:?usage: tools/vm.sh KERNEL-IMAGE [CPU]}"); cpu=${2:-neoverse-n1}
+image=$(realpath "${1:?usage: tools/vm.sh KERNEL-IMAGE [CPU [PATTERN]]}"); cpu=${2:-neoverse-n1}
 cd "$(dirname "$0")/.."
-ferry=${FERRY:-target/aarch64-unknown-linux-musl/release/ferry}
+ferry=${FERRY_UNDER_TEST:-target/aarch64-unknown-linux-musl/release/ferry}
 [ -x "$ferry" ] || { echo "vm: $ferry is missing: run 'make build'" >&2; exit 1; }
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 mkdir -p "$dir"/root/{bin,demo,guest,proc,sys,dev,tmp}
@@ -19,5 +20,5 @@ cargo run --quiet --package tests --bin guest -- --build "$dir/root/guest"
 mknod "$dir/root/dev/console" c 5 1 2>/dev/null || true
 (cd "$dir/root" && find . | cpio --quiet -o -H newc | gzip -1) >"$dir/initrd"
 timeout "${VM_TIMEOUT:-1800}" qemu-system-aarch64 -M virt,gic-version=3 -cpu "$cpu" -smp 2 -m 1G -nographic -no-reboot -nic none \
-  -kernel "$image" -initrd "$dir/initrd" -append "console=ttyAMA0 quiet panic=-1" </dev/null | tee "$dir/log" | tr -d '\r'
+  -kernel "$image" -initrd "$dir/initrd" -append "console=ttyAMA0 quiet panic=-1 ${3:+GUEST=$3}" </dev/null | tee "$dir/log" | tr -d '\r'
 grep -q '^VM-EXIT 0' "$dir/log"

@@ -34,7 +34,7 @@ fn of_insn(insn: &Instruction, state: &CpuState, fault: Fault) -> Report {
     let operands = factory.info(insn).used_memory();
     for operand in operands {
         let (offset, size) = (offset(operand, state), size(operand, insn));
-        if !is_bit_string(insn) && u64::from(offset) + u64::from(size) > 1 << 32 {
+        if !is_elsewhere(insn) && u64::from(offset) + u64::from(size) > 1 << 32 {
             let stack = operand.segment() == Register::SS;
             return Report::Trap(if stack { Trap::StackFault } else { Trap::GeneralProtection });
         }
@@ -104,10 +104,14 @@ fn size(operand: &UsedMemory, insn: &Instruction) -> u32 {
     size.max(1) as u32
 }
 
-/// BT and its kin with a bit number in a register: the operand is not at the address but the number's distance from it.
-fn is_bit_string(insn: &Instruction) -> bool {
-    use Mnemonic::{Bt, Btc, Btr, Bts};
-    matches!(insn.mnemonic(), Bt | Btc | Btr | Bts) && insn.op1_kind() == OpKind::Register
+/// Whether what is accessed is not what the operand says: BT and its kin with a bit number in a register access at that
+/// distance from the address, MASKMOVDQU and MASKMOVQ byte by byte.
+fn is_elsewhere(insn: &Instruction) -> bool {
+    use Mnemonic::{Bt, Btc, Btr, Bts, Maskmovdqu, Maskmovq};
+    match insn.mnemonic() {
+        Bt | Btc | Btr | Bts => insn.op1_kind() == OpKind::Register,
+        mnemonic => matches!(mnemonic, Maskmovdqu | Maskmovq),
+    }
 }
 
 #[cfg(test)]

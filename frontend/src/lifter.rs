@@ -4,11 +4,13 @@
 //! `set_*` and before flags (ir::opcode says why). For a read-modify-write of memory that means: compute without flags,
 //! store, then the flag-writing operation on the same arguments; see `lift/binary.rs`. SDM vol. 1, 3.7 (operand
 //! addressing).
+use crate::access;
+use crate::region::{RegionPolicy, Segments};
 use crate::table::LiftFn;
 use iced_x86::{Instruction, MemorySize, OpKind, Register};
 use ir::builder::Addr;
 use ir::guest::{Gpr, GuestAddr, Seg, Trap, Xmm};
-use ir::{Block, BlockId, Builder, Floats, Region, Target, Terminator, Ty, Value};
+use ir::{Block, BlockId, Builder, Floats, Helper, Region, Target, Terminator, Ty, Value};
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,11 @@ pub struct LiftCx {
     ended: bool,
     folds: bool,
     floats: Floats,
+    segments: Segments,
+    /// Whether the next instruction is begun already.
+    begun: bool,
+    /// Whether the instruction is lifted alone, for the interpreter.
+    pub single: bool,
 }
 
 impl Default for LiftCx {
@@ -87,18 +94,21 @@ impl Default for LiftCx {
             ended: true,
             folds: true,
             floats: Floats::Host,
+            segments: Segments::Flat,
+            begun: false,
+            single: false,
         }
     }
 }
 
 impl LiftCx {
-    /// Begins a region in the memory of an old one; `begin_block` comes next. `folds`: whether instructions are folded as
-    /// they are built; `floats`: how SSE arithmetic is done.
-    pub fn restart(&mut self, region: &mut Region, entry: GuestAddr, folds: bool, floats: Floats) {
+    /// Begins a region in the memory of an old one; `begin_block` comes next.
+    pub fn restart(&mut self, region: &mut Region, entry: GuestAddr, policy: &RegionPolicy) {
         debug_assert!(self.ended);
         region.restart(entry, &mut self.spare);
         std::mem::swap(&mut self.blocks, &mut region.blocks);
-        (self.folds, self.floats) = (folds, floats);
+        (self.folds, self.floats, self.segments) = (policy.folds, policy.floats, policy.segments);
+        self.single = policy.max_insns == 1;
     }
 
     /// Begins a block that starts at `start`; the block before it has ended.
@@ -133,8 +143,32 @@ impl LiftCx {
     /// Lifts one instruction into the current block.
     pub fn lift(&mut self, insn: &Instruction, lift: LiftFn) {
         self.insn = *insn;
-        self.mark();
+        if !std::mem::take(&mut self.begun) {
+            self.mark();
+        }
         lift(self);
+    }
+
+    /// Begins the instruction `insn`, which is to be lifted next, by comparing the bytes of the block that starts with it: if they
+    /// are others now, translated code is left, and made anew.
+    pub fn check_code(&mut self, insn: &Instruction, bytes: &[u8]) {
+        let start = GuestAddr(insn.ip32());
+        self.ir.begin_insn(start, insn.len() as u8);
+        let mut difference = None;
+        for (offset, ty) in pieces(bytes.len()) {
+            let piece = &bytes[offset..offset + ty.bytes() as usize];
+            let expected = piece.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            let at = start.plus(offset as u32).0 as i32;
+            let now = self.ir.load(ty, Addr { base: Value::NONE, index: Value::NONE, shift: 0, disp: at });
+            let expected = self.ir.iconst(ty, expected);
+            let here = self.ir.xor(now, expected);
+            let here = self.ir.zext(Ty::I64, here);
+            difference = Some(difference.map_or(here, |before| self.ir.or(before, here)));
+        }
+        if let Some(difference) = difference {
+            self.ir.trap_if(difference, Trap::Stale);
+        }
+        self.begun = true;
     }
 
     /// Says that what is built next belongs to the current instruction.
@@ -236,19 +270,81 @@ impl LiftCx {
         }
     }
 
-    /// Linear address of the explicit memory operand: segment base, base, index, displacement.
+    /// Linear address of the explicit memory operand: segment base, base, index, displacement. Where its segment has a limit,
+    /// that is checked.
     pub fn mem_addr(&mut self) -> Addr {
-        let addr = self.offset();
-        match segment(self.insn.memory_segment()) {
-            Some(seg @ (Seg::Fs | Seg::Gs)) => self.in_segment(seg, addr),
-            // The base of the others is zero in this ABI.
-            _ => addr,
+        let offset = self.offset();
+        self.mem_addr_at(offset)
+    }
+
+    /// The same at another offset than the operand's own.
+    pub fn mem_addr_at(&mut self, offset: Addr) -> Addr {
+        let seg = segment(self.insn.memory_segment()).unwrap_or(Seg::Ds);
+        let size = self.insn.memory_size().size().max(1);
+        let write = self.segments == Segments::Full && access::writes_memory(&self.insn);
+        self.linear(seg, offset, size as u32, write)
+    }
+
+    /// Whether accesses in a segment are checked.
+    fn is_checked(&self, seg: Seg) -> bool {
+        match self.segments {
+            Segments::Full => true,
+            Segments::GsLimit => matches!(seg, Seg::Fs | Seg::Gs),
+            Segments::Flat => seg == Seg::Fs,
         }
     }
 
+    /// The linear address of an access of `size` bytes at an offset in a segment; `write` if it may write. An access that the
+    /// segment does not allow is a fault.
+    pub fn linear(&mut self, seg: Seg, offset: Addr, size: u32, write: bool) -> Addr {
+        match (self.segments, seg) {
+            (Segments::Full, _) => self.linear_by_helper(seg, offset, size, write),
+            (_, Seg::Fs | Seg::Gs) => {
+                let base = self.ir.seg_base(seg);
+                if !self.is_checked(seg) {
+                    return self.with_base(base, offset);
+                }
+                let offset = self.ir.lea(offset);
+                self.check_end(seg, offset, size);
+                Addr { base, index: offset, shift: 0, disp: 0 }
+            }
+            // The base of the others is zero.
+            _ => offset,
+        }
+    }
+
+    /// An access of the stack: `linear` in SS.
+    pub fn stack(&mut self, offset: Addr, ty: Ty, write: bool) -> Addr {
+        match self.segments {
+            Segments::Full => self.linear(Seg::Ss, offset, ty.bytes(), write),
+            _ => offset,
+        }
+    }
+
+    fn linear_by_helper(&mut self, seg: Seg, offset: Addr, size: u32, write: bool) -> Addr {
+        let trap = if seg == Seg::Ss { Trap::StackFault } else { Trap::GeneralProtection };
+        let offset = self.ir.lea(offset);
+        let number = self.ir.const32(seg as u32);
+        let access = self.ir.iconst(Ty::I64, u64::from(size) | u64::from(write) << 32);
+        let answer = self.ir.helper(Helper::SegmentLinear, Ty::I64, &[number, offset, access]);
+        let refused = self.ir.extract(answer, 32, 1);
+        self.ir.trap_if(refused, trap);
+        Addr::base(self.ir.trunc(Ty::I32, answer))
+    }
+
+    /// To the interpreter unless `size` bytes at an offset are before the end of a plain segment: it knows the rest.
+    fn check_end(&mut self, seg: Seg, offset: Value, size: u32) {
+        let end = self.ir.seg_end(seg);
+        let offset = self.ir.zext(Ty::I64, offset);
+        let size = self.ir.iconst(Ty::I64, u64::from(size));
+        let room = self.ir.sub(end, offset);
+        let room = self.ir.sub(room, size);
+        let beyond = self.ir.extract(room, 63, 1);
+        self.ir.trap_if(beyond, Trap::Interpret);
+    }
+
     /// `addr` relative to a segment's base.
-    pub fn in_segment(&mut self, seg: Seg, addr: Addr) -> Addr {
-        let seg_base = self.ir.seg_base(seg);
+    fn with_base(&mut self, seg_base: Value, addr: Addr) -> Addr {
         if addr.base.is_none() {
             return Addr { base: seg_base, ..addr };
         }
@@ -387,6 +483,18 @@ impl LiftCx {
         let zeros = self.ir.unary(ir::Opcode::Clz, value);
         self.ir.extract(zeros, 5, 1)
     }
+}
+
+/// Offsets and widths of accesses that cover `len` bytes; the last may overlap the one before.
+fn pieces(len: usize) -> impl Iterator<Item = (usize, Ty)> {
+    let ty = match len {
+        0..=1 => Ty::I8,
+        2..=3 => Ty::I16,
+        4..=7 => Ty::I32,
+        _ => Ty::I64,
+    };
+    let step = ty.bytes() as usize;
+    (0..len).step_by(step).map(move |offset| (offset.min(len - step), ty))
 }
 
 /// A general-purpose register of any width as an operand.

@@ -10,7 +10,7 @@ use crate::decode::{Code, Window};
 use crate::lifter::LiftCx;
 use ir::guest::{GuestAddr, GuestMem, GuestRange};
 use ir::{Block, BlockId, Floats, LiftError, Region, Target, Terminator};
-use plan::{FindCx, Plan, Run, Stop};
+use plan::{FindCx, Plan, Run, Step, Stop};
 
 /// How far a region reaches. Every instruction translated but never executed is wasted start-up time; every jump out
 /// of a region costs state at its edge.
@@ -37,6 +37,32 @@ pub struct RegionPolicy {
     pub folds: bool,
     /// How SSE arithmetic is done.
     pub floats: Floats,
+    /// What of segmentation is checked.
+    pub segments: Segments,
+    /// Whether the code looks itself whether it is still what it was made from.
+    pub checks: Checks,
+}
+
+/// How code that may change without notice finds out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Checks {
+    /// It is told: its pages are watched.
+    None,
+    /// Every block compares its bytes.
+    Blocks,
+    /// And a block ends behind every instruction that may write memory, as that may have been the next one's.
+    Stores,
+}
+
+/// How accesses go through segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segments {
+    /// FS and GS have a base; FS has a limit, the others have none.
+    Flat,
+    /// GS has a limit too.
+    GsLimit,
+    /// All have base, limit and rights.
+    Full,
 }
 
 impl Default for RegionPolicy {
@@ -52,6 +78,8 @@ impl Default for RegionPolicy {
             lookahead: 4,
             folds: true,
             floats: Floats::Host,
+            segments: Segments::Flat,
+            checks: Checks::None,
         }
     }
 }
@@ -70,6 +98,8 @@ impl RegionPolicy {
         lookahead: 0,
         folds: true,
         floats: Floats::Host,
+        segments: Segments::Flat,
+        checks: Checks::None,
     };
 
     /// Exactly one instruction, nothing assumed about what follows.
@@ -84,6 +114,8 @@ impl RegionPolicy {
         lookahead: 0,
         folds: false,
         floats: Floats::Interpreted,
+        segments: Segments::Flat,
+        checks: Checks::None,
     };
 }
 
@@ -141,9 +173,10 @@ impl Lifter {
         let aside = &mut Code::new(mem, &mut self.aside);
         self.plan.find(FindCx { code, aside, policy, known }, entry).map_err(LiftError::Fetch)?;
         let mut region = self.old.take().unwrap_or_else(|| Region::new(entry));
-        self.cx.restart(&mut region, entry, policy.folds, policy.floats);
+        self.cx.restart(&mut region, entry, policy);
         region.ranges.extend(self.plan.ranges());
-        region.blocks = build(&self.plan, &mut self.cx, &mut self.starts, &mut self.entries, policy);
+        let checked = (policy.checks != Checks::None).then_some(mem);
+        region.blocks = build(&self.plan, &mut self.cx, &mut self.starts, &mut self.entries, policy, checked);
         region.folded = policy.folds;
         if policy.lookahead > 0 {
             liveness::look_ahead(&mut region, code, aside, policy.lookahead);
@@ -165,12 +198,13 @@ fn build(
     starts: &mut Vec<(GuestAddr, BlockId)>,
     entries: &mut Vec<BlockId>,
     policy: &RegionPolicy,
+    checked: Option<&dyn GuestMem>,
 ) -> Vec<Block> {
     starts.clear();
     entries.clear();
     entries.push(BlockId(0));
     for run in plan.runs() {
-        lift_run(cx, plan, run, starts, entries);
+        lift_run(cx, plan, run, starts, entries, checked);
     }
     let mut blocks = cx.take_blocks();
     for id in entries {
@@ -206,6 +240,14 @@ pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftE
     lift_region(mem, entry, &RegionPolicy::SINGLE)
 }
 
+/// The same for the interpreter, with all that segments can be.
+///
+/// # Errors
+/// As [`lift_region`].
+pub fn lift_interpreted(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
+    lift_region(mem, entry, &RegionPolicy { segments: Segments::Full, ..RegionPolicy::SINGLE })
+}
+
 /// Makes entries of the blocks that a block at or after them goes back to. Blocks in the midst of an instruction, which
 /// are those that `find` does not give for their address, cannot be any.
 fn mark_loops(blocks: &mut [Block], find: impl Fn(GuestAddr) -> Option<BlockId>) {
@@ -225,9 +267,10 @@ fn lift_run(
     run: &Run,
     starts: &mut Vec<(GuestAddr, BlockId)>,
     entries: &mut Vec<BlockId>,
+    checked: Option<&dyn GuestMem>,
 ) {
     let steps = plan.steps(run);
-    for step in steps {
+    for (at, step) in steps.iter().enumerate() {
         let addr = GuestAddr(step.insn.ip32());
         if step.leader {
             if !cx.ended() {
@@ -238,6 +281,9 @@ fn lift_run(
                 entries.push(cx.block_id());
             }
             cx.begin_block(addr);
+            if let Some(mem) = checked {
+                check_block(cx, mem, &steps[at..]);
+            }
         }
         // After an instruction that turned out to leave for good, nothing is reached up to the next leader.
         if !cx.ended() {
@@ -247,6 +293,16 @@ fn lift_run(
     if let (false, Stop::Next(addr)) = (cx.ended(), run.stop) {
         cx.jump(addr);
     }
+}
+
+/// Compares the bytes of the block that begins with the first of `steps`.
+fn check_block(cx: &mut LiftCx, mem: &dyn GuestMem, steps: &[Step]) {
+    let first = &steps[0].insn;
+    let last = steps[1..].iter().take_while(|step| !step.leader).last().unwrap_or(&steps[0]);
+    let mut bytes = vec![0; last.insn.next_ip32().wrapping_sub(first.ip32()) as usize];
+    // What cannot be fetched any more is told of by whoever unmapped it.
+    let len = mem.fetch(GuestAddr(first.ip32()), &mut bytes).unwrap_or(0);
+    cx.check_code(first, &bytes[..len]);
 }
 
 /// Turns guest addresses that are blocks of the region into block ids.

@@ -3,7 +3,7 @@
 //! A line is: class of inputs, code bytes, hash of all outcomes, a hash for each of CF PF AF ZF SF OF, the operation's
 //! text. Inputs are made here exactly as record.c makes them.
 use iced_x86::{Decoder, DecoderOptions};
-use ir::guest::{Access, CpuState, Fault, FaultKind, FlagSet, GuestAddr, GuestMem, Trap};
+use ir::guest::{Access, CpuState, Descriptor, Fault, FaultKind, FlagSet, GuestAddr, GuestMem, Seg, Trap};
 use ir::interp::{self, Outcome};
 use ir::Region;
 
@@ -151,6 +151,16 @@ fn signal(outcome: Outcome) -> (u32, u32) {
     }
 }
 
+/// The kernel's answer about a selector: its flat segments, null for data, nothing else.
+fn descriptor(state: &CpuState) -> Option<Descriptor> {
+    let (selector, seg) = state.segment_request()?;
+    match (selector & !3, seg) {
+        (0x20, None | Some(Seg::Ds | Seg::Es | Seg::Fs | Seg::Gs)) => Some(Descriptor::FLAT_CODE),
+        (0, Some(Seg::Ds | Seg::Es | Seg::Fs | Seg::Gs)) | (_, None) => Some(Descriptor::NULL),
+        _ => None,
+    }
+}
+
 /// How the regions of an operation are made.
 type Lift = fn(&Memory, GuestAddr) -> Region;
 
@@ -167,9 +177,17 @@ fn run(lift: Lift, state: &mut CpuState, mem: &mut Memory) -> Outcome {
             let kind = FaultKind::Unmapped;
             return Outcome::Fault(Fault { addr: GuestAddr(state.eip), access: Access::Execute, kind });
         }
-        match interp::run(&region, state, mem, 1_000_000) {
+        let mut outcome = interp::run(&region, state, mem, 1_000_000);
+        if outcome == Outcome::Trap(Trap::Interpret) {
+            let region = frontend::lift_interpreted(mem, GuestAddr(state.eip)).expect("there is code");
+            outcome = interp::run(&region, state, mem, 1_000_000);
+        }
+        match outcome {
             Outcome::Left => {}
-            Outcome::Trap(Trap::Segment) => return Outcome::Trap(Trap::GeneralProtection),
+            Outcome::Trap(Trap::Segment) => match descriptor(state) {
+                Some(descriptor) => state.answer_segment(descriptor),
+                None => return Outcome::Trap(Trap::GeneralProtection),
+            },
             Outcome::Trap(trap) => return Outcome::Trap(trap),
             outcome => return outcome,
         }

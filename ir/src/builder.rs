@@ -190,6 +190,11 @@ impl Builder {
         self.get_state(Ty::I32, offset::SEG_BASE + 4 * seg as u32)
     }
 
+    /// One past the last offset of a segment (`I64`).
+    pub fn seg_end(&mut self, seg: Seg) -> Value {
+        self.get_state(Ty::I64, offset::SEG_END + 8 * seg as u32)
+    }
+
     /// The arithmetic flags in `mask` at their eflags bits.
     pub fn get_flags(&mut self, mask: FlagSet) -> Value {
         self.op_imm(Opcode::GetFlags, Ty::I32, &[], i64::from(mask.eflags_mask()))

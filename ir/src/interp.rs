@@ -216,19 +216,24 @@ impl Machine<'_> {
     }
 
     fn atomic(&mut self, inst: &Inst, operand: u128, new: u128) -> Result<u128, Stop> {
-        let old = self.load(inst, inst.ty.bytes())?;
-        let result = match inst.op {
-            Opcode::AtomicXchg => operand,
-            Opcode::AtomicAdd => old.wrapping_add(operand),
-            Opcode::AtomicAnd => old & operand,
-            Opcode::AtomicOr => old | operand,
-            Opcode::AtomicXor => old ^ operand,
-            Opcode::AtomicNeg => old.wrapping_neg(),
-            _ if old == operand => new,
-            _ => old,
-        };
-        self.store(inst, inst.ty.bytes(), result)?;
-        Ok(old)
+        let (addr, bytes) = (self.address(inst), inst.ty.bytes() as usize);
+        loop {
+            let old = self.load(inst, inst.ty.bytes())?;
+            let result = match inst.op {
+                Opcode::AtomicXchg => operand,
+                Opcode::AtomicAdd => old.wrapping_add(operand),
+                Opcode::AtomicAnd => old & operand,
+                Opcode::AtomicOr => old | operand,
+                Opcode::AtomicXor => old ^ operand,
+                Opcode::AtomicNeg => old.wrapping_neg(),
+                _ if old == operand => new,
+                _ => old,
+            };
+            let (from, to) = (old.to_le_bytes(), result.to_le_bytes());
+            if self.mem.replace(addr, &from[..bytes], &to[..bytes]).map_err(Stop::Fault)? {
+                return Ok(old);
+            }
+        }
     }
 
     fn helper(&mut self, block: &Block, inst: &Inst, args: [u128; MAX_ARGS]) -> u128 {

@@ -32,7 +32,9 @@ use std::fmt;
 pub(crate) const STATE_FIELDS: &[(&str, u32)] = &[
     ("gpr", offset::GPR), ("eip", offset::EIP), ("nzcv", offset::NZCV), ("pf_raw", offset::PF_RAW),
     ("af_raw", offset::AF_RAW), ("df_step", offset::DF_STEP), ("eflags_system", offset::EFLAGS_SYSTEM),
-    ("selector", offset::SELECTOR), ("seg_base", offset::SEG_BASE), ("mxcsr", offset::MXCSR), ("fcw", offset::FCW),
+    ("selector", offset::SELECTOR), ("seg_base", offset::SEG_BASE),
+    ("seg_rights", offset::SEG_RIGHTS), ("seg_limit", offset::SEG_LIMIT), ("seg_end", offset::SEG_END), ("segmented", offset::SEGMENTED),
+    ("after_mov_ss", offset::AFTER_MOV_SS), ("mxcsr", offset::MXCSR), ("fcw", offset::FCW),
     ("fsw", offset::FSW), ("top", offset::TOP), ("ftw", offset::FTW), ("fop", offset::FOP), ("fip", offset::FIP),
     ("fdp", offset::FDP), ("fcs", offset::FCS), ("fds", offset::FDS), ("st", offset::ST), ("xmm", offset::XMM),
     ("scratch", offset::SCRATCH), ("host", offset::HOST),

@@ -67,7 +67,8 @@ pub trait RegionSource: Send + Sync {
         drop(region);
     }
 
-    /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes.
+    /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes. Every access goes through
+    /// its segment's base, limit and rights.
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError>;
 }
 

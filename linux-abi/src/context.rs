@@ -85,6 +85,13 @@ pub trait Executor: Send + Sync {
     /// A second thread or a writable shared mapping appears: from now on translated code keeps x86-TSO order.
     fn become_ordered(&self);
 
+    /// Whether accesses through GS must respect the segment's limit from now on: not as long as it has had none in any
+    /// thread. Once they must, they always do.
+    fn check_gs(&self, on: bool);
+
+    /// Whether they do so now.
+    fn checks_gs(&self) -> bool;
+
     /// Runs a guest thread, which has been entered, on the calling host thread until it ends; the status of exit(2).
     ///
     /// Called on a fresh host thread, or on a fresh stack in a child that shares memory (vfork): there it may never

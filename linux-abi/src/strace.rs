@@ -4,7 +4,8 @@
 //! back (exit, a successful execve) is announced before it. ` [compat]` marks calls that went through the compat entry.
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
-use crate::syscall::Entry;
+use crate::syscall::{socket, Entry};
+use ir::guest::GuestAddr;
 
 mod format;
 pub mod names;
@@ -17,7 +18,12 @@ const ONE_WAY: [&str; 6] = ["exit", "exit_group", "execve", "execveat", "sigretu
 
 /// Carries out a call and prints its line.
 pub fn traced(cx: &mut Cx<'_>, entry: &'static Entry, args: [u32; 6]) -> SysResult {
-    let mut line = Line::new(cx, entry, args);
+    // As strace does, the call that is meant, not the one that packs it.
+    let (shown, args_shown) = match entry.name {
+        "socketcall" => socket::demultiplex(cx, args[0], GuestAddr(args[1])).unwrap_or((entry, args)),
+        _ => (entry, args),
+    };
+    let mut line = Line::new(cx, shown, args_shown);
     if ONE_WAY.contains(&entry.name) {
         line.finish_args(cx, &Ok(0));
         line.print(" = ?");

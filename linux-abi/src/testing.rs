@@ -13,6 +13,12 @@ struct NoEngine;
 
 impl Executor for NoEngine {
     fn invalidate(&self, _: GuestRange) {}
+    fn check_gs(&self, _: bool) {}
+
+    fn checks_gs(&self) -> bool {
+        true
+    }
+
     fn become_ordered(&self) {}
     fn run_thread(&self, _: &mut SpawnRequest, _: &mut Option<Box<dyn std::any::Any>>) -> i32 {
         0

@@ -46,7 +46,8 @@ fn low_memory() -> Check {
 fn code_memory() -> Check {
     use backend_a64::runtime::{Engine, EngineOptions};
     let mm = std::sync::Arc::new(AddressSpace::new());
-    let translator = crate::translate::Translator::new(mm.clone(), Default::default(), Default::default());
+    let translator =
+        crate::translate::Translator::new(mm.clone(), Default::default(), Default::default(), Default::default());
     let engine = Engine::new(&EngineOptions::default(), Box::new(translator), Box::new(mm));
     Check { name: "executable memory", found: engine.map(|_| "available".to_owned()).map_err(|e| e.to_string()) }
 }

@@ -1,5 +1,6 @@
 //! The run loop: translated code until something happens, then the ABI, then on. It connects the engine and the ABI and
 //! decides nothing.
+use crate::translate::GsLimit;
 use crate::vdso;
 use backend_a64::runtime::{self, Engine, ThreadContext};
 use frontend::fault::Report;
@@ -15,14 +16,16 @@ use std::sync::Arc;
 pub struct Machine {
     engine: Engine,
     vdso: GuestAddr,
+    gs: Arc<GsLimit>,
     /// Whether to say at the end what the engine did.
     stats: bool,
 }
 
 impl Machine {
-    /// Runs a guest that has the vDSO at `vdso` with `engine`. `stats`: what the engine did is printed at the end.
-    pub fn new(engine: Engine, vdso: GuestAddr, stats: bool) -> Self {
-        Self { engine, vdso, stats }
+    /// Runs a guest that has the vDSO at `vdso` with `engine`, whose translator shares `gs`. `stats`: what the engine did is
+    /// printed at the end.
+    pub fn new(engine: Engine, vdso: GuestAddr, gs: Arc<GsLimit>, stats: bool) -> Self {
+        Self { engine, vdso, gs, stats }
     }
 
     /// Prints what the engine did, if that is wanted.
@@ -83,6 +86,16 @@ impl Executor for Machine {
 
     fn become_ordered(&self) {
         self.engine.set_ordered();
+    }
+
+    fn check_gs(&self, on: bool) {
+        if self.gs.note(on) {
+            self.engine.flush();
+        }
+    }
+
+    fn checks_gs(&self) -> bool {
+        self.gs.is_checked()
     }
 
     fn run_thread(&self, request: &mut SpawnRequest, keep: &mut Option<Box<dyn Any>>) -> i32 {

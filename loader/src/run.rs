@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::program::{self, c_string, Found};
 use crate::stack::{self, StartArgs};
 use crate::symbols;
-use crate::translate::{DumpOptions, Translator};
+use crate::translate::{DumpOptions, GsLimit, Translator};
 use crate::vdso;
 use anyhow::{ensure, Context, Result};
 use backend_a64::runtime::{Engine, EngineOptions};
@@ -36,6 +36,15 @@ pub struct Start {
 
 /// Starts the program on this thread, which becomes the guest's first.
 pub fn run(start: Start) -> Result<Infallible> {
+    let (machine, mut request) = load(&start)?;
+    let process = Arc::clone(&request.process);
+    let status = machine.run_thread(&mut request, &mut None);
+    machine.report();
+    process.exit_first_thread(status)
+}
+
+/// Everything up to the first instruction. On return all files are closed: the guest must not find ferry's descriptors.
+fn load(start: &Start) -> Result<(Arc<Machine>, SpawnRequest)> {
     let options = &start.options;
     ir::helper::system::set_entropy(fill_random);
     require_page_size()?;
@@ -50,31 +59,26 @@ pub fn run(start: Start) -> Result<Infallible> {
         execfn: c_string(&program.guest_path),
         random: random_bytes(),
     };
-    let at = options.dump_at.as_ref().map(|at| image.find(at, &program)).transpose()?;
-    let (state, described) = initial_state(&mm, &image, &args, program)?;
-    let (vdso, symbols) = (image.vdso, image.vdso_symbols());
-    // Its files are closed: the guest must not find them.
-    drop(image);
+    let (state, described) = initial_state(&mm, &image, &args, &program)?;
     fs.set_program(described);
     host::startup::set_thread_name(&c_string(start.path.file_name().unwrap_or_default()));
 
+    let at = options.dump_at.as_ref().map(|at| image.find(at, &program)).transpose()?;
+    let gs = Arc::<GsLimit>::default();
     let dump = DumpOptions { stages: options.dump.clone(), at };
     let engine_options = EngineOptions { observer: dump.observer(), ..EngineOptions::default() };
-    let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump);
+    let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump, Arc::clone(&gs));
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&engine_options, Box::new(translator), watch)?;
-    let machine = Arc::new(Machine::new(engine, vdso, options.stats));
+    let machine = Arc::new(Machine::new(engine, image.vdso, gs, options.stats));
     let mut process = Process::new(mm, Arc::new(fs), machine.clone());
-    process.vdso = Some(symbols);
+    process.vdso = Some(image.vdso_symbols());
     process.exec = Arc::new(exec_options(options)?);
     process.strace = options.strace;
     let process = Arc::new(process);
     let mut thread = Thread::first();
     thread.enter();
-    let mut request = SpawnRequest { process: Arc::clone(&process), thread, state };
-    let status = machine.run_thread(&mut request, &mut None);
-    machine.report();
-    process.exit_first_thread(status)
+    Ok((machine, SpawnRequest { process, thread, state }))
 }
 
 /// Guest pages are host pages so far.
@@ -101,7 +105,7 @@ fn random_bytes() -> [u8; 16] {
 fn fill_random(bytes: &mut [u8]) -> bool {
     let pointer = bytes.as_mut_ptr().expose_provenance() as u64;
     let (len, nonblock) = (bytes.len() as u64, u64::from(libc::GRND_NONBLOCK));
-    host::syscall(libc::SYS_getrandom, [pointer, len, nonblock, 0, 0, 0]).is_ok_and(|got| got as u64 == len)
+    host::syscall(libc::SYS_getrandom, [pointer, len, nonblock, 0, 0, 0]).is_ok_and(|got| got == len)
 }
 
 /// Everything mapped before the program runs.
@@ -174,8 +178,8 @@ impl Image {
     }
 }
 
-/// Registers at the entry point, and what /proc/self tells about the program. Its file is closed: the guest must not find it.
-fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: Found) -> Result<(CpuState, Program)> {
+/// Registers at the entry point, and what /proc/self tells about the program.
+fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: &Found) -> Result<(CpuState, Program)> {
     if stack::size(args) > 16 << 20 {
         return Err(LoadError::TooLong.into());
     }

@@ -1,12 +1,13 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
-use frontend::{Lifter, RegionPolicy};
+use frontend::{Checks, Lifter, RegionPolicy, Segments};
 use ir::guest::GuestRange;
 use ir::opt::OptCx;
 use ir::{Floats, GuestAddr, Heat, LiftError, Region, RegionSource};
+use linux_abi::mm::watch::Volatility;
 use linux_abi::mm::AddressSpace;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Which stages to show, and where.
@@ -54,8 +55,36 @@ pub struct Translator {
     dump: DumpOptions,
     /// Index into `Floats::LEVELS`.
     floats: AtomicU8,
+    gs: Arc<GsLimit>,
     /// As many as threads have translated at the same time.
     desks: Mutex<Vec<Box<Desk>>>,
+}
+
+/// Whether code checks the limit of GS. At first it does, because GS is null; no longer once it has a segment without limit,
+/// as libc gives it; and for good from the first time it has one again.
+#[derive(Debug, Default)]
+pub struct GsLimit {
+    unchecked: AtomicBool,
+    seen: AtomicBool,
+}
+
+impl GsLimit {
+    /// Notes that GS has, or has no, limit; whether existing code is wrong now.
+    pub fn note(&self, limited: bool) -> bool {
+        if limited {
+            self.seen.store(true, Ordering::SeqCst);
+            return self.unchecked.swap(false, Ordering::SeqCst);
+        }
+        if !self.seen.load(Ordering::SeqCst) {
+            self.unchecked.store(true, Ordering::SeqCst);
+        }
+        false
+    }
+
+    /// Whether code checks.
+    pub fn is_checked(&self) -> bool {
+        !self.unchecked.load(Ordering::SeqCst)
+    }
 }
 
 /// The memory that one translation after the other uses.
@@ -67,26 +96,57 @@ struct Desk {
 
 impl Translator {
     /// A translator of the code in `mm`.
-    pub fn new(mm: Arc<AddressSpace>, policy: RegionPolicy, dump: DumpOptions) -> Self {
-        Self { mm, policy, dump, floats: AtomicU8::new(0), desks: Mutex::default() }
+    pub fn new(mm: Arc<AddressSpace>, policy: RegionPolicy, dump: DumpOptions, gs: Arc<GsLimit>) -> Self {
+        Self { mm, policy, dump, floats: AtomicU8::new(0), gs, desks: Mutex::default() }
     }
 
     fn desks(&self) -> MutexGuard<'_, Vec<Box<Desk>>> {
         self.desks.lock().expect("no panic under this lock")
     }
 
-    fn translate(&self, desk: &mut Desk, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+    /// Lifts a region, with checks of its own if its bytes may change without notice.
+    fn lift(&self, desk: &mut Desk, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        let mut checks = self.checks(GuestRange::new(entry, 1));
+        let mut region = self.lift_with(desk, entry, heat, checks)?;
+        loop {
+            let needed = region.ranges.iter().map(|range| self.checks(*range)).max().unwrap_or(checks);
+            checks = checks.max(needed);
+            if checks == Checks::None {
+                return Ok(region);
+            }
+            // Twice the same: then what was decoded is what is compared.
+            let again = self.lift_with(desk, entry, heat, checks)?;
+            if again == region {
+                return Ok(region);
+            }
+            region = again;
+        }
+    }
+
+    fn lift_with(&self, desk: &mut Desk, entry: GuestAddr, heat: Heat, checks: Checks) -> Result<Region, LiftError> {
         let floats = Floats::LEVELS[usize::from(self.floats.load(Ordering::SeqCst))];
-        let mut region = match heat {
-            Heat::Cold(known) => {
-                let policy = RegionPolicy { floats, ..RegionPolicy::PATH };
-                desk.lifter.region(&*self.mm, entry, &policy, known)?
-            }
-            Heat::Hot => {
-                let policy = RegionPolicy { floats, ..self.policy };
-                desk.lifter.region(&*self.mm, entry, &policy, &|_| false)?
-            }
+        let segments = if self.gs.is_checked() { Segments::GsLimit } else { Segments::Flat };
+        let policy = |policy: RegionPolicy| {
+            // Bytes that were only looked at are in no block, so nothing would compare them.
+            let lookahead = if checks == Checks::None { policy.lookahead } else { 0 };
+            RegionPolicy { floats, segments, checks, lookahead, ..policy }
         };
+        match heat {
+            Heat::Cold(known) => desk.lifter.region(&*self.mm, entry, &policy(RegionPolicy::PATH), known),
+            Heat::Hot => desk.lifter.region(&*self.mm, entry, &policy(self.policy), &|_| false),
+        }
+    }
+
+    fn checks(&self, range: GuestRange) -> Checks {
+        match self.mm.volatility(range) {
+            Volatility::Watched => Checks::None,
+            Volatility::Shared => Checks::Blocks,
+            Volatility::Volatile => Checks::Stores,
+        }
+    }
+
+    fn translate(&self, desk: &mut Desk, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
+        let mut region = self.lift(desk, entry, heat)?;
         self.dump.show(DumpStage::Insn, &region, || self.insns(&region));
         self.dump.show(DumpStage::Ir, &region, || region.to_string());
         ir::opt::optimize_in(&mut region, &mut desk.opt);
@@ -125,6 +185,6 @@ impl RegionSource for Translator {
     }
 
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
-        frontend::lift_single(&*self.mm, entry)
+        frontend::lift_interpreted(&*self.mm, entry)
     }
 }

@@ -32,6 +32,7 @@ static struct state first, last;
 static ucontext_t *where;
 static sigjmp_buf done;
 static int entering;
+static unsigned gs;
 static const int order[8] = { REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_ESP, REG_EBP, REG_ESI, REG_EDI };
 static const char *const names[8] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi" };
 /* Flags that are printed. */
@@ -79,6 +80,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
     greg_t *g = uc->uc_mcontext.gregs;
+    /* Linux leaves AC and GS as they were; libc needs its own. */
+    asm volatile("pushl $0x202; popfl; movl %0, %%gs" :: "r"(gs) : "cc");
     if (entering) {
         entering = 0;
         enter(uc);
@@ -136,6 +139,7 @@ static void run(const char *text, const uint8_t *code, struct state state)
 static void probe_start(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
+    asm volatile("movl %%gs, %0" : "=r"(gs));
     static char stack[65536];
     stack_t alt = { .ss_sp = stack, .ss_size = sizeof stack };
     sigaltstack(&alt, NULL);

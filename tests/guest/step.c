@@ -48,13 +48,11 @@ static void stepping(void)
     STEP("pushl ss; popl ss; nop; nop");
     STEP("movw ds, ax; movw ax, ds; nop; nop");
     STEP("movl $20, eax; int $0x80; xorl eax, eax; nop");
-    STEP("cpuid; xorl eax, eax; xorl ecx, ecx; nop", .eax = 0x7fffffff);
     STEP("lock incl (esi); xchgl eax, (esi); nop", .esi = DATA + 3);
     STEP("fninit; fld1; fstps (esi); nop", .esi = DATA);
     STEP("nop; movl (ebx), eax; nop", .ebx = DATA + PAGE);
     STEP("nop; divl ebx; nop", .ebx = 0);
     STEP("nop; int3; nop; nop");
-    STEP("nop; .byte 0xf1; nop");
     STEP("nop; hlt; nop");
     STEP("enter $8, $0; leave; nop", .ebp = 0x77);
     STEP("pushal; popal; nop", .ebp = 0x77);
@@ -91,7 +89,6 @@ static void traps(void)
     TRY("int $0xff");
     TRY("into", .eflags = 0xa02);
     TRY("into", .eflags = 0x202);
-    TRY(".byte 0xf1");
     TRY("ud2");
     TRY(".byte 0x0f, 0xff, 0xc0");
     TRY(".byte 0x0f, 0xb9, 0xc0");
@@ -123,7 +120,6 @@ static void traps(void)
     TRY("rdpmc");
     TRY("sysexit");
     TRY("rsm");
-    TRY("vmcall");
     TRY("monitor");
     TRY(".byte 0xf0; nop");
     TRY(".byte 0xf0; movl eax, (ebx)", .ebx = DATA);

@@ -27,8 +27,11 @@ impl Engine {
             if thread.memory.take_requests() {
                 return Exit::Interrupted;
             }
-            if thread.single_steps() {
-                return self.step(thread, mem).unwrap_or(Exit::Trap(Trap::Debug));
+            if thread.is_interpreted() {
+                match self.step_interpreted(thread, mem) {
+                    Some(exit) => return exit,
+                    None => continue,
+                }
             }
             let floats = self.floats();
             let kind = match self.enter(thread, linked) {
@@ -137,6 +140,10 @@ impl Engine {
                 None
             }
             Trap::Interpret => self.step(thread, mem),
+            Trap::Stale => {
+                self.invalidate(GuestRange::new(GuestAddr(thread.state().eip), 1));
+                None
+            }
             Trap::Fetch => self.fetch_fault(GuestAddr(thread.state().eip), mem),
             _ => Some(Exit::Trap(trap)),
         }

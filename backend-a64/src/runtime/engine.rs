@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What hears of every compilation, to show it: the region, how it was compiled, and what came of it.
 #[derive(Clone)]
-pub struct Observer(pub Arc<dyn Fn(&Region, &Options, &CompiledRegion) + Send + Sync>);
+pub struct Observer(pub Arc<Observe>);
+
+type Observe = dyn Fn(&Region, &Options, &CompiledRegion) + Send + Sync;
 
 impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -202,7 +204,12 @@ impl Engine {
             };
             let (ordered, floats) = self.modes();
             let request = Request { ordered, floats, counter, x87 };
+            let generation = self.generation.load(Ordering::SeqCst);
             self.make(desk, guest, request)?;
+            if self.generation.load(Ordering::SeqCst) != generation {
+                // What was flushed may have been dropped because the source gives other code now.
+                continue;
+            }
             match self.install(guest, &desk.compiled, ticket, request) {
                 Some(Ok(at)) => return Ok(at),
                 Some(Err(Full)) => self.flush(),

@@ -11,6 +11,9 @@ use crate::codegen::{abi, X87Fix};
 use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr};
 use std::sync::atomic::Ordering;
 
+/// Nothing is ever mapped in the last page below 4 GiB, and an access that begins here may run over its end.
+const NEVER_MAPPED: u64 = 0xffff_ffe0;
+
 /// Registers of a host thread as a signal handler finds them.
 #[derive(Clone, Debug)]
 pub struct HostRegs {
@@ -84,7 +87,7 @@ impl Engine {
             set_exit(state, ExitKind::Poll, 0, 0);
             return Recovered::Poll { resume_pc };
         }
-        let kind = if fault.addr < 1 << 32 { ExitKind::Fault } else { ExitKind::Wrap };
+        let kind = if fault.addr < NEVER_MAPPED { ExitKind::Fault } else { ExitKind::Wrap };
         set_exit(state, kind, fault.addr, encode(fault.access, fault.kind));
         Recovered::Guest { resume_pc }
     }

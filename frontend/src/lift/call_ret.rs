@@ -3,7 +3,7 @@
 //! The return address is pushed and popped by ordinary IR; the terminator only tells the backend what to predict.
 use super::branch::near_target;
 use super::far;
-use super::stack::{pop_value, push_value};
+use super::stack::{pop_value, push_value, store};
 use crate::lifter::LiftCx;
 use crate::table::LiftFn;
 use ir::builder::Addr;
@@ -58,7 +58,7 @@ pub(crate) fn ret(cx: &mut LiftCx) {
 fn read_eip(cx: &mut LiftCx, reg: Gpr) {
     let esp = cx.ir.get_gpr(Gpr::Esp);
     let next = cx.ir.const32(cx.insn.next_ip32());
-    cx.ir.store(Addr::base(esp).plus(-4), next);
+    store(cx, Addr::base(esp).plus(-4), next);
     cx.ir.set_gpr(reg, next);
 }
 

@@ -38,6 +38,7 @@ fn mov_to_segment(cx: &mut LiftCx, seg: Seg) {
     let selector = cx.read(1);
     let selector = cx.ir.trunc(Ty::I16, selector);
     segment::load(cx, seg, selector);
+    segment::note_mov_ss(cx, seg);
 }
 
 /// An `I32` value cut to the width of operand 0 and written there.
@@ -105,9 +106,7 @@ pub(crate) fn xlat(cx: &mut LiftCx) {
         let sum = cx.ir.lea(addr);
         addr = Addr::base(cx.ir.extract(sum, 0, 16));
     }
-    if let Some(seg @ (Seg::Fs | Seg::Gs)) = lifter::segment(cx.insn.memory_segment()) {
-        addr = cx.in_segment(seg, addr);
-    }
+    let addr = cx.mem_addr_at(addr);
     let value = cx.ir.load(Ty::I8, addr);
     cx.set(&Operand::low(Gpr::Eax, Ty::I8), value);
 }

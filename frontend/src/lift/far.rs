@@ -1,34 +1,24 @@
 //! Far CALL, JMP, RET, and IRET. SDM vol. 1, 6.4.2; vol. 3, 5.8.
 //!
-//! The only code segment there is here is the flat 32-bit one; any other selector is a general protection fault. (On
-//! hardware 0x33 would enter 64-bit mode, which an i386 program under ferry does not have.)
-use super::flagop;
+//! Code segments are flat: `__USER32_CS`, or one like it in the LDT. (On hardware 0x33 would enter 64-bit mode, which an i386
+//! program under ferry does not have.)
+use super::stack::{load, store};
+use super::{flagop, segment};
 use crate::lifter::LiftCx;
 use ir::builder::Addr;
-use ir::guest::{Gpr, Trap};
+use ir::guest::state::offset;
+use ir::guest::{Gpr, Seg, Trap};
 use ir::{Terminator, Ty, Value};
 
-/// The selector of user code without its privilege level.
-const USER_CS: u32 = 0x20;
-/// The selector as CS holds it.
-const CS: u32 = 0x23;
-
-/// #GP unless a selector (`I16`) names the user code segment; with `exact`, with privilege level 3.
-fn check_cs(cx: &mut LiftCx, selector: Value, exact: bool) {
-    let wide = cx.ir.zext(Ty::I32, selector);
-    let (mask, want) = if exact { (0xffff, CS) } else { (0xfffc, USER_CS) };
-    let (mask, want) = (cx.ir.const32(mask), cx.ir.const32(want));
-    let masked = cx.ir.and(wide, mask);
-    let difference = cx.ir.xor(masked, want);
-    cx.ir.trap_if(difference, Trap::GeneralProtection);
-}
+/// NT in eflags: IRET would return to another task.
+const EFLAGS_NT: u32 = 1 << 14;
 
 /// The destination of a far JMP or CALL, checked.
 fn destination(cx: &mut LiftCx) -> Value {
     use iced_x86::Code::*;
     if cx.insn.is_jmp_far() || cx.insn.is_call_far() {
         let selector = cx.ir.iconst(Ty::I16, u64::from(cx.insn.far_branch_selector()));
-        check_cs(cx, selector, false);
+        segment::load(cx, Seg::Cs, selector);
         let short = matches!(cx.insn.code(), Jmp_ptr1616 | Call_ptr1616);
         let offset = if short { u32::from(cx.insn.far_branch16()) } else { cx.insn.far_branch32() };
         return cx.ir.const32(offset);
@@ -37,7 +27,7 @@ fn destination(cx: &mut LiftCx) -> Value {
     let addr = cx.mem_addr();
     let offset = cx.ir.load(ty, addr);
     let selector = cx.ir.load(Ty::I16, addr.plus(ty.bytes() as i32));
-    check_cs(cx, selector, false);
+    segment::load(cx, Seg::Cs, selector);
     cx.ir.zext(Ty::I32, offset)
 }
 
@@ -49,27 +39,29 @@ pub(super) fn jmp(cx: &mut LiftCx) {
 
 /// CALL far: pushes CS and EIP.
 pub(super) fn call(cx: &mut LiftCx) {
+    let old = segment::selector(cx, Seg::Cs);
     let pc = destination(cx);
     let ty = if cx.insn.stack_pointer_increment() == -4 { Ty::I16 } else { Ty::I32 };
     let next = cx.ir.iconst(ty, u64::from(cx.next().0));
-    let selector = cx.ir.iconst(ty, u64::from(CS));
+    let selector = cx.ir.zext(ty, old);
     let esp = cx.ir.get_gpr(Gpr::Esp);
     let step = ty.bytes() as i32;
-    cx.ir.store(Addr::base(esp).plus(-step), selector);
-    cx.ir.store(Addr::base(esp).plus(-2 * step), next);
+    store(cx, Addr::base(esp).plus(-step), selector);
+    store(cx, Addr::base(esp).plus(-2 * step), next);
     let new = cx.ir.lea(Addr::base(esp).plus(-2 * step));
     cx.ir.set_gpr(Gpr::Esp, new);
     cx.end(Terminator::Indirect { pc });
 }
 
-/// EIP and CS at ESP, checked: the address, and the ESP that far on.
-fn pop_pointer(cx: &mut LiftCx, ty: Ty) -> (Value, Addr) {
+/// EIP and CS at ESP, then the `Ty` after them if there is a third; the address and the ESP behind all of it. CS is loaded.
+fn pop_pointer(cx: &mut LiftCx, ty: Ty, third: bool) -> (Value, Option<Value>, Addr) {
     let esp = cx.ir.get_gpr(Gpr::Esp);
     let step = ty.bytes() as i32;
-    let offset = cx.ir.load(ty, Addr::base(esp));
-    let selector = cx.ir.load(Ty::I16, Addr::base(esp).plus(step));
-    check_cs(cx, selector, true);
-    (cx.ir.zext(Ty::I32, offset), Addr::base(esp).plus(2 * step))
+    let offset = load(cx, ty, Addr::base(esp));
+    let selector = load(cx, Ty::I16, Addr::base(esp).plus(step));
+    let image = third.then(|| load(cx, ty, Addr::base(esp).plus(2 * step)));
+    segment::load_return(cx, selector);
+    (cx.ir.zext(Ty::I32, offset), image, Addr::base(esp).plus(if third { 3 } else { 2 } * step))
 }
 
 /// RETF, with and without bytes to release.
@@ -77,20 +69,28 @@ pub(crate) fn retf(cx: &mut LiftCx) {
     use iced_x86::Code::*;
     let ty = if matches!(cx.insn.code(), Retfw | Retfw_imm16) { Ty::I16 } else { Ty::I32 };
     let extra = if cx.insn.op_count() == 1 { cx.imm32(0) & 0xffff } else { 0 };
-    let (pc, top) = pop_pointer(cx, ty);
+    let (pc, _, top) = pop_pointer(cx, ty, false);
     let new = cx.ir.lea(top.plus(extra as i32));
     cx.ir.set_gpr(Gpr::Esp, new);
     cx.end(Terminator::Indirect { pc });
 }
 
-/// IRET, IRETD to the same privilege level: EIP, CS, eflags.
+/// IRET, IRETD to the same privilege level: EIP, CS, eflags. It may set TF or AC, so it is for the interpreter, behind which
+/// the run loop looks.
 pub(crate) fn iret(cx: &mut LiftCx) {
+    if !cx.single {
+        return cx.fault(Trap::Interpret);
+    }
+    let system = cx.ir.get_state(Ty::I32, offset::EFLAGS_SYSTEM);
+    let nested = cx.ir.extract(system, EFLAGS_NT.trailing_zeros(), 1);
+    cx.ir.trap_if(nested, Trap::GeneralProtection);
     let ty = if cx.insn.code() == iced_x86::Code::Iretw { Ty::I16 } else { Ty::I32 };
-    let (pc, top) = pop_pointer(cx, ty);
-    let image = cx.ir.load(ty, top);
-    let image = cx.ir.zext(Ty::I32, image);
-    flagop::write_eflags(cx, image, ty);
-    let new = cx.ir.lea(top.plus(ty.bytes() as i32));
+    let (pc, image, top) = pop_pointer(cx, ty, true);
+    if let Some(image) = image {
+        let image = cx.ir.zext(Ty::I32, image);
+        flagop::write_eflags(cx, image, ty);
+    }
+    let new = cx.ir.lea(top);
     cx.ir.set_gpr(Gpr::Esp, new);
     cx.end(Terminator::Indirect { pc });
 }

@@ -8,8 +8,8 @@ use ir::{BlockId, Target, Terminator, Ty, Value};
 
 /// The flags of the low byte.
 const LOW: FlagSet = FlagSet::SF.with(FlagSet::ZF).with(FlagSet::AF).with(FlagSet::PF).with(FlagSet::CF);
-/// TF in eflags.
-const EFLAGS_TF: u32 = 1 << 8;
+/// TF and AC in eflags: with either the interpreter runs.
+const EFLAGS_TF_AC: u32 = 1 << 8 | 1 << 18;
 
 fn set_cf(cx: &mut LiftCx, value: u32) {
     let image = cx.ir.const32(value);
@@ -111,16 +111,17 @@ pub(crate) fn pushf(cx: &mut LiftCx) {
     push_value(cx, image);
 }
 
-/// POPF, POPFD. Translated code is left if TF is now set: the run loop steps from there.
+/// POPF, POPFD. Translated code is left if TF or AC is now set: the run loop steps from there.
 pub(crate) fn popf(cx: &mut LiftCx) {
     let ty = if cx.insn.stack_pointer_increment() == 2 { Ty::I16 } else { Ty::I32 };
     let (value, esp) = pop_value(cx, ty, 0);
     let image = cx.ir.zext(Ty::I32, value);
     write_eflags(cx, image, ty);
     cx.ir.set_gpr(Gpr::Esp, esp);
-    let tf = cx.ir.extract(image, EFLAGS_TF.trailing_zeros(), 1);
+    let mask = cx.ir.const32(EFLAGS_TF_AC);
+    let stepped = cx.ir.and(image, mask);
     let stepping = Target::Block(BlockId(cx.block_id().0 + 1));
     let next = cx.next();
-    cx.split(Terminator::BranchNz { value: tf, taken: stepping, fallthrough: Target::Guest(next) });
+    cx.split(Terminator::BranchNz { value: stepped, taken: stepping, fallthrough: Target::Guest(next) });
     cx.trap(Trap::Yield);
 }

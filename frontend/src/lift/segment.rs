@@ -1,8 +1,8 @@
 //! SEGOP: loading and reading segment registers: MOV and POP to Sreg (through here), LDS, LES, LFS, LGS, LSS, ARPL, LAR,
 //! LSL, VERR, VERW. SDM vol. 1, 3.4.2; vol. 3, 5.5.
 //!
-//! The flat user selectors and null are known to a helper. For any other, it asks the owner of the descriptor tables:
-//! the instruction is left with `Trap::Segment`, and runs again once the base is known (`CpuState::answer_segment`).
+//! The flat user selectors are known to a helper. For any other, it asks the owner of the descriptor tables: the instruction is
+//! left with `Trap::Segment`, and runs again once the descriptor is known (`CpuState::answer_segment`).
 use crate::lifter::{LiftCx, Operand};
 use ir::guest::state::offset;
 use ir::guest::{FlagSet, Seg, Trap};
@@ -13,15 +13,29 @@ pub(super) fn selector(cx: &mut LiftCx, seg: Seg) -> Value {
     cx.ir.get_state(Ty::I16, offset::SELECTOR + 2 * seg as u32)
 }
 
-/// Loads a segment register from a selector (`I16`), or leaves with #GP or a question to the ABI. The helper changes
-/// nothing in these cases, so this may come before the instruction's other state writes, and must.
+/// Loads a segment register from a selector (`I16`), or leaves with a question to the ABI. The helper changes nothing then,
+/// so this may come before the instruction's other state writes, and must.
 pub(super) fn load(cx: &mut LiftCx, seg: Seg, selector: Value) {
-    let seg = cx.ir.const32(seg as u32);
-    let answer = cx.ir.helper(Helper::LoadSegment, Ty::I32, &[seg, selector]);
-    let refused = cx.ir.extract(answer, 0, 1);
-    cx.ir.trap_if(refused, Trap::GeneralProtection);
-    let unknown = cx.ir.extract(answer, 1, 1);
+    load_as(cx, seg, selector, 0);
+}
+
+/// Loads CS on the way back from a far call: there the selector's own privilege level must be the program's.
+pub(super) fn load_return(cx: &mut LiftCx, selector: Value) {
+    load_as(cx, Seg::Cs, selector, 1);
+}
+
+fn load_as(cx: &mut LiftCx, seg: Seg, selector: Value, returns: u32) {
+    let (seg, returns) = (cx.ir.const32(seg as u32), cx.ir.const32(returns));
+    let unknown = cx.ir.helper(Helper::LoadSegment, Ty::I32, &[seg, selector, returns]);
     cx.ir.trap_if(unknown, Trap::Segment);
+}
+
+/// MOV and POP to SS hold back the single-step trap until the next instruction is done (SDM vol. 3, 6.8.3).
+pub(super) fn note_mov_ss(cx: &mut LiftCx, seg: Seg) {
+    if seg == Seg::Ss {
+        let yes = cx.ir.const32(1);
+        cx.ir.set_state(offset::AFTER_MOV_SS, yes);
+    }
 }
 
 /// A far pointer in memory: offset first, then the selector.
@@ -96,12 +110,20 @@ fn set_zf(cx: &mut LiftCx, value: Value) {
     cx.ir.set_flags(FlagSet::ZF, image);
 }
 
-/// What the helper knows of the selector in operand `i`: access rights in the low half, limit in the high half, both
-/// zero if the segment may not be looked at.
+/// What is known of the selector in operand `i`: access rights in the low half, limit in the high half, both zero if the
+/// segment may not be looked at.
 fn describe(cx: &mut LiftCx, i: u32) -> Value {
     let op = word(cx, i);
     let selector = cx.get(&op);
-    cx.ir.helper(Helper::DescribeSegment, Ty::I64, &[selector])
+    let answer = cx.ir.helper(Helper::DescribeSegment, Ty::I64, &[selector]);
+    let unknown = cx.ir.extract(answer, 0, 1);
+    cx.ir.trap_if(unknown, Trap::Segment);
+    answer
+}
+
+/// Whether there is a segment: bit 12 of the rights of code and data.
+fn exists(cx: &mut LiftCx, rights: Value) -> Value {
+    cx.ir.extract(rights, 12, 1)
 }
 
 /// LAR and LSL: a half of the description into operand 0 if there is one.
@@ -111,7 +133,7 @@ fn load_description(cx: &mut LiftCx, lsb: u32) {
     let half = cx.ir.extract(description, lsb, 32);
     let half = cx.ir.trunc(Ty::I32, half);
     let rights = cx.ir.trunc(Ty::I32, description);
-    let found = cx.ir.extract(rights, 15, 1);
+    let found = exists(cx, rights);
     let old = cx.get_zext(&dst);
     let result = cx.ir.select_nz(found, half, old);
     let result = cx.ir.trunc(dst.ty, result);
@@ -133,14 +155,14 @@ pub(crate) fn lsl(cx: &mut LiftCx) {
 fn verify(cx: &mut LiftCx, write: bool) {
     let description = describe(cx, 0);
     let rights = cx.ir.trunc(Ty::I32, description);
-    let present = cx.ir.extract(rights, 15, 1);
+    let found = exists(cx, rights);
     let code = cx.ir.extract(rights, 11, 1);
     let bit = cx.ir.extract(rights, 9, 1);
     // Data is always readable and writable by bit 9; code is readable by bit 9 and never writable.
     let one = cx.ir.const32(1);
     let data = cx.ir.xor(code, one);
     let allowed = if write { cx.ir.and(data, bit) } else { cx.ir.or(data, bit) };
-    let allowed = cx.ir.and(allowed, present);
+    let allowed = cx.ir.and(allowed, found);
     set_zf(cx, allowed);
 }
 

@@ -5,12 +5,25 @@ use ir::builder::Addr;
 use ir::guest::{Gpr, Seg};
 use ir::{BlockId, Target, Terminator, Ty, Value};
 
+/// Loads from an offset in the stack segment.
+pub(super) fn load(cx: &mut LiftCx, ty: Ty, offset: Addr) -> Value {
+    let addr = cx.stack(offset, ty, false);
+    cx.ir.load(ty, addr)
+}
+
+/// Stores to an offset in the stack segment.
+pub(super) fn store(cx: &mut LiftCx, offset: Addr, value: Value) {
+    let ty = cx.ir.ty(value);
+    let addr = cx.stack(offset, ty, true);
+    cx.ir.store(addr, value);
+}
+
 /// Stores a value below ESP and moves ESP there: after everything else that can fault.
 pub(super) fn push_value(cx: &mut LiftCx, value: Value) {
     let bytes = cx.ir.ty(value).bytes() as i32;
     let esp = cx.ir.get_gpr(Gpr::Esp);
     let top = Addr::base(esp).plus(-bytes);
-    cx.ir.store(top, value);
+    store(cx, top, value);
     let new = cx.ir.lea(top);
     cx.ir.set_gpr(Gpr::Esp, new);
 }
@@ -18,7 +31,7 @@ pub(super) fn push_value(cx: &mut LiftCx, value: Value) {
 /// Loads the value at ESP, and the ESP after popping it and `extra` bytes more; ESP is not yet written.
 pub(super) fn pop_value(cx: &mut LiftCx, ty: Ty, extra: u32) -> (Value, Value) {
     let esp = cx.ir.get_gpr(Gpr::Esp);
-    let value = cx.ir.load(ty, Addr::base(esp));
+    let value = load(cx, ty, Addr::base(esp));
     let new = cx.ir.lea(Addr::base(esp).plus((ty.bytes() + extra) as i32));
     (value, new)
 }
@@ -57,6 +70,7 @@ pub(crate) fn pop(cx: &mut LiftCx) {
     if let Some(seg) = lifter::segment(cx.insn.op0_register()) {
         let (selector, new) = pop_segment(cx, ty);
         segment::load(cx, seg, selector);
+        segment::note_mov_ss(cx, seg);
         return cx.ir.set_gpr(Gpr::Esp, new);
     }
     let (value, new) = pop_value(cx, ty, 0);
@@ -73,16 +87,16 @@ pub(crate) fn pop(cx: &mut LiftCx) {
 /// The selector at ESP and the ESP after popping it; only 16 bits are read.
 fn pop_segment(cx: &mut LiftCx, ty: Ty) -> (Value, Value) {
     let esp = cx.ir.get_gpr(Gpr::Esp);
-    let selector = cx.ir.load(Ty::I16, Addr::base(esp));
+    let selector = load(cx, Ty::I16, Addr::base(esp));
     (selector, cx.ir.lea(Addr::base(esp).plus(ty.bytes() as i32)))
 }
 
 fn pop_address(cx: &mut LiftCx, ty: Ty) -> Addr {
-    let addr = cx.mem_addr();
+    let offset = cx.offset();
     if cx.insn.memory_base() == iced_x86::Register::ESP {
-        addr.plus(ty.bytes() as i32)
+        cx.mem_addr_at(offset.plus(ty.bytes() as i32))
     } else {
-        addr
+        cx.mem_addr_at(offset)
     }
 }
 
@@ -90,7 +104,7 @@ fn pop_address(cx: &mut LiftCx, ty: Ty) -> Addr {
 pub(crate) fn leave(cx: &mut LiftCx) {
     let ty = if cx.insn.code() == iced_x86::Code::Leavew { Ty::I16 } else { Ty::I32 };
     let ebp = cx.ir.get_gpr(Gpr::Ebp);
-    let value = cx.ir.load(ty, Addr::base(ebp));
+    let value = load(cx, ty, Addr::base(ebp));
     let new = cx.ir.lea(Addr::base(ebp).plus(ty.bytes() as i32));
     cx.ir.set_gpr(Gpr::Esp, new);
     cx.set(&Operand::low(Gpr::Ebp, ty), value);
@@ -114,7 +128,7 @@ pub(crate) fn pusha(cx: &mut LiftCx) {
     for &reg in Gpr::ALL {
         let value = cx.get(&Operand::low(reg, ty));
         top = top.plus(-(ty.bytes() as i32));
-        cx.ir.store(top, value);
+        store(cx, top, value);
     }
     let new = cx.ir.lea(top);
     cx.ir.set_gpr(Gpr::Esp, new);
@@ -127,7 +141,7 @@ pub(crate) fn popa(cx: &mut LiftCx) {
     let step = ty.bytes() as i32;
     for (i, &reg) in (0..).zip(Gpr::ALL.iter().rev()) {
         let esp = cx.ir.get_gpr(Gpr::Esp);
-        let value = cx.ir.load(ty, Addr::base(esp).plus(i * step));
+        let value = load(cx, ty, Addr::base(esp).plus(i * step));
         if reg == Gpr::Esp {
             continue;
         }
@@ -142,6 +156,17 @@ pub(crate) fn popa(cx: &mut LiftCx) {
     cx.ir.set_gpr(Gpr::Esp, new);
 }
 
+/// Pushes below `top` the frame pointers of the enclosing frames of `level`; where the last of them is.
+fn copy_frames(cx: &mut LiftCx, ty: Ty, ebp: Value, mut top: Addr, level: u32) -> Addr {
+    let step = ty.bytes() as i32;
+    for i in 1..level as i32 {
+        let pointer = load(cx, ty, Addr::base(ebp).plus(-i * step));
+        top = top.plus(-step);
+        store(cx, top, pointer);
+    }
+    top
+}
+
 /// ENTER: a stack frame with copies of `level - 1` enclosing frame pointers and its own.
 pub(crate) fn enter(cx: &mut LiftCx) {
     let ty = frame_width(cx);
@@ -150,23 +175,18 @@ pub(crate) fn enter(cx: &mut LiftCx) {
     let step = ty.bytes() as i32;
     let frame = Addr::base(esp).plus(-step);
     let saved = cx.ir.trunc(ty, ebp);
-    cx.ir.store(frame, saved);
-    let mut top = frame;
-    for i in 1..level as i32 {
-        let pointer = cx.ir.load(ty, Addr::base(ebp).plus(-i * step));
-        top = top.plus(-step);
-        cx.ir.store(top, pointer);
-    }
+    store(cx, frame, saved);
+    let mut top = copy_frames(cx, ty, ebp, frame, level);
     let frame = cx.ir.lea(frame);
     let own = cx.ir.trunc(ty, frame);
     if level > 0 {
         top = top.plus(-step);
-        cx.ir.store(top, own);
+        store(cx, top, own);
     }
     // The end of the new frame must be writable.
     let end = top.plus(-(size as i32));
-    let there = cx.ir.load(ty, end);
-    cx.ir.store(end, there);
+    let there = load(cx, ty, end);
+    store(cx, end, there);
     let new = cx.ir.lea(end);
     cx.ir.set_gpr(Gpr::Esp, new);
     cx.set(&Operand::low(Gpr::Ebp, ty), own);

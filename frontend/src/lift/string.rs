@@ -29,20 +29,19 @@ fn address_ty(cx: &LiftCx) -> Ty {
     }
 }
 
-/// `[seg:ESI]`; only FS and GS have a base.
-fn source(cx: &mut LiftCx) -> Addr {
+/// An element at `[seg:ESI]`.
+fn source(cx: &mut LiftCx, ty: Ty) -> Addr {
     let esi = Operand::low(Gpr::Esi, address_ty(cx));
     let addr = Addr::base(cx.get_zext(&esi));
-    match segment(cx.insn.memory_segment()) {
-        Some(seg @ (Seg::Fs | Seg::Gs)) => cx.in_segment(seg, addr),
-        _ => addr,
-    }
+    let seg = segment(cx.insn.memory_segment()).unwrap_or(Seg::Ds);
+    cx.linear(seg, addr, ty.bytes(), false)
 }
 
-/// `[ES:EDI]`.
-fn destination(cx: &mut LiftCx) -> Addr {
+/// An element at `[ES:EDI]`, to be written or only read.
+fn destination(cx: &mut LiftCx, ty: Ty, write: bool) -> Addr {
     let edi = Operand::low(Gpr::Edi, address_ty(cx));
-    Addr::base(cx.get_zext(&edi))
+    let addr = Addr::base(cx.get_zext(&edi));
+    cx.linear(Seg::Es, addr, ty.bytes(), write)
 }
 
 /// Moves ESI or EDI by one element in the direction of DF.
@@ -60,7 +59,7 @@ fn advance(cx: &mut LiftCx, reg: Gpr, ty: Ty) {
 type Step = fn(&mut LiftCx, Ty);
 
 fn movs_step(cx: &mut LiftCx, ty: Ty) {
-    let (from, to) = (source(cx), destination(cx));
+    let (from, to) = (source(cx, ty), destination(cx, ty, true));
     let value = cx.ir.load(ty, from);
     cx.ir.store(to, value);
     advance(cx, Gpr::Esi, ty);
@@ -68,22 +67,22 @@ fn movs_step(cx: &mut LiftCx, ty: Ty) {
 }
 
 fn stos_step(cx: &mut LiftCx, ty: Ty) {
-    let to = destination(cx);
+    let to = destination(cx, ty, true);
     let value = cx.get(&Operand::low(Gpr::Eax, ty));
     cx.ir.store(to, value);
     advance(cx, Gpr::Edi, ty);
 }
 
 fn lods_step(cx: &mut LiftCx, ty: Ty) {
-    let from = source(cx);
+    let from = source(cx, ty);
     let value = cx.ir.load(ty, from);
     cx.set(&Operand::low(Gpr::Eax, ty), value);
     advance(cx, Gpr::Esi, ty);
 }
 
 fn cmps_step(cx: &mut LiftCx, ty: Ty) {
-    let (left, right) = (source(cx), destination(cx));
-    // The destination is read first, which shows when both would fault.
+    let (left, right) = (source(cx, ty), destination(cx, ty, false));
+    // The destination is read first, which shows when both would fault. (CPUs differ, some even by width.)
     let b = cx.ir.load(ty, right);
     let a = cx.ir.load(ty, left);
     cx.ir.binary(Opcode::Sub, a, b, FlagSet::ALL);
@@ -92,7 +91,7 @@ fn cmps_step(cx: &mut LiftCx, ty: Ty) {
 }
 
 fn scas_step(cx: &mut LiftCx, ty: Ty) {
-    let to = destination(cx);
+    let to = destination(cx, ty, false);
     let b = cx.ir.load(ty, to);
     let a = cx.get(&Operand::low(Gpr::Eax, ty));
     cx.ir.binary(Opcode::Sub, a, b, FlagSet::ALL);
@@ -187,7 +186,7 @@ pub(crate) fn lods(cx: &mut LiftCx) {
 /// read is not what the same wide step writes.
 fn repeat_wide(cx: &mut LiftCx, step: Step, wide: Step, moves: bool) {
     let ty = cx.mem_ty();
-    if short_address(cx) || cx.insn.has_segment_prefix() {
+    if short_address(cx) || cx.insn.has_segment_prefix() || cx.single {
         return repeat(cx, step, None);
     }
     let ecx = count(cx);
@@ -245,7 +244,7 @@ fn advance_wide(cx: &mut LiftCx, reg: Gpr) {
 }
 
 fn movs_wide(cx: &mut LiftCx, _: Ty) {
-    let (from, to) = (source(cx), destination(cx));
+    let (from, to) = (source(cx, Ty::V128), destination(cx, Ty::V128, true));
     let parts: [Value; 4] = std::array::from_fn(|i| cx.ir.load(Ty::V128, from.plus(16 * i as i32)));
     for (i, part) in parts.into_iter().enumerate() {
         cx.ir.store(to.plus(16 * i as i32), part);
@@ -255,7 +254,7 @@ fn movs_wide(cx: &mut LiftCx, _: Ty) {
 }
 
 fn stos_wide(cx: &mut LiftCx, ty: Ty) {
-    let to = destination(cx);
+    let to = destination(cx, ty, true);
     let element = cx.get_zext(&Operand::low(Gpr::Eax, ty));
     let word = match ty {
         Ty::I32 => element,

@@ -1,5 +1,6 @@
 //! Region discovery: runs of decoded instructions, and where blocks begin in them.
-use super::RegionPolicy;
+use super::{Checks, RegionPolicy};
+use crate::access;
 use crate::decode::{Code, Decoded};
 use crate::lift::{call_ret, system};
 use crate::table::{self, LiftFn};
@@ -209,7 +210,7 @@ impl Plan {
             return (system::privileged, Flow::Stop);
         }
         let flow = match insn.flow_control() {
-            FlowControl::Next if ends_block(insn) => Flow::Leader { entry: false },
+            FlowControl::Next if ends_block(insn, policy) => Flow::Leader { entry: false },
             FlowControl::Next => Flow::On,
             FlowControl::ConditionalBranch => {
                 if policy.both_ways {
@@ -252,7 +253,8 @@ impl Plan {
             if target.0 == insn.next_ip32() {
                 return (lift, Flow::Leader { entry: false });
             }
-            if let Some(lift) = pc_thunk(aside, target) {
+            // Behind a thunk that is part of this code nothing would look for changes of it.
+            if let Some(lift) = pc_thunk(aside, target).filter(|_| policy.checks == Checks::None) {
                 self.beside.push(GuestRange::new(target, 4));
                 return (lift, Flow::On);
             }
@@ -271,9 +273,11 @@ fn pc_thunk(code: &mut Code, target: GuestAddr) -> Option<LiftFn> {
 
 /// Whether an instruction without a jump of its own still ends its block: it has blocks of its own, or a state that
 /// what follows must be looked at anew with.
-fn ends_block(insn: &Instruction) -> bool {
+fn ends_block(insn: &Instruction, policy: &RegionPolicy) -> bool {
     let repeats = insn.has_rep_prefix() || insn.has_repne_prefix();
-    (repeats && insn.is_string_instruction()) || matches!(insn.mnemonic(), Mnemonic::Popf | Mnemonic::Popfd)
+    (repeats && insn.is_string_instruction())
+        || matches!(insn.mnemonic(), Mnemonic::Popf | Mnemonic::Popfd)
+        || (policy.checks == Checks::Stores && access::writes_any_memory(insn))
 }
 
 /// A stand-in for bytes that are no instruction.

@@ -15,7 +15,7 @@ pub enum Trap {
     DivideError,
     /// INT3, trap: SIGTRAP.
     Breakpoint,
-    /// ICEBP / single step, trap: SIGTRAP.
+    /// ICEBP, trap: SIGTRAP.
     Debug,
     /// INTO with OF set, trap: SIGSEGV.
     Overflow,
@@ -37,24 +37,30 @@ pub enum Trap {
     Fetch,
     /// Leave translated code here without an event; eip says where to go on.
     Yield,
-    /// A segment register is loaded with a selector whose base only the ABI knows: answer
-    /// `CpuState::segment_request` and go on at eip, or raise #GP there.
+    /// An instruction needs a descriptor that only the ABI knows: answer `CpuState::segment_request` and go on at eip, or
+    /// raise #GP, #NP or #SS there.
     Segment,
     /// MXCSR is loaded with a value that the host's floating-point unit cannot follow: the engine makes arithmetic exact
     /// by other means, and the instruction runs again.
     Mxcsr,
     /// The instruction at eip is to be interpreted.
     Interpret,
+    /// The code at eip is no longer what it was translated from.
+    Stale,
+    /// #DB behind an instruction executed with TF set, trap: SIGTRAP.
+    SingleStep,
+    /// #AC, fault: SIGBUS (a misaligned operand while AC is set).
+    Alignment,
 }
 
 impl Trap {
     /// All traps, in numeric order.
     #[rustfmt::skip]
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Syscall, Self::Sysenter, Self::DivideError, Self::Breakpoint, Self::Debug, Self::Overflow,
         Self::BoundRange, Self::Undefined, Self::Unimplemented, Self::GeneralProtection, Self::StackFault, Self::X87,
         Self::Simd, Self::Fetch, Self::Yield, Self::Segment, Self::Mxcsr,
-        Self::Interpret,
+        Self::Interpret, Self::Stale, Self::SingleStep, Self::Alignment,
     ];
 
     /// The name used in the text form.
@@ -78,6 +84,9 @@ impl Trap {
             Self::Segment => "segment",
             Self::Mxcsr => "mxcsr",
             Self::Interpret => "interpret",
+            Self::Stale => "stale",
+            Self::SingleStep => "single_step",
+            Self::Alignment => "alignment",
         }
     }
 }

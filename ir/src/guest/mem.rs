@@ -44,6 +44,19 @@ pub trait GuestMem {
     /// Writes `data` at `addr`: all of it, or nothing on a fault.
     fn write(&mut self, addr: GuestAddr, data: &[u8]) -> Result<(), Fault>;
 
+    /// Writes `new` at `addr` if `old` is what is there; whether it was. Both have the same length, 8 bytes at most. As atomic as
+    /// the memory can make it; by itself it is not.
+    fn replace(&mut self, addr: GuestAddr, old: &[u8], new: &[u8]) -> Result<bool, Fault> {
+        let mut now = [0; 8];
+        let now = &mut now[..old.len()];
+        self.read(addr, now)?;
+        let same = now == old;
+        if same {
+            self.write(addr, new)?;
+        }
+        Ok(same)
+    }
+
     /// Fills `buf` with code bytes from `addr` and returns how many could be fetched before the first page that may
     /// not be executed (i386 without NX: read permission is enough when the process runs with READ_IMPLIES_EXEC).
     /// Zero available bytes is the fault itself.

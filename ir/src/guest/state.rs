@@ -2,8 +2,9 @@
 //!
 //! While translated code runs, `gpr` and `xmm` live in pinned host registers and the four flags S Z C O in the host's
 //! NZCV; everything else lives here all the time. At every exit the record is complete.
+use super::descriptor::Descriptor;
 use super::flags::FlagSet;
-use super::reg::Gpr;
+use super::reg::{Gpr, Seg};
 use super::x87_live::X87Live;
 
 /// An x87 register: 80 bits in 16 bytes. MMX registers are the significands. While the state is live ([`X87Live`]) the sign
@@ -40,10 +41,16 @@ pub const EFLAGS_FIXED: u32 = 1 << 1 | 1 << 9;
 /// DF in eflags.
 pub const EFLAGS_DF: u32 = 1 << 10;
 
-/// In `segment_wanted`: the base is not known yet.
+/// In `segment_wanted`: the descriptor is not known yet.
 const SEGMENT_ASKED: u32 = 1 << 16;
-/// In `segment_wanted`: `segment_base` holds it.
+/// In `segment_wanted`: `segment_answer` holds it.
 const SEGMENT_ANSWERED: u32 = 1 << 17;
+/// In `segment_wanted`: where the number of the segment register begins, or [`DESCRIBE`].
+const SEGMENT_FOR: u32 = 18;
+/// Instead of a segment register: LAR, LSL, VERR, VERW.
+const DESCRIBE: u32 = 7;
+/// In `segmented`: the next instruction loads a segment that translated code cannot work with.
+const SEGMENTED_SOON: u32 = 1 << 7;
 
 /// Words the backend keeps beside the guest state: lookup and shadow stack addresses, saved host registers.
 pub const HOST_WORDS: usize = 64;
@@ -71,6 +78,16 @@ pub struct CpuState {
     pub selector: [u16; 6],
     /// Base addresses of the same segments.
     pub seg_base: [u32; 6],
+    /// Access rights of the same segments.
+    pub seg_rights: [u32; 6],
+    /// Last offset of the same segments.
+    pub seg_limit: [u32; 6],
+    /// One past the last offset where that is all there is to check; else 0.
+    pub seg_end: [u64; 6],
+    /// Bit i: segment register i holds what translated code takes for granted to be otherwise, so the interpreter runs.
+    pub segmented: u32,
+    /// Not zero: the latest instruction loaded SS, and no single-step trap comes before the next is done.
+    pub after_mov_ss: u32,
     /// MXCSR.
     pub mxcsr: u32,
     /// x87 control word.
@@ -94,8 +111,8 @@ pub struct CpuState {
     pub fds: u16,
     /// A selector that an instruction wants to load, with the bits `SEGMENT_ASKED` or `SEGMENT_ANSWERED`; 0 for none.
     segment_wanted: u32,
-    /// The base that belongs to it, once answered.
-    segment_base: u32,
+    /// The descriptor that belongs to it, once answered.
+    segment_answer: Descriptor,
     /// How translated code holds the x87 state.
     pub live: X87Live,
     /// Physical x87 registers.
@@ -120,6 +137,18 @@ impl Default for CpuState {
             eflags_system: 0,
             selector: [0x2b, 0x23, 0x2b, 0x2b, 0, 0],
             seg_base: [0; 6],
+            seg_rights: [
+                Descriptor::FLAT_DATA.rights,
+                Descriptor::FLAT_CODE.rights,
+                Descriptor::FLAT_DATA.rights,
+                Descriptor::FLAT_DATA.rights,
+                0,
+                0,
+            ],
+            seg_limit: [u32::MAX, u32::MAX, u32::MAX, u32::MAX, 0, 0],
+            seg_end: [1 << 32, 1 << 32, 1 << 32, 1 << 32, 0, 0],
+            segmented: 0,
+            after_mov_ss: 0,
             mxcsr: 0x1f80,
             fcw: 0x37f,
             fsw: 0,
@@ -132,7 +161,7 @@ impl Default for CpuState {
             fcs: 0,
             fds: 0,
             segment_wanted: 0,
-            segment_base: 0,
+            segment_answer: Descriptor::NULL,
             live: X87Live::AWAY,
             st: [St::default(); 8],
             xmm: [0; 8],
@@ -187,25 +216,49 @@ impl CpuState {
         self.af_raw = self.pf_raw ^ u32::from(adjust) << 4;
     }
 
-    /// The selector of the segment that [`super::Trap::Segment`] asks about.
-    pub fn segment_request(&self) -> Option<u16> {
-        (self.segment_wanted & SEGMENT_ASKED != 0).then_some(self.segment_wanted as u16)
+    /// What [`super::Trap::Segment`] asks about: a selector, and the segment register it is for; none for LAR and the like.
+    pub fn segment_request(&self) -> Option<(u16, Option<Seg>)> {
+        let seg = Seg::from_index((self.segment_wanted >> SEGMENT_FOR) as usize);
+        (self.segment_wanted & SEGMENT_ASKED != 0).then_some((self.segment_wanted as u16, seg))
     }
 
-    /// Answers the request: the instruction that asked, run again, loads the selector with this base.
-    pub fn answer_segment(&mut self, base: u32) {
-        self.segment_wanted = self.segment_wanted & 0xffff | SEGMENT_ANSWERED;
-        self.segment_base = base;
-    }
-
-    /// The base of a selector if that is what was answered last; an answer serves once. Otherwise it is asked for.
-    pub(crate) fn take_segment(&mut self, selector: u16) -> Option<u32> {
-        if self.segment_wanted == u32::from(selector) | SEGMENT_ANSWERED {
-            self.segment_wanted = 0;
-            return Some(self.segment_base);
+    /// Answers the request: the instruction that asked, run again, works with this descriptor.
+    pub fn answer_segment(&mut self, descriptor: Descriptor) {
+        if let Some((_, Some(seg))) = self.segment_request() {
+            self.segmented |= if descriptor.is_simple_in(seg) { 0 } else { SEGMENTED_SOON };
         }
-        self.segment_wanted = u32::from(selector) | SEGMENT_ASKED;
+        self.segment_wanted = self.segment_wanted & !SEGMENT_ASKED | SEGMENT_ANSWERED;
+        self.segment_answer = descriptor;
+    }
+
+    /// The descriptor of a selector if that is what was answered last; an answer serves once. Otherwise it is asked for.
+    pub(crate) fn take_segment(&mut self, selector: u16, seg: Option<Seg>) -> Option<Descriptor> {
+        let wanted = u32::from(selector) | seg.map_or(DESCRIBE, |seg| seg as u32) << SEGMENT_FOR;
+        self.segmented &= !SEGMENTED_SOON;
+        if self.segment_wanted == wanted | SEGMENT_ANSWERED {
+            self.segment_wanted = 0;
+            return Some(self.segment_answer);
+        }
+        self.segment_wanted = wanted | SEGMENT_ASKED;
         None
+    }
+
+    /// Loads a segment register.
+    pub fn set_segment(&mut self, seg: Seg, selector: u16, descriptor: Descriptor) {
+        let i = seg.index();
+        self.selector[i] = selector;
+        self.seg_base[i] = descriptor.base;
+        self.seg_rights[i] = descriptor.rights;
+        self.seg_limit[i] = descriptor.limit;
+        self.seg_end[i] = descriptor.end();
+        let bit = 1 << i;
+        self.segmented = self.segmented & !bit | if descriptor.is_simple_in(seg) { 0 } else { bit };
+    }
+
+    /// The descriptor in a segment register.
+    pub fn segment(&self, seg: Seg) -> Descriptor {
+        let i = seg.index();
+        Descriptor { base: self.seg_base[i], limit: self.seg_limit[i], rights: self.seg_rights[i] }
     }
 
     /// Sets every bit of eflags that a user program can set: arithmetic flags, DF, TF, NT, AC, ID.
@@ -229,7 +282,8 @@ pub mod offset {
 
     offsets! {
         GPR = gpr, EIP = eip, NZCV = nzcv, PF_RAW = pf_raw, AF_RAW = af_raw, DF_STEP = df_step,
-        EFLAGS_SYSTEM = eflags_system, SELECTOR = selector, SEG_BASE = seg_base, MXCSR = mxcsr, FCW = fcw, FSW = fsw,
+        EFLAGS_SYSTEM = eflags_system, SELECTOR = selector, SEG_BASE = seg_base,
+        SEG_RIGHTS = seg_rights, SEG_LIMIT = seg_limit, SEG_END = seg_end, SEGMENTED = segmented, AFTER_MOV_SS = after_mov_ss, MXCSR = mxcsr, FCW = fcw, FSW = fsw,
         TOP = top, FTW = ftw, FOP = fop, FIP = fip, FDP = fdp, FCS = fcs, FDS = fds, LIVE = live, ST = st, XMM = xmm, SCRATCH = scratch, HOST = host,
     }
 }

@@ -88,8 +88,9 @@ helpers! {
     Sha256Su1  "sha256_su1"  crypto::sha256_schedule2,    "vsha256_su1";
     Simd     "simd"      sse::execute,      "SSE operation a2 (sse::code) of a0, a1: its integer or flags | 1 << 32 if unmasked; a vector in scratch[0]";
     // segment.rs
-    LoadSegment      "load_segment"      segment::load,     "segment register (a0) := selector (a1): 0 done, 1 #GP, 2 base unknown (Trap::Segment)";
-    DescribeSegment  "describe_segment"  segment::describe, "selector (a0): access rights as LAR | limit << 32, 0 if not accessible";
+    LoadSegment      "load_segment"      segment::load,     "segment register (a0) := selector (a1), a2: by a far return; 0 done, 1 descriptor unknown (Trap::Segment)";
+    DescribeSegment  "describe_segment"  segment::describe, "selector (a0): access rights as LAR | limit << 32, 0 if not accessible, 1 if unknown";
+    SegmentLinear    "segment_linear"    segment::linear,   "linear address of offset a1 in segment a0 for an access of a2 (size, bit 32: write); bit 32: refused";
     // x87.rs
     X87Add       "x87_add"       x87::arith::<{ x87::ADD }>,       "ST(a0) := ST(a0) + ST(a1), a2 pops";
     X87Mul       "x87_mul"       x87::arith::<{ x87::MUL }>,       "ST(a0) := ST(a0) * ST(a1), a2 pops";

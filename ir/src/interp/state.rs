@@ -54,7 +54,12 @@ fn cell(state: &mut CpuState, at: u32) -> Option<(Cell<'_>, u32)> {
         Step DF_STEP .. EFLAGS_SYSTEM => df_step;
         Word EFLAGS_SYSTEM .. SELECTOR => eflags_system;
         Half SELECTOR .. SEG_BASE => selector[2];
-        Word SEG_BASE .. MXCSR => seg_base[4];
+        Word SEG_BASE .. SEG_RIGHTS => seg_base[4];
+        Word SEG_RIGHTS .. SEG_LIMIT => seg_rights[4];
+        Word SEG_LIMIT .. SEG_END => seg_limit[4];
+        Double SEG_END .. SEGMENTED => seg_end[8];
+        Word SEGMENTED .. AFTER_MOV_SS => segmented;
+        Word AFTER_MOV_SS .. MXCSR => after_mov_ss;
         Word MXCSR .. FCW => mxcsr;
         Half FCW .. FSW => fcw;
         Half FSW .. TOP => fsw;

@@ -8,8 +8,8 @@ use std::arch::global_asm;
 #[cfg(target_arch = "aarch64")]
 global_asm!(
     ".pushsection .text.ferry_copy,\"ax\",@progbits",
-    ".globl ferry_copy, ferry_cas32, ferry_touch, ferry_copy_first, ferry_copy_done",
-    ".hidden ferry_copy, ferry_cas32, ferry_touch, ferry_copy_first, ferry_copy_done",
+    ".globl ferry_copy, ferry_cas32, ferry_cas128, ferry_touch, ferry_copy_first, ferry_copy_done",
+    ".hidden ferry_copy, ferry_cas32, ferry_cas128, ferry_touch, ferry_copy_first, ferry_copy_done",
     ".p2align 4",
     "ferry_copy_first:",
     "ferry_copy:", // x0: to, x1: from, x2: length. Words and double words are single accesses, as futexes need them.
@@ -55,6 +55,20 @@ global_asm!(
     "mov x1, x3",
     "mov x0, #0",
     "ret",
+    "ferry_cas128:", // x0: address, x2 and x3: expected, x4 and x5: new; x1: whether they were exchanged
+    "ldaxp x6, x7, [x0]",
+    "cmp x6, x2",
+    "ccmp x7, x3, #0, eq",
+    "b.ne 8f",
+    "stlxp w8, x4, x5, [x0]",
+    "cbnz w8, ferry_cas128",
+    "mov x1, #1",
+    "mov x0, #0",
+    "ret",
+    "8:",
+    "mov x1, #0",
+    "mov x0, #0",
+    "ret",
     "ferry_touch:", // x0: address: writes the byte that is there
     "ldxrb w3, [x0]",
     "stxrb w4, w3, [x0]",
@@ -68,8 +82,8 @@ global_asm!(
 #[cfg(target_arch = "x86_64")]
 global_asm!(
     ".pushsection .text.ferry_copy,\"ax\",@progbits",
-    ".globl ferry_copy, ferry_cas32, ferry_touch, ferry_copy_first, ferry_copy_done",
-    ".hidden ferry_copy, ferry_cas32, ferry_touch, ferry_copy_first, ferry_copy_done",
+    ".globl ferry_copy, ferry_cas32, ferry_cas128, ferry_touch, ferry_copy_first, ferry_copy_done",
+    ".hidden ferry_copy, ferry_cas32, ferry_cas128, ferry_touch, ferry_copy_first, ferry_copy_done",
     ".p2align 4",
     "ferry_copy_first:",
     "ferry_copy:", // rdi: to, rsi: from, rdx: length
@@ -97,6 +111,22 @@ global_asm!(
     "mov edx, eax",
     "xor eax, eax",
     "ret",
+    // rdi: address, rsi and rdx: expected, rcx and r8: new; rdx: whether they were exchanged. Tests have one thread, so two
+    // accesses will do, and rbx need not be saved across a fault.
+    "ferry_cas128:",
+    "cmp [rdi], rsi",
+    "jne 8f",
+    "cmp [rdi + 8], rdx",
+    "jne 8f",
+    "mov [rdi], rcx",
+    "mov [rdi + 8], r8",
+    "mov edx, 1",
+    "xor eax, eax",
+    "ret",
+    "8:",
+    "xor edx, edx",
+    "xor eax, eax",
+    "ret",
     "ferry_touch:", // rdi: address
     "lock or byte ptr [rdi], 0",
     "xor eax, eax",
@@ -115,6 +145,7 @@ struct Outcome {
 unsafe extern "C" {
     fn ferry_copy(to: *mut u8, from: *const u8, len: usize) -> Outcome;
     fn ferry_cas32(addr: *mut u32, expected: u32, new: u32) -> Outcome;
+    fn ferry_cas128(addr: *mut u128, expected: u128, new: u128) -> Outcome;
     fn ferry_touch(addr: *mut u8) -> Outcome;
     fn ferry_copy_first();
     fn ferry_copy_done();
@@ -184,4 +215,25 @@ pub fn compare_exchange(addr: GuestAddr, expected: u32, new: u32) -> Result<u32,
     let target = std::ptr::with_exposed_provenance_mut(addr.host());
     // SAFETY: as in `write`; the caller sees to the alignment (an unaligned word is a SIGBUS, which is caught).
     finish(unsafe { ferry_cas32(target, expected, new) }, Access::Write).map(|old| old as u32)
+}
+
+/// The largest aligned unit that is exchanged as one.
+pub const BLOCK: usize = 16;
+
+/// Writes `new` at `addr` if `old` is there, in one access; whether it was. They lie within one [`BLOCK`].
+pub fn replace(addr: GuestAddr, old: &[u8], new: &[u8]) -> Result<bool, Fault> {
+    let at = addr.0 as usize % BLOCK;
+    let block = GuestAddr(addr.0 - at as u32);
+    let mut bytes = [0; BLOCK];
+    read(block, &mut bytes)?;
+    if bytes[at..at + old.len()] != *old {
+        return Ok(false);
+    }
+    let expected = u128::from_le_bytes(bytes);
+    bytes[at..at + new.len()].copy_from_slice(new);
+    let target = std::ptr::with_exposed_provenance_mut(block.host());
+    // SAFETY: as in `write`; the block is aligned.
+    let outcome = unsafe { ferry_cas128(target, expected, u128::from_le_bytes(bytes)) };
+    // The block is on one page, so the operand's own address is as good.
+    finish(outcome, Access::Write).map(|exchanged| exchanged != 0).map_err(|fault| Fault { addr, ..fault })
 }

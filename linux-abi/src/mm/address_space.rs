@@ -4,6 +4,7 @@
 //! host protection agree while it is held). Nothing here calls the engine while holding one of them.
 use super::pages::{self, PageTable};
 use super::vma::{PageRange, Prot, VmaMap};
+use super::watch::Watch;
 use super::TASK_SIZE;
 use crate::context::Executor;
 use crate::errno::Errno;
@@ -20,7 +21,7 @@ pub(super) const LOWEST_CHOICE: u32 = 0x1_0000;
 pub struct AddressSpace {
     pub(super) pages: PageTable,
     pub(super) layout: Mutex<Layout>,
-    pub(super) watch: Mutex<()>,
+    pub(super) watch: Mutex<Watch>,
     pub(super) read_implies_exec: AtomicBool,
     engine: OnceLock<Arc<dyn Executor>>,
 }
@@ -101,7 +102,7 @@ pub(super) fn stack_limit() -> u64 {
 #[derive(Debug)]
 pub(crate) struct ForkGuard<'a> {
     _layout: MutexGuard<'a, Layout>,
-    _watch: MutexGuard<'a, ()>,
+    _watch: MutexGuard<'a, Watch>,
 }
 
 impl AddressSpace {
@@ -174,6 +175,23 @@ impl AddressSpace {
         self.repairing(|| copy::compare_exchange(addr, expected, new))
     }
 
+    /// Writes `new` at `addr` if `old` is there: as one access, whatever else happens to the memory, if it lies within 16 aligned
+    /// bytes. Across their border another process may come between.
+    fn exchange(&self, addr: GuestAddr, old: &[u8], new: &[u8]) -> Result<bool, Fault> {
+        let at = addr.0 as usize % copy::BLOCK;
+        if at + new.len() <= copy::BLOCK {
+            return self.repairing(|| copy::replace(addr, old, new));
+        }
+        let mut now = [0; copy::BLOCK];
+        let now = &mut now[..old.len()];
+        self.load(addr, now)?;
+        let same = now == old;
+        if same {
+            self.store(addr, new)?;
+        }
+        Ok(same)
+    }
+
     /// Repeats a write while its faults are ours (watched pages) rather than the guest's.
     fn repairing<T>(&self, mut write: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
         loop {
@@ -243,6 +261,10 @@ impl GuestMem for AddressSpace {
         self.store(addr, data)
     }
 
+    fn replace(&mut self, addr: GuestAddr, old: &[u8], new: &[u8]) -> Result<bool, Fault> {
+        self.exchange(addr, old, new)
+    }
+
     fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, Fault> {
         self.fetch_code(addr, buf)
     }
@@ -256,6 +278,10 @@ impl GuestMem for &AddressSpace {
 
     fn write(&mut self, addr: GuestAddr, data: &[u8]) -> Result<(), Fault> {
         self.store(addr, data)
+    }
+
+    fn replace(&mut self, addr: GuestAddr, old: &[u8], new: &[u8]) -> Result<bool, Fault> {
+        self.exchange(addr, old, new)
     }
 
     fn fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<usize, Fault> {

@@ -16,6 +16,11 @@ pub const WATCHED: u8 = 16;
 /// MAP_SHARED: other mappings may show the same page.
 pub const SHARED: u8 = 32;
 
+/// Code on it is written so often that its translations look for changes themselves: it is not watched.
+pub const VOLATILE: u8 = 64;
+/// Translations may have been made from it.
+pub const TRANSLATED: u8 = WATCHED | VOLATILE;
+
 /// Pages in 4 GiB.
 const PAGES: usize = 1 << 20;
 
@@ -48,14 +53,14 @@ impl PageTable {
         &self.flags[(range.start() / PAGE_SIZE) as usize..(range.end() / PAGE_SIZE) as usize]
     }
 
-    /// Sets the flags of a range; whether any of its pages was watched.
+    /// Sets the flags of a range; whether any of its pages may have translations.
     pub fn set(&self, range: PageRange, flags: u8) -> bool {
         let mut before = 0;
         for page in self.slice(range) {
             before |= page.load(Ordering::Relaxed);
             page.store(flags, Ordering::Release);
         }
-        before & WATCHED != 0
+        before & TRANSLATED != 0
     }
 
     /// Adds and removes flags of every page of a range.

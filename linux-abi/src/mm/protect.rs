@@ -1,6 +1,6 @@
 //! mprotect(2), pkey_mprotect(2).
 use super::address_space::{lock, Effects, Layout};
-use super::pages::{MAPPED, WATCHED};
+use super::pages::{MAPPED, TRANSLATED, WATCHED};
 use super::vma::{PageRange, Prot, Vma};
 use super::{host_map, AddressSpace};
 use crate::errno::Errno;
@@ -60,11 +60,11 @@ impl AddressSpace {
     /// Protects pages of one mapping. Where the guest may still execute, translations stay, and so does the watch.
     fn protect_part(&self, effects: &mut Effects, vma: Vma) -> Result<(), Errno> {
         let _leaf = lock(&self.watch);
-        for (run, watched) in self.pages.runs(vma.range, |f| f & WATCHED != 0) {
-            let keep = watched && vma.prot.executable();
-            host_map::protect(run, vma.prot.host(keep))?;
-            self.pages.set(run, vma.page_flags() | MAPPED | if keep { WATCHED } else { 0 });
-            if watched && !keep {
+        for (run, translated) in self.pages.runs(vma.range, |f| f & TRANSLATED) {
+            let kept = if vma.prot.executable() { translated } else { 0 };
+            host_map::protect(run, vma.prot.host(kept & WATCHED != 0))?;
+            self.pages.set(run, vma.page_flags() | MAPPED | kept);
+            if translated != kept {
                 effects.stale.push(run);
             }
         }

@@ -21,6 +21,12 @@ impl Executor for Notes {
         self.stale.lock().unwrap().push(range);
     }
 
+    fn check_gs(&self, _: bool) {}
+
+    fn checks_gs(&self) -> bool {
+        true
+    }
+
     fn become_ordered(&self) {
         self.ordered.fetch_add(1, Ordering::Relaxed);
     }

@@ -3,13 +3,40 @@
 //! A guest store, a copy of ferry's and a write of the kernel's must all give the page back first: the store by its fault
 //! ([`AddressSpace::repair_write`]), the copy likewise, the kernel's because the system call's handler says beforehand
 //! where the kernel will write ([`AddressSpace::unwatch_for_write`]). Pages of shared mappings are watched in every place
-//! this process shows them; a write by another process to a file it shares with this one is not seen.
+//! this process shows them.
+//!
+//! A page that is written again and again although there is code on it (data beside code, code that patches itself) would
+//! cost a fault each time. After [`PATIENCE`] of them it becomes volatile: no longer watched, and its code translated so that
+//! every block compares its own bytes ([`AddressSpace::volatility`]). The blocks of code in shared mappings do so as well, because
+//! another process may write there.
 use super::address_space::{lock, Effects, Layout};
-use super::pages::{MAPPED, SHARED, WATCHED, WRITE};
+use super::pages::{MAPPED, SHARED, VOLATILE, WATCHED, WRITE};
 use super::vma::{Backing, PageRange, Prot, Vma};
 use super::{host_map, AddressSpace};
-use ir::guest::{GuestAddr, GuestRange};
+use ir::guest::{GuestAddr, GuestRange, PAGE_SIZE};
 use ir::CodeWatch;
+use std::collections::HashMap;
+
+/// Writes to a page with translated code after which it is watched no more. A page has room for about so many small
+/// functions, so a program that generates code function by function does not get there.
+const PATIENCE: u8 = 128;
+
+/// How often pages were written while they were watched, by number.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    writes: HashMap<u32, u8>,
+}
+
+/// How code in a range may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volatility {
+    /// Not without notice.
+    Watched,
+    /// By another process.
+    Shared,
+    /// By any store.
+    Volatile,
+}
 
 /// How a write fault that was not the guest's fault has been repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +66,8 @@ impl CodeWatch for AddressSpace {
 impl AddressSpace {
     /// Marks pages and takes the host's write permission away. The watch lock is held.
     fn protect_watched(&self, range: PageRange) {
-        for (run, flags) in self.pages.runs(range, |f| f & (MAPPED | WRITE | WATCHED)) {
-            if flags & MAPPED == 0 || flags & WATCHED != 0 {
+        for (run, flags) in self.pages.runs(range, |f| f & (MAPPED | WRITE | WATCHED | VOLATILE)) {
+            if flags & MAPPED == 0 || flags & (WATCHED | VOLATILE) != 0 {
                 continue;
             }
             self.pages.update_all(run, WATCHED, 0);
@@ -51,14 +78,33 @@ impl AddressSpace {
         }
     }
 
-    /// Ends the watch of pages and gives those that the guest may write back to it; they are added to `stale`. The watch
-    /// lock is held.
-    fn unprotect(&self, range: PageRange, stale: &mut Vec<PageRange>) {
+    /// How code in a range may change.
+    pub fn volatility(&self, range: GuestRange) -> Volatility {
+        let range = PageRange::covering(range);
+        if self.pages.any(range, VOLATILE) {
+            Volatility::Volatile
+        } else if self.pages.any(range, SHARED) {
+            Volatility::Shared
+        } else {
+            Volatility::Watched
+        }
+    }
+
+    /// Ends the watch of pages and gives those that the guest may write back to it; they are added to `stale`. A page whose
+    /// writes have been too many becomes volatile.
+    fn unprotect(&self, watch: &mut Watch, range: PageRange, stale: &mut Vec<PageRange>) {
         for (run, flags) in self.pages.runs(range, |f| f & (WATCHED | WRITE)) {
             if flags & WATCHED == 0 {
                 continue;
             }
             self.pages.update_all(run, 0, WATCHED);
+            for page in run.pages() {
+                let writes = watch.writes.entry(page.start() / PAGE_SIZE).or_default();
+                *writes = writes.saturating_add(1);
+                if *writes > PATIENCE {
+                    self.pages.update_all(page, VOLATILE, 0);
+                }
+            }
             if flags & WRITE != 0 {
                 // Cannot fail for lack of memory: it undoes a split.
                 let _ = host_map::protect(run, Prot::READ_WRITE.0);
@@ -82,9 +128,9 @@ impl AddressSpace {
         let mut effects = Effects::default();
         {
             let layout = lock(&self.layout);
-            let _leaf = lock(&self.watch);
+            let mut watch = lock(&self.watch);
             for place in layout.places(range) {
-                self.unprotect(place, &mut effects.stale);
+                self.unprotect(&mut watch, place, &mut effects.stale);
             }
         }
         self.tell(&effects);

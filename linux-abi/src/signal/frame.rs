@@ -8,7 +8,7 @@ use super::info::SigInfo;
 use super::pending::ThreadSignals;
 use crate::context::VdsoSymbols;
 use crate::mm::AddressSpace;
-use ir::guest::{CpuState, Fault, Gpr, GuestAddr, Seg};
+use ir::guest::{CpuState, Descriptor, Fault, Gpr, GuestAddr, Seg};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// eflags.RF: set in the image that a fault stores, so that returning does not fault on a breakpoint again.
@@ -284,9 +284,9 @@ fn enter(state: &mut CpuState, delivery: &Delivery, frame: u32, rt: bool) {
     state.set(Gpr::Ecx, uc);
     state.eip = delivery.action.handler;
     for seg in [Seg::Ds, Seg::Es, Seg::Ss] {
-        (state.selector[seg.index()], state.seg_base[seg.index()]) = (USER_DS, 0);
+        state.set_segment(seg, USER_DS, Descriptor::FLAT_DATA);
     }
-    (state.selector[Seg::Cs.index()], state.seg_base[Seg::Cs.index()]) = (USER_CS, 0);
+    state.set_segment(Seg::Cs, USER_CS, Descriptor::FLAT_CODE);
     state.set_eflags(state.eflags() & !(EFLAGS_DF | EFLAGS_TF));
     fpstate::reset(state);
 }

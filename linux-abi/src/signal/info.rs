@@ -47,6 +47,8 @@ fn member(signal: i32, code: i32) -> Member {
         (libc::SIGCHLD, _) => Member::Child,
         (libc::SIGPOLL, _) => Member::Poll,
         (libc::SIGSYS, _) => Member::Syscall,
+        // POLL_IN to POLL_HUP (NSIGPOLL): any signal may be a descriptor's (F_SETSIG).
+        (_, 1..=6) => Member::Poll,
         _ => Member::Kill,
     }
 }
@@ -257,6 +259,13 @@ mod tests {
         let mut info = SigInfo64::new([0; 128]);
         words.iter().for_each(|(at, value)| info.put(*at, *value));
         info
+    }
+
+    #[test]
+    fn a_signal_of_a_descriptors_own_choice_carries_band_and_descriptor() {
+        assert_eq!(member(36, 1), Member::Poll);
+        assert_eq!(member(36, SI_USER), Member::Kill);
+        assert_eq!(member(36, 7), Member::Kill);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use super::pending::LastFault;
 use super::{SEGV_ACCERR, SEGV_MAPERR};
 use crate::context::{Process, Thread};
 use crate::mm::watch::Repair;
-use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr, Trap};
+use crate::tls::{Refusal, Tls};
+use ir::guest::{Access, CpuState, Descriptor, Fault, FaultKind, GuestAddr, Seg, Trap};
 use std::sync::Arc;
 
 /// Error code bits of a page fault: page present, write, user mode, instruction fetch.
@@ -17,9 +18,6 @@ const PF_FETCH: u32 = 16;
 /// si_code of SIGFPE for integers, of SIGILL for #UD.
 const FPE_INTDIV: i32 = 1;
 const ILL_ILLOPN: i32 = 2;
-
-/// eflags.TF.
-const EFLAGS_TF: u32 = 1 << 8;
 
 /// What the run loop does after a memory fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +63,9 @@ impl Process {
             Trap::Segment => return self.answer_segment(thread, state),
             Trap::DivideError => (0, 0, SigInfo::fault(libc::SIGFPE, FPE_INTDIV, eip)),
             Trap::Breakpoint => (3, 0, SigInfo::new(libc::SIGTRAP, SI_KERNEL)),
-            Trap::Debug => {
-                let stepping = state.eflags_system & EFLAGS_TF != 0;
-                let code = if stepping { libc::TRAP_TRACE } else { libc::TRAP_BRKPT };
-                (1, 0, SigInfo::fault(libc::SIGTRAP, code, eip))
-            }
+            Trap::Debug => (1, 0, SigInfo::fault(libc::SIGTRAP, libc::TRAP_BRKPT, eip)),
+            Trap::SingleStep => (1, 0, SigInfo::fault(libc::SIGTRAP, libc::TRAP_TRACE, eip)),
+            Trap::Alignment => (17, 0, SigInfo::fault(libc::SIGBUS, libc::BUS_ADRALN, 0)),
             Trap::Overflow => (4, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
             Trap::BoundRange => (5, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
             Trap::Undefined | Trap::Unimplemented => (6, 0, SigInfo::fault(libc::SIGILL, ILL_ILLOPN, eip)),
@@ -81,18 +77,39 @@ impl Process {
                 (19, 0, SigInfo::fault(libc::SIGFPE, float_code(unmasked), eip))
             }
             Trap::Fetch => return self.raise_fetch(thread, eip),
-            Trap::Syscall | Trap::Sysenter | Trap::Yield | Trap::Mxcsr | Trap::Interpret => return,
+            Trap::Syscall | Trap::Sysenter | Trap::Yield | Trap::Mxcsr | Trap::Interpret | Trap::Stale => return,
         };
         thread.signals.last_fault = LastFault { trapno, err, ..thread.signals.last_fault };
         thread.signals.force(info);
     }
 
-    /// The instruction at eip loads a selector whose base only the descriptor tables know. It runs again with the answer.
+    /// The instruction at eip needs a descriptor that only the descriptor tables know. It runs again with the answer.
     fn answer_segment(self: &Arc<Self>, thread: &mut Thread, state: &mut CpuState) {
-        let base = state.segment_request().and_then(|selector| thread.tls.base_of(&self.ldt, selector));
-        match base {
-            Some(base) => state.answer_segment(base),
-            None => self.raise(thread, state, Trap::GeneralProtection),
+        let Some((selector, seg)) = state.segment_request() else { return };
+        let answer = match seg {
+            Some(seg) => thread.tls.load(&self.ldt, seg, selector),
+            None => Ok(thread.tls.describe(&self.ldt, selector).unwrap_or(Descriptor::NULL)),
+        };
+        let (trapno, err, signal) = match answer {
+            Ok(descriptor) => {
+                if seg == Some(Seg::Gs) {
+                    self.executor.check_gs(!descriptor.is_whole());
+                }
+                return state.answer_segment(descriptor);
+            }
+            Err(Refusal::Protection(selector)) => (13, selector, libc::SIGSEGV),
+            Err(Refusal::NotPresent(selector)) => (11, selector, libc::SIGBUS),
+            Err(Refusal::Stack(selector)) => (12, selector, libc::SIGBUS),
+        };
+        thread.signals.last_fault = LastFault { trapno, err: u32::from(err), ..thread.signals.last_fault };
+        thread.signals.force(SigInfo::new(signal, SI_KERNEL));
+    }
+
+    /// Loads the segment registers that `which` names from the descriptor tables anew.
+    pub(crate) fn reload_segments(&self, tls: &Tls, state: &mut CpuState, which: impl Fn(Seg, u16) -> bool) {
+        tls.reload(&self.ldt, state, which);
+        if state.selector[Seg::Gs.index()] != 0 || !self.executor.checks_gs() {
+            self.executor.check_gs(!state.segment(Seg::Gs).is_whole());
         }
     }
 

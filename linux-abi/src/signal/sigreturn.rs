@@ -80,15 +80,20 @@ fn set_registers(state: &mut CpuState, sc: &SigContext) {
     state.set_eflags(kept | sc.eflags & RESTORED_FLAGS);
 }
 
-/// Loads the selectors; false if CS or SS is none that user code can run with. Bad data selectors become null.
+/// Loads the selectors; false if CS or SS is none that user code can run with. Bad data selectors become null; those that are
+/// in their registers already are not loaded again.
 fn set_segments(cx: &mut Cx<'_>, sc: &SigContext) -> bool {
+    let user = |selector: u32| if selector > 3 { selector as u16 | 3 } else { selector as u16 };
     let (cs, ss) = (sc.cs as u16 | 3, sc.ss as u16 | 3);
-    let wanted = [(Seg::Gs, sc.gs as u16), (Seg::Fs, sc.fs as u16), (Seg::Ds, sc.ds as u16), (Seg::Es, sc.es as u16)];
+    let wanted = [(Seg::Gs, user(sc.gs)), (Seg::Fs, user(sc.fs)), (Seg::Ds, user(sc.ds)), (Seg::Es, user(sc.es))];
+    let mut load = [false; 6];
     for (seg, selector) in wanted.into_iter().chain([(Seg::Cs, cs), (Seg::Ss, ss)]) {
-        cx.state.selector[seg.index()] = selector;
+        let i = seg.index();
+        load[i] = matches!(seg, Seg::Cs | Seg::Ss) || cx.state.selector[i] != selector;
+        cx.state.selector[i] = selector;
     }
     let (tls, ldt) = (&cx.thread.tls, &cx.process.ldt);
-    let usable = tls.is_code(ldt, cs) && ss & !3 != 0 && tls.base_of(ldt, ss).is_some() && !tls.is_code(ldt, ss);
-    tls.reload(ldt, cx.state);
+    let usable = tls.load(ldt, Seg::Cs, cs).is_ok() && tls.load(ldt, Seg::Ss, ss).is_ok();
+    cx.process.reload_segments(tls, cx.state, |seg, _| load[seg.index()]);
     usable
 }

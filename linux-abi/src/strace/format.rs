@@ -39,6 +39,8 @@ pub enum Fmt {
     OutStr,
     /// 64-bit number in two registers.
     Off,
+    /// 64-bit number in two registers, the high half first.
+    HighLow,
     /// 64-bit number the call filled.
     OutOff,
     /// Bit set.
@@ -83,6 +85,10 @@ pub enum Fmt {
     OutTv,
     /// stat64 the call filled.
     OutStat,
+    /// statx the call filled.
+    OutStatx,
+    /// new_utsname the call filled.
+    OutUtsname,
     /// Socket address whose length is argument n.
     Sockaddr(u8),
     /// Socket address the call filled.
@@ -110,7 +116,7 @@ impl Fmt {
     pub fn registers(self) -> usize {
         match self {
             Self::RetHex => 0,
-            Self::Off => 2,
+            Self::Off | Self::HighLow => 2,
             _ => 1,
         }
     }
@@ -139,7 +145,8 @@ impl Fmt {
                 return iov(vec, count);
             }
             // Larger than any structure that is shown as an address.
-            Ptr | OutSockaddr | FdSet | OutStat => 256,
+            Ptr | OutSockaddr | FdSet | OutStat | OutStatx => 256,
+            OutUtsname => 390,
             _ if self.is_output() => 16,
             _ => return,
         };
@@ -162,6 +169,8 @@ impl Fmt {
                 | OutTs64
                 | OutTv
                 | OutStat
+                | OutStatx
+                | OutUtsname
                 | OutSockaddr
                 | OutMsghdr
                 | Poll(_)
@@ -219,10 +228,31 @@ impl Line {
 
     /// Writes the line with its outcome.
     pub fn print(&self, outcome: &str) {
-        let args: Vec<&str> = self.text.iter().flatten().map(String::as_str).collect();
+        let args: Vec<&str> = self.text.iter().flatten().map(String::as_str).filter(|text| !text.is_empty()).collect();
         let name =
             if self.entry.name.is_empty() { format!("syscall_{}", self.entry.nr) } else { self.entry.name.to_owned() };
         emit(self.tid, &format!("{name}({}){outcome}", args.join(", ")));
+    }
+
+    /// Whether the call does not look at argument `n`: a mode where no file is made, what fcntl(2) needs no argument for.
+    fn is_unused(&self, n: usize) -> bool {
+        const MAKES_A_FILE: u32 = (libc::O_CREAT | 0o20_000_000) as u32;
+        const F_GETSIG: i32 = 11;
+        const ONLY_ASKS: [i32; 7] = [
+            libc::F_GETFD,
+            libc::F_GETFL,
+            libc::F_GETOWN,
+            F_GETSIG,
+            libc::F_GETLEASE,
+            libc::F_GETPIPE_SZ,
+            libc::F_GET_SEALS,
+        ];
+        let Some((before, at)) = self.positions().find(|(fmt, at)| at + fmt.registers() == n) else { return false };
+        match before {
+            Fmt::Open => self.args[at] & MAKES_A_FILE == 0,
+            Fmt::Fcntl => ONLY_ASKS.contains(&(self.args[at] as i32)),
+            _ => false,
+        }
     }
 
     fn show(&self, cx: &Cx<'_>, fmt: Fmt, n: usize, result: u32) -> String {
@@ -230,6 +260,7 @@ impl Line {
         let at = GuestAddr(raw);
         let or_pointer = |text: Option<String>| text.unwrap_or_else(|| pointer(raw));
         match fmt {
+            Fmt::Mode | Fmt::Hex if self.is_unused(n) => String::new(),
             Fmt::Int | Fmt::Fd => (raw as i32).to_string(),
             Fmt::Uint => raw.to_string(),
             Fmt::Hex => format!("{raw:#x}"),
@@ -237,6 +268,7 @@ impl Line {
             Fmt::DirFd if raw as i32 == libc::AT_FDCWD => "AT_FDCWD".to_owned(),
             Fmt::DirFd => (raw as i32).to_string(),
             Fmt::Off => ((u64::from(raw) | u64::from(self.args[n + 1]) << 32) as i64).to_string(),
+            Fmt::HighLow => ((u64::from(raw) << 32 | u64::from(self.args[n + 1])) as i64).to_string(),
             Fmt::Set(names) => names.set(raw),
             Fmt::One(names) => names.one(raw),
             Fmt::Open => super::names::open_flags(raw),
@@ -258,6 +290,18 @@ impl Line {
             _ => or_pointer(record(cx, fmt, at)),
         }
     }
+}
+
+fn statx(cx: &Cx<'_>, at: GuestAddr) -> Option<String> {
+    let s: crate::layout::host64::Statx = cx.read(at).ok()?;
+    let mode = super::names::file_mode(s.stx_mode.get().into());
+    Some(format!("{{stx_mask={:#x}, stx_mode={mode}, stx_size={}, ...}}", s.stx_mask.get(), s.stx_size.get()))
+}
+
+fn utsname(cx: &Cx<'_>, at: GuestAddr) -> Option<String> {
+    let fields: [[u8; 65]; 6] = cx.read(at).ok()?;
+    let text = |field: &[u8; 65]| quoted(field.split(|&b| b == 0).next().unwrap_or_default());
+    Some(format!("{{sysname={}, nodename={}, ...}}", text(&fields[0]), text(&fields[1])))
 }
 
 /// Fixed-size records.
@@ -294,6 +338,8 @@ fn record(cx: &Cx<'_>, fmt: Fmt, at: GuestAddr) -> Option<String> {
             let s: Stat64 = cx.read(at).ok()?;
             format!("{{st_mode={}, st_size={}, ...}}", super::names::file_mode(s.st_mode.get()), s.st_size.get())
         }
+        Fmt::OutStatx => statx(cx, at)?,
+        Fmt::OutUtsname => utsname(cx, at)?,
         Fmt::Epoll => {
             let e: crate::layout::poll::EpollEvent = cx.read(at).ok()?;
             format!("{{events={}, data={:#x}}}", super::names::EPOLL_EVENT.set(e.events.get()), e.data.get())

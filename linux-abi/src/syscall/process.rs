@@ -12,6 +12,7 @@ pub fn getpgrp(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 }
 
 /// nice(2): the kernel clamps.
+#[allow(clippy::unnecessary_cast, reason = "the widths differ between hosts")]
 pub fn nice(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let change = a.int(0).clamp(-40, 40);
     // getpriority answers 20 - nice.

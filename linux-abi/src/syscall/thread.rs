@@ -4,24 +4,13 @@ use crate::context::{Action, Cx, SysResult};
 use crate::errno::Errno;
 use crate::layout::U32;
 use crate::records;
-use crate::tls::{Segment, GDT_TLS_ENTRIES, GDT_TLS_MIN, LDT_ENTRIES};
-use ir::guest::GuestAddr;
+use crate::tls::{bits, Segment, GDT_TLS_ENTRIES, GDT_TLS_MIN, LDT_ENTRIES};
+use ir::guest::{GuestAddr, Seg};
 use std::sync::Mutex;
 
 records! {
     /// `struct user_desc`.
     UserDesc [16] { entry_number: U32, base_addr: U32, limit: U32, flags: U32 }
-}
-
-/// The bits of `user_desc`'s last word: seg_32bit, contents (2), read_exec_only, limit_in_pages, seg_not_present, useable.
-mod bits {
-    pub const SEG_32BIT: u32 = 1;
-    pub const CONTENTS: u32 = 6;
-    pub const READ_EXEC_ONLY: u32 = 8;
-    pub const LIMIT_IN_PAGES: u32 = 16;
-    pub const NOT_PRESENT: u32 = 32;
-    pub const USEABLE: u32 = 64;
-    pub const ALL: u32 = 127;
 }
 
 /// What other threads must know of each thread: its robust list, which ends with the process.
@@ -107,7 +96,8 @@ pub(super) fn set_tls(cx: &mut Cx<'_>, at: GuestAddr, may_allocate: bool) -> Res
     }
     let index = tls_index(desc.entry_number.get())?;
     cx.thread.tls.entries[index] = (!desc.is_empty()).then(|| desc.segment());
-    cx.thread.tls.reload(&cx.process.ldt, cx.state);
+    let changed = (desc.entry_number.get() << 3) as u16 | 3;
+    cx.process.reload_segments(&cx.thread.tls, cx.state, |_, selector| selector == changed);
     Ok(())
 }
 
@@ -124,30 +114,29 @@ pub fn get_thread_area(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     cx.write(a.addr(0), &UserDesc::of(entry, segment)).map(|()| 0)
 }
 
-/// A segment descriptor as the processor has it (SDM vol. 3, 3.4.5).
+/// A segment descriptor as it lies in its table (SDM vol. 3, 3.4.5).
 fn descriptor(segment: &Segment) -> u64 {
-    let Segment { base, limit, flags } = *segment;
-    let (base, limit) = (u64::from(base), u64::from(limit));
-    let has = |bit: u32| u64::from(flags & bit != 0);
-    // Accessed, writable or readable unless read_exec_only, expand-down and code from `contents`; a user's (DPL 3).
-    let kind = 1 | (1 - has(bits::READ_EXEC_ONLY)) << 1 | u64::from(flags & bits::CONTENTS) << 1;
-    let access = kind | 1 << 4 | 3 << 5 | (1 - has(bits::NOT_PRESENT)) << 7;
-    let top = has(bits::USEABLE) | has(bits::SEG_32BIT) << 2 | has(bits::LIMIT_IN_PAGES) << 3;
+    let (base, limit) = (u64::from(segment.base), u64::from(segment.limit));
+    let rights = u64::from(segment.descriptor().rights);
     limit & 0xffff
         | (base & 0xff_ffff) << 16
-        | access << 40
+        | (rights >> 8 & 0xff) << 40
         | (limit >> 16 & 0xf) << 48
-        | top << 52
+        | (rights >> 20 & 0xf) << 52
         | (base >> 24) << 56
 }
 
 fn read_ldt(cx: &Cx<'_>, at: GuestAddr, len: u32) -> SysResult {
-    let bytes: Vec<u8> = {
+    let count = (len as usize).min(8 * LDT_ENTRIES);
+    let mut bytes: Vec<u8> = {
         let entries = cx.process.ldt.entries.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         entries.iter().flat_map(|e| e.as_ref().map_or(0, descriptor).to_le_bytes()).collect()
     };
-    let count = bytes.len().min(len as usize);
-    cx.write(at, &bytes[..count])?;
+    if bytes.is_empty() {
+        return Ok(0);
+    }
+    bytes.resize(count, 0);
+    cx.write(at, bytes.as_slice())?;
     Ok(count as u32)
 }
 
@@ -176,7 +165,9 @@ fn write_ldt(cx: &mut Cx<'_>, at: GuestAddr, len: u32, old_mode: bool) -> SysRes
     }
     entries[entry] = (!cleared).then_some(segment);
     drop(entries);
-    cx.thread.tls.reload(&cx.process.ldt, cx.state);
+    // The kernel refreshes these two; FS and GS keep what they have until they are loaded again.
+    let is_local = |selector: u16| selector & 4 != 0;
+    cx.process.reload_segments(&cx.thread.tls, cx.state, |seg, s| matches!(seg, Seg::Ds | Seg::Es) && is_local(s));
     Ok(0)
 }
 

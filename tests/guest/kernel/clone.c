@@ -11,6 +11,7 @@ static int opens(void *arg) { (void)arg; shared = open("/dev/null", O_RDONLY); r
 
 int main(void)
 {
+    signal(SIGUSR1, SIG_IGN); /* before a child ends with it */
     char *stack = malloc(65536);
     int status, fd = -1;
     pid_t tid = 0, pid;
@@ -19,7 +20,6 @@ int main(void)
     say(waitpid(pid, &status, __WALL) == pid);
     printf("no signal: %x\n", status);
     pid = clone(body, stack + 65536, CLONE_PARENT_SETTID | SIGUSR1, (void *)13, &tid);
-    signal(SIGUSR1, SIG_IGN);
     say(waitpid(pid, &status, __WCLONE) == pid && tid == pid);
     pid = clone(body, stack + 65536, CLONE_VM | CLONE_VFORK | SIGCHLD, (void *)20);
     say(shared);

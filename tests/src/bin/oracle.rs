@@ -1,19 +1,22 @@
 //! Compares a real CPU with ferry.
 use anyhow::{bail, ensure, Context, Result};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tests::oracle::compare::{compare, disassemble, show_input, Difference};
 use tests::oracle::execute::{self, Host};
+use tests::oracle::record::Recording;
 use tests::oracle::wire::Answers;
-use tests::oracle::{forms, masks, model, record, Group};
+use tests::oracle::{blocks, forms, masks, model, record, shrink, Group};
 
 const USAGE: &str = "\
 usage: oracle list                        how many forms there are of each mnemonic
        oracle masks                       what is not compared, and why
        oracle forms [INPUTS [MNEMONIC]..] compares this x86 CPU with ferry on every form; SHOW=n prints n cases of each kind
        oracle model [INPUTS [MNEMONIC]..] the same with lifter and IR interpreter instead of ferry
-       oracle record                      records this CPU in tests/oracle/forms.txt
-       oracle replay [CPU]                compares ferry (on that CPU of qemu-aarch64) with the recording
+       oracle record                      records this CPU in tests/oracle/*.txt
+       oracle replay [CPU]                compares ferry (on that CPU of qemu-aarch64, or `native`) with the recording
+       oracle soak [EXECUTIONS [SEED]]    compares this CPU with ferry on random blocks; a failing one is shrunk
+       oracle block SEED                  the same for one block
 environment: FERRY_UNDER_TEST, the binary (by default the release build)";
 
 /// For one run of the guest program.
@@ -29,7 +32,12 @@ fn main() -> Result<()> {
         ["model", rest @ ..] => compare_model(rest)?,
         ["record"] => record_all()?,
         ["replay"] => replay(&Host::Ferry(None))?,
+        ["replay", "native"] => replay(&Host::Native)?,
         ["replay", cpu] => replay(&Host::Ferry(Some((*cpu).into())))?,
+        ["soak"] => soak(1_000_000, 1)?,
+        ["soak", n] => soak(n.parse()?, 1)?,
+        ["soak", n, seed] => soak(n.parse()?, seed.parse()?)?,
+        ["block", seed] => one_block(seed.parse()?)?,
         _ => bail!("{USAGE}"),
     }
     Ok(())
@@ -104,17 +112,20 @@ fn compare_model(words: &[&str]) -> Result<()> {
 }
 
 fn record_all() -> Result<()> {
-    let groups = record::groups(record::INPUTS, &[]);
     let info = std::fs::read_to_string("/proc/cpuinfo")?;
     let cpu =
         info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("").trim_matches(['\t', ':', ' ']);
-    std::fs::write(record::path(), record::write(&groups, &native(&groups)?, cpu)?)?;
+    for recording in [Recording::Forms, Recording::Blocks] {
+        let groups = recording.groups();
+        std::fs::write(recording.path(), record::write(&groups, &native(&groups)?, cpu)?)?;
+    }
     Ok(())
 }
 
 fn replay(host: &Host) -> Result<()> {
     execute::program()?;
-    let recorded = record::read()?;
+    let mut recorded = record::read(Recording::Forms)?;
+    recorded.extend(record::read(Recording::Blocks)?);
     let (found, run) = record::replay(&recorded, host, LIMIT)?;
     for m in &found {
         print!("{}:\n{}", m.name, disassemble(&m.case));
@@ -125,5 +136,51 @@ fn replay(host: &Host) -> Result<()> {
     let cases: usize = recorded.iter().map(|(group, _)| group.cases.len()).sum();
     println!("{cases} cases, {} differences {}", found.len(), run.trouble);
     ensure!(found.is_empty() && run.trouble.is_empty(), "ferry does not do what was recorded");
+    Ok(())
+}
+
+/// The hosts that blocks are compared on.
+fn hosts() -> Result<[Host; 2]> {
+    ensure!(execute::is_native(), "this needs an x86-64 CPU");
+    execute::program()?;
+    Ok([Host::Native, Host::Ferry(None)])
+}
+
+/// Random blocks until so many executions are done, in runs of a process each; stops at the third failing block.
+fn soak(executions: usize, seed: u64) -> Result<()> {
+    const BLOCKS: u64 = 400;
+    const INPUTS: usize = 400;
+    let hosts = hosts()?;
+    let start = Instant::now();
+    let (mut done, mut signals, mut first, mut failed) = (0, 0, seed, 0);
+    while done < executions {
+        let bulk = shrink::bulk(first, BLOCKS, INPUTS, &hosts)?;
+        done += bulk.executions;
+        signals += bulk.signals;
+        first += BLOCKS;
+        for failure in bulk.failures {
+            failed += 1;
+            println!("{}{}", bulk.trouble, shrink::shrink(failure, &hosts)?.describe());
+            ensure!(failed < 3, "three blocks failed of {}", first - seed);
+        }
+        let seconds = start.elapsed().as_secs();
+        eprintln!("{done} executions of {} blocks in {seconds} s, {failed} blocks failed", first - seed);
+    }
+    println!(
+        "{done} executions of {} blocks (seeds {seed} to {}), {signals} to a signal, {failed} blocks failed",
+        first - seed,
+        first - 1
+    );
+    ensure!(failed == 0, "ferry is not exact");
+    Ok(())
+}
+
+fn one_block(seed: u64) -> Result<()> {
+    let hosts = hosts()?;
+    print!("{}", disassemble(&blocks::case(&shrink::block(seed), 0, Vec::new())));
+    for failure in shrink::bulk(seed, 1, 200, &hosts)?.failures {
+        println!("{}", failure.describe());
+        println!("shrunk: {}", shrink::shrink(failure, &hosts)?.describe());
+    }
     Ok(())
 }

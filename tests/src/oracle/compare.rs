@@ -64,10 +64,9 @@ pub fn disassemble(case: &Case) -> String {
 impl Difference {
     /// What is left of two outcomes that differ after the masks. `at`: group, case, input.
     pub fn new(at: (usize, usize, usize), case: &Case, want: &Output, got: &Output) -> Option<Self> {
-        let insns = [first_insn(case)];
         let (mut want, mut got) = (want.clone(), got.clone());
-        masks::apply(&insns, &case.inputs[at.2], &mut want);
-        masks::apply(&insns, &case.inputs[at.2], &mut got);
+        masks::apply(case, &case.inputs[at.2], &mut want);
+        masks::apply(case, &case.inputs[at.2], &mut got);
         (want != got).then_some(Self { group: at.0, case: at.1, input: Some(at.2), want, got })
     }
 

@@ -1,5 +1,6 @@
 //! What is not compared, and why: one table. It is meant to shrink.
-use super::{Input, Output};
+use super::compare::first_insn;
+use super::{Case, Input, Output};
 use frontend::table::{support, Support};
 use iced_x86::{Instruction, Mnemonic, OpKind, Register, RflagsBits};
 
@@ -89,7 +90,7 @@ pub const MASKS: &[Mask] = &[
     Mask {
         applies: |s| s.sse_gap(),
         clear: |_, out| out.fx[24] &= !DE,
-        why: "known gap: MXCSR.DE",
+        why: "known gap: MXCSR.DE is not recorded where the host does not tell",
     },
     Mask {
         applies: |s| s.sse_gap(),
@@ -196,13 +197,27 @@ fn arithmetic(bits: u32) -> u32 {
     flags.iter().map(|&(bit, n)| u32::from(bits & bit != 0) << n).sum()
 }
 
-/// Clears what is not compared in the outcome of `insns`, run on `input`.
-pub fn apply(insns: &[Instruction], input: &Input, out: &mut Output) {
-    let faults = out.signo != 0;
-    for insn in insns {
-        let subject = Subject { insn, input, faults };
-        for mask in MASKS.iter().filter(|mask| (mask.applies)(&subject)) {
-            (mask.clear)(insn, out);
-        }
+/// Clears what is not compared in the outcome of a case, run on `input`.
+pub fn apply(case: &Case, input: &Input, out: &mut Output) {
+    if let Some(undefined) = case.block {
+        return apply_to_block(undefined, out);
+    }
+    let insn = &first_insn(case);
+    let subject = Subject { insn, input, faults: out.signo != 0 };
+    for mask in MASKS.iter().filter(|mask| (mask.applies)(&subject)) {
+        (mask.clear)(insn, out);
+    }
+}
+
+/// Clears what is not compared in the outcome of a block: pointers, flags that are `undefined` (iced's bits) at its end, all
+/// arithmetic flags at a fault (those that a later instruction overwrites are not kept), the known gaps of MXCSR.
+fn apply_to_block(undefined: u32, out: &mut Output) {
+    const ARITHMETIC: u32 = 0x8d5;
+    out.fx[5..24].fill(0);
+    out.fx[28..32].fill(0);
+    out.fx[24] &= !(DE | UE);
+    out.eflags &= !arithmetic(undefined);
+    if out.signo != 0 {
+        out.eflags &= !ARITHMETIC;
     }
 }

@@ -5,6 +5,7 @@
 //! `tests/oracle/oracle.c`, which [`execute`] runs natively and under ferry; [`model`] does the same with the IR
 //! interpreter. What the program writes is compared whole but for [`masks`]. [`record`] keeps hashes of what the CPU did
 //! for hosts that are none.
+pub mod blocks;
 pub mod compare;
 pub mod execute;
 pub mod forms;
@@ -13,6 +14,7 @@ pub mod masks;
 pub mod model;
 pub mod record;
 pub mod rng;
+pub mod shrink;
 pub mod wire;
 
 /// Where the code of a group of cases is.
@@ -49,6 +51,8 @@ pub struct Case {
     pub code: Vec<u8>,
     /// Where it is, from [`CODE`].
     pub at: u32,
+    /// For a block the flags that are undefined after it, in iced's bits; none for a single instruction.
+    pub block: Option<u32>,
     /// The states.
     pub inputs: Vec<Input>,
 }

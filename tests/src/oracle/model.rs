@@ -226,6 +226,8 @@ fn event(outcome: interp::Outcome, state: &mut CpuState, mem: &Memory) -> Event 
     let (trapno, err, signo, code, addr) = match trap {
         Trap::Yield => return Event::None,
         Trap::Segment | Trap::Syscall | Trap::Sysenter => return Event::Unknown,
+        // The engine's own business: an interpreter answers them by going on.
+        Trap::Mxcsr | Trap::Interpret | Trap::Stale => return Event::Unknown,
         Trap::Fetch => {
             let kind = mem.fetch(GuestAddr(eip), &mut [0]).err().map_or(FaultKind::Unmapped, |fault| fault.kind);
             let fault = Fault { addr: GuestAddr(eip), access: Access::Execute, kind };
@@ -233,6 +235,7 @@ fn event(outcome: interp::Outcome, state: &mut CpuState, mem: &Memory) -> Event 
         }
         Trap::DivideError => (0, 0, 8, 1, eip),
         Trap::Debug => (1, 0, 5, 1, eip),
+        Trap::SingleStep => (1, 0, 5, 2, eip),
         Trap::Breakpoint => (3, 0, 5, 0x80, 0),
         Trap::Overflow => (4, 0, 11, 0x80, 0),
         Trap::BoundRange => (5, 0, 11, 0x80, 0),
@@ -240,6 +243,7 @@ fn event(outcome: interp::Outcome, state: &mut CpuState, mem: &Memory) -> Event 
         Trap::StackFault => (12, 0, 7, 0x80, 0),
         Trap::GeneralProtection => (13, gate(mem, eip), 11, 0x80, 0),
         Trap::X87 => (16, 0, 8, unmasked(x87), eip),
+        Trap::Alignment => (17, 0, 7, 1, 0),
         Trap::Simd => (19, 0, 8, unmasked(simd), eip),
     };
     Event::Signal(Output { eip, trapno, err, signo, code, addr, eflags: state.eflags(), ..Output::default() })

@@ -1,12 +1,13 @@
-//! Recordings: what the CPU did, small enough to keep. `tests/oracle/forms.txt` has a line for each case: code, then eight
-//! bits of a hash for each input's masked outcome. The inputs are made again from the code.
+//! Recordings: what the CPU did, small enough to keep. A line for each case: code, then eight bits of a hash for each
+//! input's masked outcome. In `tests/oracle/forms.txt` the inputs are made again from the code; in `blocks.txt` from a seed,
+//! which follows together with the flags that are undefined after the block.
 use super::compare::first_insn;
 use super::execute::{Host, Run};
 use super::forms::forms;
 use super::inputs::Inputs;
 use super::rng::hash;
 use super::wire::Answers;
-use super::{masks, Case, Group, Input, Outcome, Output};
+use super::{blocks, masks, shrink, Case, Group, Input, Outcome, Output};
 use crate::guest::root;
 use anyhow::{ensure, Context, Result};
 use std::fmt::Write as _;
@@ -23,7 +24,7 @@ pub type Recorded = (Group, Vec<Vec<u8>>);
 
 /// A case for code that is `index` cases behind the start of its group.
 pub fn case(code: Vec<u8>, index: usize, inputs: usize) -> Case {
-    let mut case = Case { code, at: index as u32 * STRIDE, inputs: Vec::new() };
+    let mut case = Case { code, at: index as u32 * STRIDE, block: None, inputs: Vec::new() };
     let insn = first_insn(&case);
     let mut make = Inputs::new(&insn, hash(&case.code));
     case.inputs = (0..inputs).map(|_| make.next(&insn, case.at, case.code.len() as u32)).collect();
@@ -40,9 +41,44 @@ pub fn groups(inputs: usize, only: &[&str]) -> Vec<Group> {
     forms().into_iter().filter(|(name, _)| wanted(name)).map(group).collect()
 }
 
-/// Where the recording is.
-pub fn path() -> PathBuf {
-    root().join("tests/oracle/forms.txt")
+/// Recorded blocks.
+const BLOCKS: u64 = 600;
+/// Distance between them: room for the longest.
+const BLOCK_STRIDE: u32 = 2039;
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recording {
+    /// Every instruction form.
+    Forms,
+    /// Random blocks.
+    Blocks,
+}
+
+impl Recording {
+    /// Where it is.
+    pub fn path(self) -> PathBuf {
+        root().join("tests/oracle").join(if self == Self::Forms { "forms.txt" } else { "blocks.txt" })
+    }
+
+    /// What there is to record now.
+    pub fn groups(self) -> Vec<Group> {
+        if self == Self::Forms {
+            return groups(INPUTS, &[]);
+        }
+        let block = |seed: u64| {
+            let at = seed as u32 * BLOCK_STRIDE;
+            blocks::case(&shrink::block(seed), at, blocks::inputs(seed, INPUTS))
+        };
+        vec![Group { name: "blocks".into(), cases: (0..BLOCKS).map(block).collect() }]
+    }
+}
+
+/// A block from a line of its recording; `rest`: flags and inputs.
+fn block(code: Vec<u8>, index: usize, rest: &str) -> Result<Case> {
+    let undefined = u32::from_str_radix(rest, 16)?;
+    let inputs = blocks::inputs(index as u64, INPUTS);
+    Ok(Case { code, at: index as u32 * BLOCK_STRIDE, block: Some(undefined), inputs })
 }
 
 fn bits(output: &Output) -> u8 {
@@ -58,7 +94,7 @@ fn bits(output: &Output) -> u8 {
 /// The hash of an output on an input.
 pub fn masked_hash(case: &Case, input: &Input, output: &Output) -> u8 {
     let mut output = output.clone();
-    masks::apply(&[first_insn(case)], input, &mut output);
+    masks::apply(case, input, &mut output);
     bits(&output)
 }
 
@@ -73,14 +109,16 @@ fn hashes(case: &Case, outcome: &Outcome) -> Vec<u8> {
 /// # Errors
 /// If the answers end early.
 pub fn write(groups: &[Group], answers: &[u8], cpu: &str) -> Result<String> {
-    let mut text = format!("# every instruction form as executed by: {cpu}\n");
+    let mut text = format!("# as executed by: {cpu}\n");
     let mut answers = Answers::new(answers);
     for group in groups {
         let _ = writeln!(text, "{}", group.name);
         for case in &group.cases {
             let outcome =
                 answers.next(case.inputs.len()).with_context(|| format!("the CPU stopped in {}", group.name))?;
-            let _ = writeln!(text, " {} {}", hex(&case.code), hex(&hashes(case, &outcome)));
+            let _ = write!(text, " {} {}", hex(&case.code), hex(&hashes(case, &outcome)));
+            let _ = case.block.map(|undefined| write!(text, " {undefined:x}"));
+            text.push('\n');
         }
     }
     Ok(text)
@@ -99,18 +137,24 @@ fn bytes(hex: &str) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// If the file is not there or not as [`write`] writes it.
-pub fn read() -> Result<Vec<Recorded>> {
-    let text = std::fs::read_to_string(path()).with_context(|| path().display().to_string())?;
+pub fn read(recording: Recording) -> Result<Vec<Recorded>> {
+    let path = recording.path();
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let mut all: Vec<Recorded> = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let Some(rest) = line.strip_prefix(' ') else {
             all.push((Group { name: line.into(), cases: Vec::new() }, Vec::new()));
             continue;
         };
-        let (code, hashes) = rest.split_once(' ').context("no hashes")?;
+        let mut words = rest.split(' ');
+        let mut next = || words.next().context("a line is too short");
+        let (code, hashes) = (bytes(next()?)?, bytes(next()?)?);
         let (group, recorded) = all.last_mut().context("a case without a mnemonic")?;
-        let hashes = bytes(hashes)?;
-        group.cases.push(case(bytes(code)?, group.cases.len(), hashes.len() - 1));
+        let index = group.cases.len();
+        group.cases.push(match words.next() {
+            Some(undefined) => block(code, index, undefined)?,
+            None => case(code, index, hashes.len() - 1),
+        });
         recorded.push(hashes);
     }
     Ok(all)

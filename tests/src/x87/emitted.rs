@@ -11,6 +11,7 @@ use std::collections::HashMap;
 /// Most different instructions.
 const PLACES: u32 = 1024;
 
+#[allow(missing_debug_implementations, reason = "an engine has nothing to show")]
 /// An engine that has seen some of the instructions.
 pub struct Emitted {
     rig: Rig,

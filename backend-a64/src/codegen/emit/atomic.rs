@@ -13,10 +13,34 @@ pub(super) fn rmw(cx: &mut EmitCx, inst: &Inst) {
         lse(cx, inst, addr);
     } else {
         exclusive(cx, inst, addr);
-        if cx.options.ordered {
-            a64!(cx; dmb ish);
-        }
+        fence(cx);
     }
+}
+
+/// A locked operation is a full barrier. LSE instructions with acquire and release are one by themselves (Arm ARM B2.3.7,
+/// barrier-ordered-before); behind a loop of exclusives it takes an instruction.
+fn fence(cx: &mut EmitCx) {
+    if cx.options.ordered {
+        a64!(cx; dmb ish);
+    }
+}
+
+/// A compare-and-swap that did not write is only an acquire; LOCK CMPXCHG is a full barrier all the same.
+fn fence_if_failed(cx: &mut EmitCx, ty: Ty, expected: u8) {
+    if !cx.options.ordered {
+        return;
+    }
+    let swapped = cx.asm.new_label();
+    if ty.bits() >= 32 {
+        let wide = ty == Ty::I64;
+        match wide {
+            true => a64!(cx; eor X(S2), X(S1), X(expected)),
+            false => a64!(cx; eor W(S2), W(S1), W(expected)),
+        }
+        cx.asm.cbz(wide, S2, swapped);
+    }
+    a64!(cx; dmb ish);
+    cx.asm.bind(swapped);
 }
 
 fn check_alignment(cx: &mut EmitCx, ty: Ty, addr: u8) {
@@ -53,8 +77,12 @@ fn lse(cx: &mut EmitCx, inst: &Inst, addr: u8) {
             cx.mov_wide(S1, value, wide);
             let new = cx.x(3);
             sized!(cx, ty, casalb casalh casal, S1, new, addr);
+            fence_if_failed(cx, ty, value);
         }
-        _ => return negate_loop(cx, inst, addr),
+        _ => {
+            negate_loop(cx, inst, addr);
+            return fence(cx);
+        }
     }
     finish(cx, S1, wide);
 }

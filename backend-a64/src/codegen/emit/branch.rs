@@ -196,7 +196,7 @@ pub(super) fn ret_miss(cx: &mut EmitCx, pc: u8) -> Label {
 }
 
 fn leave(cx: &mut EmitCx, stub: Stub, eip: GuestAddr, trap: Option<Trap>) {
-    cx.mov_addr(S0, eip);
+    cx.mov_imm(S0, eip.0);
     if let Some(trap) = trap {
         cx.mov_imm(S1, trap as u32);
     }

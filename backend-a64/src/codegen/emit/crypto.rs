@@ -61,73 +61,64 @@ pub(super) fn clmul(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
-/// A vector register that holds none of these; its content is saved by the caller.
-fn other(used: [u8; 4]) -> u8 {
-    (0..8).find(|r| !used.contains(r)).expect("one of eight registers is free")
-}
-
 /// `vsha1`: E is part of the first word already, so it is zero here.
 pub(super) fn sha1(cx: &mut EmitCx, inst: &Inst) {
     const K: [u32; 4] = [0x5a82_7999, 0x6ed9_eba1, 0x8f1b_bcdc, 0xca62_c1d6];
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
     let kind = inst.imm as usize & 3;
-    let t = other([d, n, m, n]);
     cx.mov_imm(super::S0, K[kind]);
+    // The second operand is not needed after the sum, where the destination may be written.
     a64!(cx
-        ; str Q(t), [sp, -16]!
         ; rev64 V(VS0).s4, V(m).s4
         ; ext V(VS0).b16, V(VS0).b16, V(VS0).b16, 8
         ; dup V(VS1).s4, w16
         ; add V(VS0).s4, V(VS0).s4, V(VS1).s4
-        ; rev64 V(VS1).s4, V(n).s4
-        ; ext V(VS1).b16, V(VS1).b16, V(VS1).b16, 8
-        ; movi V(t).d2, 0);
+        ; rev64 V(d).s4, V(n).s4
+        ; ext V(d).b16, V(d).b16, V(d).b16, 8
+        ; movi V(VS1).d2, 0);
     match kind {
-        0 => a64!(cx; sha1c Q(VS1), S(t), V(VS0).s4),
-        2 => a64!(cx; sha1m Q(VS1), S(t), V(VS0).s4),
-        _ => a64!(cx; sha1p Q(VS1), S(t), V(VS0).s4),
+        0 => a64!(cx; sha1c Q(d), S(VS1), V(VS0).s4),
+        2 => a64!(cx; sha1m Q(d), S(VS1), V(VS0).s4),
+        _ => a64!(cx; sha1p Q(d), S(VS1), V(VS0).s4),
     }
-    a64!(cx
-        ; ldr Q(t), [sp], 16
-        ; rev64 V(VS1).s4, V(VS1).s4
-        ; ext V(d).b16, V(VS1).b16, V(VS1).b16, 8);
+    a64!(cx; rev64 V(d).s4, V(d).s4; ext V(d).b16, V(d).b16, V(d).b16, 8);
 }
 
 /// `vsha256`: SHA256H does four rounds; what two rounds give is then the older half of both results, whatever the
 /// other two words were.
 pub(super) fn sha256(cx: &mut EmitCx) {
     let (d, n, m, w) = (cx.dst_v(), cx.v(0), cx.v(1), cx.v(2));
-    let t = other([d, n, m, w]);
     a64!(cx
-        ; str Q(t), [sp, -16]!
         ; trn2 V(VS0).d2, V(m).d2, V(n).d2
         ; rev64 V(VS0).s4, V(VS0).s4
         ; trn1 V(VS1).d2, V(m).d2, V(n).d2
-        ; rev64 V(VS1).s4, V(VS1).s4
-        ; mov V(t).b16, V(VS0).b16
+        ; rev64 V(VS1).s4, V(VS1).s4);
+    // The first half is needed twice: the destination keeps it meanwhile, unless the words are there.
+    let kept = if d == w { (0..8).find(|r| *r != d).expect("another register") } else { d };
+    if kept != d {
+        a64!(cx; str Q(kept), [sp, -16]!);
+    }
+    a64!(cx
+        ; mov V(kept).b16, V(VS0).b16
         ; sha256h Q(VS0), Q(VS1), V(w).s4
-        ; sha256h2 Q(VS1), Q(t), V(w).s4
-        ; ldr Q(t), [sp], 16
-        ; trn2 V(d).d2, V(VS1).d2, V(VS0).d2
-        ; rev64 V(d).s4, V(d).s4);
+        ; sha256h2 Q(VS1), Q(kept), V(w).s4);
+    if kept != d {
+        a64!(cx; ldr Q(kept), [sp], 16);
+    }
+    a64!(cx; trn2 V(d).d2, V(VS1).d2, V(VS0).d2; rev64 V(d).s4, V(d).s4);
 }
 
 /// `vsha256_su0`, `vsha256_su1`.
 pub(super) fn sha256_schedule(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
-    a64!(cx; mov V(VS0).b16, V(n).b16);
     if inst.op == Opcode::VSha256Su0 {
-        a64!(cx; sha256su0 V(VS0).s4, V(m).s4);
-    } else {
-        // The Arm instruction also adds a middle word, which SHA256MSG1 and PADDD have done: here it is zero.
-        let t = other([d, n, m, n]);
-        a64!(cx
-            ; str Q(t), [sp, -16]!
-            ; movi V(t).d2, 0
-            ; mov V(VS1).b16, V(m).b16
-            ; ins V(VS1).s[0], wzr
-            ; sha256su1 V(VS0).s4, V(t).s4, V(VS1).s4
-            ; ldr Q(t), [sp], 16);
+        let t = if d == m { VS0 } else { d };
+        cx.mov_v(t, n);
+        a64!(cx; sha256su0 V(t).s4, V(m).s4);
+        return cx.mov_v(d, t);
     }
-    cx.mov_v(d, VS0);
+    // The Arm instruction also adds a middle word, which SHA256MSG1 and PADDD have done: here it is zero.
+    a64!(cx; mov V(VS1).b16, V(m).b16; ins V(VS1).s[0], wzr; movi V(VS0).d2, 0);
+    cx.mov_v(d, n);
+    a64!(cx; sha256su1 V(d).s4, V(VS0).s4, V(VS1).s4);
 }

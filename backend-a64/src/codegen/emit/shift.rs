@@ -301,8 +301,7 @@ fn variable_count(cx: &mut EmitCx, width: u32, left: bool) {
 pub(super) fn shift_double(cx: &mut EmitCx, inst: &Inst) {
     let want = flags::wanted(cx);
     let (a, fill, bits) = (cx.x(0), cx.x(1), inst.ty.bits());
-    let left = inst.op == Opcode::Shld;
-    let count = constant(cx, inst, 2);
+    let (left, count) = (inst.op == Opcode::Shld, constant(cx, inst, 2));
     if count == Some(0) {
         return copy(cx, inst);
     }

@@ -133,11 +133,14 @@ pub(super) fn compare_flags(cx: &mut EmitCx, inst: &Inst) {
     }
     if want.intersects(FlagSet::PF | FlagSet::AF) {
         // PF is set for even parity: 1 if ordered, 0 if not. The next field takes the upper half: no AF.
-        flags::cset(cx, S0, Cond::Vc);
+        if want.contains(FlagSet::PF) {
+            flags::cset(cx, S0, Cond::Vc);
+        }
         match (want.contains(FlagSet::PF), want.contains(FlagSet::AF)) {
             (true, true) => a64!(cx; str x16, [x28, offset::PF_RAW]),
             (true, false) => a64!(cx; str w16, [x28, offset::PF_RAW]),
-            _ => a64!(cx; str wzr, [x28, offset::AF_RAW]),
+            // AF is relative to PF's raw value, which nobody wants: both.
+            _ => a64!(cx; str xzr, [x28, offset::PF_RAW]),
         }
     }
     if want.intersects(FlagSet::NZCV) {

@@ -4,8 +4,8 @@ mod random;
 
 use super::*;
 use ir::builder::Addr;
-use ir::guest::{Cc, FlagSet, Gpr, GuestAddr};
-use ir::{Block, BlockId, Builder, Opcode, Target, Terminator, Ty};
+use ir::guest::{Cc, FlagSet, Gpr, GuestAddr, Xmm};
+use ir::{Block, BlockId, Builder, Lane, Opcode, Target, Terminator, Ty};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -136,4 +136,68 @@ fn a_loop_polls_at_its_head() {
     assert_eq!(lines[..4], ["ldr wzr, [x28, #8192]", "subs w20, w20, #0x1", "b.ne 0x0", "b 0x10"]);
     assert_eq!(compiled.entries, [EntryPoint { guest: start, at: CodeOffset(4) }]);
     assert_eq!(compiled.links.len(), 1);
+}
+
+/// AF is bit 4 of one raw value relative to the other's: where nobody reads PF, clearing AF writes both.
+#[test]
+fn float_comparison_for_af_alone() {
+    let start = GuestAddr(0x1000);
+    let mut b = Builder::new(start);
+    b.begin_insn(start, 1);
+    let (x, y) = (b.get_xmm(Xmm::ALL[0]), b.get_xmm(Xmm::ALL[1]));
+    b.vector_flags(Opcode::FComi, Lane::F64, x, y, 0);
+    let mut block = b.finish(Terminator::Exit { trap: ir::Trap::Yield, eip: start });
+    block.insts.last_mut().expect("the comparison").flags = FlagSet::AF;
+    let compiled = compile(&region(vec![block]), &Options::default());
+    let Some(lines) = disassemble(&compiled.code) else {
+        eprintln!("aarch64-linux-gnu-objdump is missing: encodings not compared");
+        return;
+    };
+    let both = format!("str xzr, [x28, #{}]", ir::guest::state::offset::PF_RAW);
+    assert!(lines.contains(&both), "\n{}", lines.join("\n"));
+}
+
+/// With a second thread around every load and store is ordered as on x86 but for a store before a load: a load has a
+/// barrier for loads and stores behind it, a store one for stores before it, or they are of the acquire and release kinds.
+#[test]
+fn ordered_accesses_are_tso() {
+    let ordered = Options { ordered: true, ..Options::default() };
+    for ty in [Ty::I8, Ty::I16, Ty::I32, Ty::I64] {
+        for options in [ordered, Options { features: all_features(), ..ordered }] {
+            let lines = access_lines(ty, &options);
+            let at = |part: &str| lines.iter().position(|line| line.starts_with(part));
+            let load = at("ldr").map_or_else(|| at("ldap").or(at("ldar")).is_some(), |n| lines[n + 1] == "dmb ishld");
+            let store = at("str").or(at("stur")).map_or_else(
+                || at("stl").is_some(),
+                |n| lines[..n].iter().rev().take(2).any(|line| line == "dmb ishst" || line == "dmb ish"),
+            );
+            assert!(load && store, "{ty:?} {options:?}\n{}", lines.join("\n"));
+            let plain = access_lines(ty, &Options { ordered: false, ..options });
+            assert!(
+                !plain.iter().any(|line| line.starts_with("dmb") || line.starts_with("stl")),
+                "{}",
+                plain.join("\n")
+            );
+        }
+    }
+}
+
+fn all_features() -> HostFeatures {
+    HostFeatures { lse: true, lrcpc: true, flagm: true, ..HostFeatures::default() }
+}
+
+/// A load from [ecx] and a store of what it gave to [edx], up to the exit.
+fn access_lines(ty: Ty, options: &Options) -> Vec<String> {
+    let start = GuestAddr(0x1000);
+    let mut b = Builder::new(start);
+    b.begin_insn(start, 1);
+    let from = b.get_gpr(Gpr::Ecx);
+    let value = b.load(ty, Addr::base(from));
+    let to = b.get_gpr(Gpr::Edx);
+    b.store(Addr::base(to), value);
+    let block = b.finish(Terminator::Exit { trap: ir::Trap::Yield, eip: start });
+    let compiled = compile(&region(vec![block]), options);
+    let lines = disassemble(&compiled.code).expect("aarch64-linux-gnu-objdump: run `make setup`");
+    let exit = lines.iter().position(|l| l == "mov w16, #0x1000").expect("the exit");
+    lines[..exit].to_vec()
 }

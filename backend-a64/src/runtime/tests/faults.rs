@@ -320,7 +320,7 @@ fn single_stepping_traps_after_each_instruction() {
     thread.state_mut().set(Gpr::Eax, 1);
     thread.state_mut().eip = 0x1000;
     for n in 1..4u32 {
-        assert_eq!(engine.run(&mut thread, &mut mem), Exit::Trap(Trap::Debug));
+        assert_eq!(engine.run(&mut thread, &mut mem), Exit::Trap(Trap::SingleStep));
         assert_eq!((thread.state().eip, mem.0[16]), (0x1000 + 2 * n, n as u8));
     }
 }

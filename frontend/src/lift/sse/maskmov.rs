@@ -8,15 +8,13 @@ use ir::builder::Addr;
 use ir::guest::{Gpr, Seg};
 use ir::{Lane, Opcode, Ty, Value};
 
-/// `[DS:EDI]` or with the override, or with DI.
-fn destination(cx: &mut LiftCx) -> Addr {
+/// The byte `lane` of what begins at `[DS:EDI]`, or with the override, or with DI.
+fn destination(cx: &mut LiftCx, lane: i32) -> Addr {
     let width = if cx.insn.op_kind(0) == iced_x86::OpKind::MemorySegDI { Ty::I16 } else { Ty::I32 };
     let edi = Operand::low(Gpr::Edi, width);
-    let addr = Addr::base(cx.get_zext(&edi));
-    match segment(cx.insn.memory_segment()) {
-        Some(seg @ (Seg::Fs | Seg::Gs)) => cx.in_segment(seg, addr),
-        _ => addr,
-    }
+    let addr = Addr::base(cx.get_zext(&edi)).plus(lane);
+    let seg = segment(cx.insn.memory_segment()).unwrap_or(Seg::Ds);
+    cx.linear(seg, addr, 1, true)
 }
 
 fn byte(cx: &mut LiftCx, v: Value, lane: i64) -> Value {
@@ -30,12 +28,12 @@ pub(crate) fn maskmov(cx: &mut LiftCx) {
     let count = if matches!(data, Reg::Mm(_)) { 8 } else { 16 };
     let (data, mask) = (get(cx, data), get(cx, mask));
     let selected = cx.ir.vector(Opcode::VSar, Ty::V128, Lane::B16, &[mask], 7);
-    let to = destination(cx);
     for lane in 0..count {
         let selector = byte(cx, selected, lane);
         let selector = cx.ir.zext(Ty::I32, selector);
         let value = byte(cx, data, lane);
-        cx.ir.store_if(to.plus(lane as i32), value, selector);
+        let to = destination(cx, lane as i32);
+        cx.ir.store_if(to, value, selector);
     }
     if count == 8 {
         mmx::enter(cx);

@@ -23,12 +23,11 @@ pub(crate) fn check(cx: &mut LiftCx, value: Value) {
         return;
     }
     let inverse = cx.ir.not(value);
-    let masks = cx.ir.const32(MASKS);
+    let (masks, daz) = (cx.ir.const32(MASKS), cx.ir.const32(DAZ));
     let unmasked = cx.ir.and(inverse, masks);
     let by = cx.ir.const8(FTZ_ABOVE_DAZ);
     let ftz = cx.ir.shift(Opcode::Shr, value, by, FlagSet::NONE);
     let differ = cx.ir.xor(ftz, value);
-    let daz = cx.ir.const32(DAZ);
     let differ = cx.ir.and(differ, daz);
     let beyond = match cx.floats() {
         Floats::Host => cx.ir.const32(1),

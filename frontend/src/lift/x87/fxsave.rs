@@ -25,6 +25,20 @@ fn aligned(cx: &mut LiftCx) -> Addr {
 pub(crate) fn fxsave(cx: &mut LiftCx) {
     let addr = aligned(cx);
     cx.reach(addr, IMAGE, true);
+    save_control(cx, addr);
+    for i in 0..8 {
+        let n = cx.ir.const32(i as u32);
+        let value = cx.ir.helper(Helper::X87GetSt, Ty::V128, &[n]);
+        cx.ir.store(addr.plus(32 + 16 * i), value);
+    }
+    for &xmm in Xmm::ALL {
+        let value = cx.ir.get_xmm(xmm);
+        cx.ir.store(addr.plus(160 + 16 * xmm.index() as i32), value);
+    }
+}
+
+/// The first 32 bytes: all but the registers.
+fn save_control(cx: &mut LiftCx, addr: Addr) {
     let fields = [(0, offset::FCW), (6, offset::FOP), (12, offset::FCS), (20, offset::FDS)];
     for (at, field) in fields {
         let value = cx.ir.get_state(Ty::I16, field);
@@ -46,15 +60,6 @@ pub(crate) fn fxsave(cx: &mut LiftCx) {
     cx.ir.store(addr.plus(24), mxcsr);
     let mask = cx.ir.const32(MXCSR_MASK);
     cx.ir.store(addr.plus(28), mask);
-    for i in 0..8 {
-        let n = cx.ir.const32(i as u32);
-        let value = cx.ir.helper(Helper::X87GetSt, Ty::V128, &[n]);
-        cx.ir.store(addr.plus(32 + 16 * i), value);
-    }
-    for &xmm in Xmm::ALL {
-        let value = cx.ir.get_xmm(xmm);
-        cx.ir.store(addr.plus(160 + 16 * xmm.index() as i32), value);
-    }
 }
 
 fn store_half(cx: &mut LiftCx, addr: Addr, value: Value) {
@@ -84,6 +89,11 @@ pub(crate) fn fxrstor(cx: &mut LiftCx) {
         cx.ir.set_state(field, value);
     }
     cx.ir.helper(Helper::X87SetFxEnv, Ty::None, &[cw, sw, tags]);
+    set_stack(cx, registers);
+}
+
+/// ST(0) to ST(7), as mantissa and sign with exponent.
+fn set_stack(cx: &mut LiftCx, registers: Vec<(Value, Value)>) {
     for (i, (low, high)) in (0..).zip(registers) {
         let i = cx.ir.const32(i);
         cx.ir.helper(Helper::X87SetSt, Ty::None, &[i, low, high]);
