@@ -2,7 +2,7 @@
 //!
 //! | host | holds while translated code runs |
 //! |---|---|
-//! | x0-x15 | temporaries of a block, arguments and results of helpers |
+//! | x0-x15 | temporaries of a block, arguments and results of helpers; x8-x15 belong to an x87 operation while it runs |
 //! | x16, x17 | scratch of one emitted sequence; arguments of the runtime's stubs at exits |
 //! | x18 | unused (platform register) |
 //! | x19-x26 | EAX ECX EDX EBX ESP EBP ESI EDI, upper halves always zero |

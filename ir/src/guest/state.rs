@@ -74,6 +74,8 @@ pub struct CpuState {
     pub df_step: i32,
     /// The bits of [`EFLAGS_USER_SYSTEM`] that are set.
     pub eflags_system: u32,
+    /// How translated code holds the x87 state.
+    pub live: X87Live,
     /// Selectors of ES, CS, SS, DS, FS, GS.
     pub selector: [u16; 6],
     /// Base addresses of the same segments.
@@ -113,8 +115,6 @@ pub struct CpuState {
     segment_wanted: u32,
     /// The descriptor that belongs to it, once answered.
     segment_answer: Descriptor,
-    /// How translated code holds the x87 state.
-    pub live: X87Live,
     /// Physical x87 registers.
     pub st: [St; 8],
     /// XMM0..XMM7.
@@ -292,7 +292,8 @@ const _: () = {
     assert!(offset::GPR == 0);
     assert!(offset::XMM % 16 == 0 && offset::XMM < 1008);
     assert!(offset::HOST % 8 == 0 && offset::HOST + 8 * (HOST_WORDS as u32) < 4096);
-    assert!(offset::LIVE < 255 && offset::ST < 392);
+    // Pairs of words of the live x87 state, and pairs of double words of its registers.
+    assert!(offset::LIVE + 32 < 252 && offset::ST < 392);
 };
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn cell(state: &mut CpuState, at: u32) -> Option<(Cell<'_>, u32)> {
     }
     fields! {
         Step DF_STEP .. EFLAGS_SYSTEM => df_step;
-        Word EFLAGS_SYSTEM .. SELECTOR => eflags_system;
+        Word EFLAGS_SYSTEM .. LIVE => eflags_system;
         Half SELECTOR .. SEG_BASE => selector[2];
         Word SEG_BASE .. SEG_RIGHTS => seg_base[4];
         Word SEG_RIGHTS .. SEG_LIMIT => seg_rights[4];

@@ -241,7 +241,7 @@ fn compare_stack(cx: &mut EmitCx, guard: &Guard, other: Label) {
         return cx.asm.b(other);
     }
     let expected = u32::from(guard.top) | u32::from(guard.ftw) << 8;
-    a64!(cx; ldur w16, [x28, live::TOP as i32]);
+    a64!(cx; ldr w16, [x28, live::TOP]);
     if expected != 0 {
         a64!(cx; movz w17, expected; eor w16, w16, w17);
     }
