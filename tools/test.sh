@@ -14,8 +14,8 @@ cargo test --quiet -p tests --test tidy --test filetests
 echo "== code quality ledger"
 cargo test --quiet -p tests --test insns
 echo "== recorded instructions"
-cargo test --quiet -p tests --test vectors
-cargo test --quiet -p tests --test vectors --target $target
+cargo test --quiet -p tests --test vectors --test x87
+cargo test --quiet -p tests --test vectors --test x87 --target $target
 echo "== every instruction form and random blocks, as recorded from a CPU"
 cargo test --quiet -p tests --test oracle
 echo "== bad input, traces, the kernel's handler"
