@@ -17,27 +17,34 @@ struct Bit {
 /// Finds the bit. With a register offset, a memory operand is a bit string of any length: the offset is signed and
 /// selects the word first.
 fn bit(cx: &mut LiftCx) -> Bit {
-    let place = cx.operand(0);
-    let width = place.ty.bits();
+    let ty = cx.ty(0);
+    let width = ty.bits();
     if !matches!(cx.operand(1).place, Place::Gpr { .. }) {
         let known = cx.imm32(1) & (width - 1);
-        return Bit { place, number: cx.ir.const8(known as u8), known: Some(known) };
+        return Bit { place: cx.operand(0), number: cx.ir.const8(known as u8), known: Some(known) };
     }
     let offset = cx.operand(1);
     let index = cx.get_sext(&offset);
     let mut number = cx.ir.trunc(Ty::I8, index);
-    if place.ty == Ty::I16 {
+    if ty == Ty::I16 {
         // Shifts of 32 bits mask the count themselves.
         let mask = cx.ir.const8(15);
         number = cx.ir.and(number, mask);
     }
-    let Some(addr) = place.addr() else { return Bit { place, number, known: None } };
-    let words = cx.ir.const8(width.trailing_zeros() as u8);
+    let place = if cx.is_mem(0) { word_of_string(cx, ty, index) } else { cx.operand(0) };
+    Bit { place, number, known: None }
+}
+
+/// The word of a bit string in memory that has bit `index`. The segment's limit is about that word, not about the operand's
+/// own address.
+fn word_of_string(cx: &mut LiftCx, ty: Ty, index: Value) -> Operand {
+    let start = cx.offset();
+    let words = cx.ir.const8(ty.bits().trailing_zeros() as u8);
     let word = cx.ir.shift(Opcode::Sar, index, words, FlagSet::NONE);
-    let base = if addr.index.is_none() { addr.base } else { cx.ir.lea(Addr { disp: 0, ..addr }) };
-    let shift = (width / 8).trailing_zeros() as u8;
-    let addr = Addr { base, index: word, shift, disp: addr.disp };
-    Bit { place: Operand { place: Place::Mem(addr), ..place }, number, known: None }
+    let base = if start.index.is_none() { start.base } else { cx.ir.lea(Addr { disp: 0, ..start }) };
+    let shift = ty.bytes().trailing_zeros() as u8;
+    let addr = cx.mem_addr_at(Addr { base, index: word, shift, disp: start.disp });
+    Operand { place: Place::Mem(addr), ty }
 }
 
 /// CF := the bit of `word`.
