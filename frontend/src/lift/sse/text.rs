@@ -10,9 +10,18 @@ use Lane::{B16, D2, H8, S4};
 /// Bit 0 of the control byte: words instead of bytes. Bit 6: a mask of whole elements, or the highest index.
 const WORDS: u8 = 1;
 const EXPANDED: u8 = 0x40;
+const HIGHEST: u8 = 0x40;
 
-/// The comparison as the helper gives it: mask, index, eflags.
-fn compare(cx: &mut LiftCx, explicit: bool) -> Value {
+/// What a comparison gives, each as `I32`.
+struct Found {
+    /// A bit for each element.
+    mask: Value,
+    index: Value,
+    eflags: Value,
+}
+
+/// The comparison of the instruction.
+fn compare(cx: &mut LiftCx, explicit: bool) -> Found {
     let a = vector_register(cx, 0);
     let a = get(cx, a);
     let b = match register(cx, 1) {
@@ -22,40 +31,101 @@ fn compare(cx: &mut LiftCx, explicit: bool) -> Value {
             cx.ir.load(Ty::V128, addr)
         }
     };
-    let control = cx.ir.const32(u32::from(imm8(cx)));
-    if !explicit {
-        return cx.ir.helper(Helper::PcmpIstr, Ty::I64, &[a, b, control]);
+    let control = imm8(cx);
+    // Bytes, equal each: what string functions compare with.
+    if !explicit && control & 0x0d == 0x08 {
+        return compare_each(cx, a, b, control);
     }
-    let (eax, edx) = (cx.ir.get_gpr(Gpr::Eax), cx.ir.get_gpr(Gpr::Edx));
-    let lengths = cx.ir.concat(eax, edx);
-    cx.ir.helper(Helper::PcmpEstr, Ty::I64, &[a, b, control, lengths])
+    let argument = cx.ir.const32(u32::from(control));
+    let found = if explicit {
+        let (eax, edx) = (cx.ir.get_gpr(Gpr::Eax), cx.ir.get_gpr(Gpr::Edx));
+        let lengths = cx.ir.concat(eax, edx);
+        cx.ir.helper(Helper::PcmpEstr, Ty::I64, &[a, b, argument, lengths])
+    } else {
+        cx.ir.helper(Helper::PcmpIstr, Ty::I64, &[a, b, argument])
+    };
+    let mut part = |lsb, width| {
+        let bits = cx.ir.extract(found, lsb, width);
+        cx.ir.trunc(Ty::I32, bits)
+    };
+    Found { mask: part(0, 16), index: part(16, 8), eflags: part(32, 32) }
 }
 
-fn set_flags(cx: &mut LiftCx, found: Value) {
-    let image = cx.ir.extract(found, 32, 32);
-    let image = cx.ir.trunc(Ty::I32, image);
-    cx.ir.set_flags(FlagSet::ALL, image);
+/// The bytes of a vector that are all ones, as bits.
+fn bits(cx: &mut LiftCx, bytes: Value) -> Value {
+    cx.ir.vector(Opcode::VMoveMask, Ty::I32, B16, &[bytes], 0)
+}
+
+/// Bits of the bytes before the first zero, of which `zeros` has a bit.
+fn valid(cx: &mut LiftCx, zeros: Value) -> Value {
+    let (one, end) = (cx.ir.const32(1), cx.ir.const32(1 << 16));
+    let ends = cx.ir.or(zeros, end);
+    let below = cx.ir.sub(ends, one);
+    let others = cx.ir.not(ends);
+    cx.ir.and(below, others)
+}
+
+/// Two strings of bytes that end with a zero, byte by byte; beyond both ends counts as equal.
+fn compare_each(cx: &mut LiftCx, a: Value, b: Value, control: u8) -> Found {
+    let none = cx.ir.vconst(0);
+    let [equal, a_zeros, b_zeros] = [[a, b], [a, none], [b, none]].map(|pair| {
+        let bytes = cx.ir.lanes(Opcode::VCmpEq, B16, &pair);
+        bits(cx, bytes)
+    });
+    let (a_valid, b_valid, all) = (valid(cx, a_zeros), valid(cx, b_zeros), cx.ir.const32(0xffff));
+    let both = cx.ir.and(a_valid, b_valid);
+    let either = cx.ir.or(a_valid, b_valid);
+    let (equal, beyond) = (cx.ir.and(equal, both), cx.ir.xor(either, all));
+    let found = cx.ir.or(equal, beyond);
+    let mask = match control >> 4 & 3 {
+        1 => cx.ir.xor(found, all),
+        3 => cx.ir.xor(found, b_valid),
+        _ => found,
+    };
+    Found { mask, index: byte_index(cx, mask, control), eflags: eflags_of_bytes(cx, mask, a_zeros, b_zeros) }
+}
+
+/// Number of the first or last bit of the mask; 16 if there is none.
+fn byte_index(cx: &mut LiftCx, mask: Value, control: u8) -> Value {
+    if control & HIGHEST == 0 {
+        let end = cx.ir.const32(1 << 16);
+        let ended = cx.ir.or(mask, end);
+        return cx.ir.unary(Opcode::Ctz, ended);
+    }
+    let (top, count) = (cx.ir.const32(31), cx.ir.const32(16));
+    let zeros = cx.ir.unary(Opcode::Clz, mask);
+    let last = cx.ir.sub(top, zeros);
+    cx.ir.select_nz(mask, last, count)
+}
+
+/// CF: the mask has a bit; ZF, SF: the second, the first string ends; OF: bit 0 of the mask.
+fn eflags_of_bytes(cx: &mut LiftCx, mask: Value, a_zeros: Value, b_zeros: Value) -> Value {
+    let mut image = cx.is_zero(mask);
+    for (zeros, bit) in [(b_zeros, 6), (a_zeros, 7)] {
+        let runs_on = cx.is_zero(zeros);
+        image = cx.ir.insert(image, runs_on, bit, 1);
+    }
+    let inverted = cx.ir.const32(1 | 1 << 6 | 1 << 7);
+    let image = cx.ir.xor(image, inverted);
+    cx.ir.insert(image, mask, 11, 1)
 }
 
 /// PCMPESTRI, PCMPISTRI: ECX := the first or last index, or the number of elements.
 fn index(cx: &mut LiftCx, explicit: bool) {
     let found = compare(cx, explicit);
-    let index = cx.ir.extract(found, 16, 8);
-    let index = cx.ir.trunc(Ty::I32, index);
-    set_flags(cx, found);
-    cx.ir.set_gpr(Gpr::Ecx, index);
+    cx.ir.set_flags(FlagSet::ALL, found.eflags);
+    cx.ir.set_gpr(Gpr::Ecx, found.index);
 }
 
 /// PCMPESTRM, PCMPISTRM: XMM0 := the mask, a bit or all bits an element.
 fn mask(cx: &mut LiftCx, explicit: bool) {
     let control = imm8(cx);
     let found = compare(cx, explicit);
-    let bits = cx.ir.extract(found, 0, 16);
-    let mut mask = cx.ir.lanes(Opcode::VFromInt, Lane::None, &[bits]);
+    let mut mask = cx.ir.lanes(Opcode::VFromInt, Lane::None, &[found.mask]);
     if control & EXPANDED != 0 {
         mask = expand(cx, mask, control & WORDS != 0);
     }
-    set_flags(cx, found);
+    cx.ir.set_flags(FlagSet::ALL, found.eflags);
     cx.ir.set_xmm(Xmm::ALL[0], mask);
 }
 
