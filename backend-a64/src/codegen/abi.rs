@@ -52,7 +52,7 @@ pub const VSCRATCH: [u8; 2] = [30, 31];
 pub const LOOKUP_ENTRIES: u32 = 1 << 16;
 
 /// Counted code is hot once this bit of its counter is set.
-pub const HOT_BIT: u32 = 7;
+pub const HOT_BIT: u32 = 9;
 
 /// Offset from `CpuState` of the word polled at loop back-edges with `ldr wzr, [x28, #POLL]`. Its page becomes
 /// inaccessible when the thread is asked to leave; the fault handler turns that into `Exit::Interrupted`.

@@ -2,7 +2,7 @@
 //!
 //! A read-modify-write of memory computes without flags, stores, and then repeats the operation for its flags: a fault
 //! of the store must find the old flags (ADC reads them again when it is restarted). When the flags are dead the
-//! repetition is removed; when they are live a pass may merge it with the first operation.
+//! repetition is removed.
 use crate::lifter::{LiftCx, Operand};
 use ir::builder::Addr;
 use ir::guest::{FlagSet, Gpr, Trap};

@@ -7,9 +7,6 @@
 //!   - A double-width product that is only cut to its low half is a plain `mul`;
 //!   - a narrow load that is only sign-extended is a `load_sx`;
 //!   - an address that is only the base of one access moves into its memory operand.
-//! - A read-modify-write of memory repeats its operation for the flags after the store; the flags move up to the first one
-//!   where nothing reads any before: a fault of the store may leave new flags then, which the instruction, done again, writes
-//!   again.
 //!
 //! Then a forward walk closes the gaps and renumbers the values.
 use super::dead_flags::{branch_reads, live_behind, Transfer};
@@ -44,7 +41,7 @@ pub fn backward(region: &mut Region, index: usize, cx: &mut OptCx) {
     if let Some(value) = term.value() {
         uses[value.index()] = Uses { count: 1, user: TERMINATOR };
     }
-    let mut walk = Walk { insts, term, uses, live, fusion, repeated: None, gap: usize::MAX };
+    let mut walk = Walk { insts, term, uses, live, fusion, gap: usize::MAX };
     for index in (0..walk.uses.len()).rev() {
         walk.step(index);
     }
@@ -61,8 +58,6 @@ struct Walk<'a> {
     uses: &'a mut [Uses],
     live: FlagSet,
     fusion: Fusion,
-    /// An operation that is there for its flags alone, with nothing between it and here that has to do with flags.
-    repeated: Option<u16>,
     /// The first place so far where an instruction went.
     gap: usize,
 }
@@ -76,40 +71,13 @@ impl Walk<'_> {
             self.drop(index);
             return;
         }
-        if let Some(at) = self.repeated {
-            if first_of(self.insts, index, usize::from(at)) {
-                // Already cut to what is live.
-                self.move_flags(index, usize::from(at));
-                self.arguments(index);
-                return;
-            }
-        }
-        let inst = &self.insts[index];
         if !inst.flags.is_empty() || inst.op.needs_flags() {
-            self.repeated = None;
             self.flags(index);
-            let inst = &self.insts[index];
-            if inst.op == Opcode::Nop {
+            if self.insts[index].op == Opcode::Nop {
                 return;
-            }
-            if self.uses[index].count == 0 && !inst.flags.is_empty() && inst.reads_flags().is_empty() {
-                self.repeated = Some(index as u16);
             }
         }
         self.arguments(index);
-    }
-
-    /// Gives the flags of a repeated operation to the first one.
-    fn move_flags(&mut self, index: usize, at: usize) {
-        self.insts[index] = Inst { insn: self.insts[index].insn, ..self.insts[at] };
-        for arg in self.insts[at].args {
-            if let Some(uses) = self.uses.get_mut(arg.index()) {
-                uses.count -= 1;
-            }
-        }
-        self.insts[at].become_nop();
-        self.gap = self.gap.min(at);
-        self.repeated = None;
     }
 
     fn drop(&mut self, index: usize) {
@@ -159,27 +127,6 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-/// Whether the instruction at `index` is, without flags, what the one at `at` of the same guest instruction repeats. A sum
-/// with a constant has become an address.
-fn first_of(insts: &[Inst], index: usize, at: usize) -> bool {
-    let (first, repeated) = (&insts[index], &insts[at]);
-    if first.insn != repeated.insn || !first.flags.is_empty() {
-        return false;
-    }
-    if first.op == repeated.op {
-        return first.ty == repeated.ty && first.args == repeated.args && first.imm == repeated.imm;
-    }
-    let constant = insts.get(repeated.args[1].index()).and_then(Inst::as_const);
-    let step = match (repeated.op, constant) {
-        (Opcode::Add, Some(c)) => c as i32,
-        (Opcode::Sub, Some(c)) => (c as i32).wrapping_neg(),
-        _ => return false,
-    };
-    let same_base = first.args[0] == repeated.args[0] && first.args[1].is_none() && first.disp() == step;
-    // The constant is there before the sum.
-    first.op == Opcode::Lea && repeated.ty == Ty::I32 && same_base && repeated.args[1].index() < index
 }
 
 /// Simplifies an instruction whose flags have died, as [`crate::fold`] would have.
@@ -314,19 +261,6 @@ mod tests {
             "v0 = get_gpr eax\nv1 = lea [v0 + v0<<3 + 4]\nstore.i32 [v1 + 4], v0\njump 0x20",
             "v0 = get_gpr eax\nstore.i32 [v0 + v0<<3 + 8], v0\njump 0x20",
         );
-    }
-
-    #[test]
-    fn flags_of_a_read_modify_write_move_up() {
-        let head = "v0 = get_gpr eax\nv1 = const.i32 1\nv2 = load.i32 [v0]\n";
-        check(
-            &format!("{head}v3 = lea [v2 + 1]\nstore.i32 [v0], v3\nv5 = add.i32.oszap v2, v1\njump 0x20"),
-            &format!("{head}v3 = add.i32.oszap v2, v1\nstore.i32 [v0], v3\njump 0x20"),
-        );
-        let adc = format!("{head}v3 = adc.i32 v2, v1\nstore.i32 [v0], v3\nv5 = adc.i32.oszapc v2, v1\njump 0x20");
-        check(&adc, &adc);
-        let other = format!("{head}v3 = and.i32 v2, v1\nstore.i32 [v0], v3\nv5 = or.i32.oszapc v2, v1\njump 0x20");
-        check(&other, &other);
     }
 
     #[test]
