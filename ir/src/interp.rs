@@ -144,13 +144,7 @@ impl Machine<'_> {
             }
             TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
             TrapIf => {}
-            Helper | X87 => {
-                let result = self.helper(block, inst, args);
-                if !inst.flags.is_empty() {
-                    self.set_flags(inst, FlagSet::ALL, result as u32);
-                }
-                return Ok(result);
-            }
+            Helper | X87 => return Ok(self.helper(block, inst, args)),
             X87Wait if x87::pending(self.state) => return Err(Stop::Trap(Trap::X87)),
             X87Wait => {}
             X87Store => self.x87_store(inst, args[2] as u32)?,
@@ -246,11 +240,15 @@ impl Machine<'_> {
         }
         let [a, b, c, d] = args.map(|arg| arg as u64);
         let result = inst.helper().function()(self.state, a, b, c, d);
-        match inst.ty {
+        let result = match inst.ty {
             Ty::None => 0,
             Ty::V128 => self.state.scratch[0],
             ty => u128::from(result & ty.mask()),
+        };
+        if !inst.flags.is_empty() {
+            self.set_flags(inst, FlagSet::ALL, result as u32);
         }
+        result
     }
 }
 

@@ -6,6 +6,7 @@
 //! distance of exponents, `lo` what is below the significand.
 mod arith;
 mod convert;
+mod sqrt;
 
 use super::thread::word;
 use super::trampoline::{a64, Asm, ExitKind, FPCR, FPSR, NZCV};
@@ -35,6 +36,7 @@ pub(super) fn assemble(ops: &mut Asm) -> [u32; X87Routine::ALL.len()] {
     a64!(ops; ->x87_slow:);
     note(X87Routine::Slow, call_rust(ops, x87::slow));
     arith::assemble(ops, &mut note);
+    sqrt::assemble(ops, &mut note);
     convert::assemble(ops, &mut note);
     at
 }

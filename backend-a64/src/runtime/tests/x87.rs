@@ -1,38 +1,19 @@
 //! Random x87 programs: several blocks, memory that faults, stacks that over- and underflow, TOP anywhere. Emitted code
 //! against the interpreter; a failure prints the seed and the program.
+mod ops;
+
 use super::faults::guard;
 use super::random::{outcome, page, same_end, seeds};
 use super::*;
-use ir::guest::state::{offset, St};
-use ir::guest::{Cc, CpuState, FlagSet, Gpr, Mm, Trap};
+use ir::guest::state::St;
+use ir::guest::{CpuState, FlagSet, Gpr, Trap};
 use ir::interp;
 use ir::testgen::{state, Rng, TestMem};
-use ir::x87::{StoreForm, StoreKind, J};
-use ir::{Block, BlockId, Builder, Helper, Lane, Opcode, Target, Terminator, Ty};
+use ir::x87::J;
+use ir::{Block, BlockId, Builder, Opcode, Target, Terminator};
+use ops::{lift, op, Op};
 
 const START: u32 = 0x1000;
-
-/// One guest instruction.
-#[derive(Clone, Copy, Debug)]
-enum Op {
-    /// An operation with constant arguments.
-    Stack(Helper, [u32; 3]),
-    /// An operation on a memory operand, with a number of pops.
-    Memory(Helper, Ty, i32, u32),
-    Extended(i32),
-    Store(StoreForm, i32),
-    Cmov(u32, Cc),
-    Comi(u32, u32),
-    Status,
-    SetCw(u16),
-    Helper(Helper),
-    /// EAX := EAX + EBX with flags, ECX := ECX + EDX + CF.
-    Add,
-    Adc,
-    Mmx(u8),
-    /// EDX := a load and then some, which takes temporaries.
-    Load(i32),
-}
 
 #[derive(Clone, Debug, Default)]
 struct Program {
@@ -43,110 +24,6 @@ struct Program {
 
 fn address(index: usize) -> GuestAddr {
     GuestAddr(START + 4 * index as u32)
-}
-
-fn displacement(rng: &mut Rng) -> i32 {
-    if rng.one_in(60) {
-        1 << 20
-    } else {
-        8 * rng.below(16) as i32
-    }
-}
-
-/// An operation that a stack of `depth` bears, mostly.
-fn op(rng: &mut Rng, depth: &mut i32) -> Op {
-    use Helper::*;
-    let wild = rng.one_in(100);
-    let full = if wild { 8 } else { (*depth).clamp(0, 8) as u64 };
-    let grows = wild || *depth < 8;
-    let disp = displacement(rng);
-    let kind = rng.below(16);
-    if full == 0 || kind < 4 && grows {
-        let op = match rng.below(8) {
-            0 => Op::Memory(X87FldF32, Ty::I32, disp, 0),
-            1..=3 => Op::Memory(X87FldF64, Ty::I64, disp, 0),
-            4 => Op::Extended(disp),
-            5 => Op::Memory(X87Fild, Ty::I64, disp, 0),
-            6 if full > 0 => Op::Stack(X87FldSt, [rng.below(full) as u32, 0, 0]),
-            _ => Op::Stack(X87FldConst, [rng.below(7) as u32, 0, 0]),
-        };
-        *depth += i32::from(*depth < 8);
-        return op;
-    }
-    let i = rng.below(full) as u32;
-    let pop = u32::from(rng.one_in(2));
-    let mut popped = pop as i32;
-    let op = match kind {
-        0..=8 => {
-            let helper = rng.pick(&[X87Add, X87Sub, X87Subr, X87Mul, X87Mul, X87Div, X87Divr]);
-            let op = if pop == 1 { [i, 0, 1] } else { [0, i, 0] };
-            Op::Stack(helper, op)
-        }
-        9 | 10 => {
-            popped = 0;
-            match rng.below(3) {
-                0 => Op::Memory(rng.pick(&[X87AddF32, X87SubF32, X87MulF32, X87DivF32]), Ty::I32, disp, 0),
-                1 => Op::Memory(rng.pick(&[X87AddF64, X87SubrF64, X87MulF64, X87DivrF64]), Ty::I64, disp, 0),
-                _ => Op::Memory(rng.pick(&[X87AddInt, X87SubInt, X87MulInt, X87DivInt]), Ty::I32, disp, 0),
-            }
-        }
-        11 | 12 => {
-            let kind = rng.pick(&[
-                StoreKind::F64,
-                StoreKind::F64,
-                StoreKind::F32,
-                StoreKind::F80,
-                StoreKind::I16,
-                StoreKind::I32,
-                StoreKind::I64,
-            ]);
-            Op::Store(StoreForm { kind, truncate: kind.is_int() && rng.one_in(3), pop: pop == 1 }, disp)
-        }
-        13 => match rng.below(5) {
-            0 => Op::Stack(X87Com, [i, pop, u32::from(rng.one_in(2))]),
-            1 => Op::Memory(X87ComF64, Ty::I64, disp, pop),
-            2 => Op::Comi(i, pop),
-            3 => Op::Stack(X87FstSt, [i, pop, 0]),
-            _ => {
-                popped = 0;
-                Op::Stack(X87Tst, [0; 3])
-            }
-        },
-        14 => {
-            popped = 0;
-            match rng.below(6) {
-                0 | 1 => Op::Stack(X87Xch, [i, 0, 0]),
-                2 => Op::Stack(X87Chs, [0; 3]),
-                3 => Op::Stack(X87Abs, [0; 3]),
-                4 => Op::Stack(X87Sqrt, [0; 3]),
-                _ => Op::Cmov(i, rng.pick(&Cc::ALL)),
-            }
-        }
-        _ => {
-            popped = 0;
-            match rng.below(16) {
-                0..=2 => Op::Status,
-                3 | 4 => Op::Add,
-                5 => Op::Adc,
-                6 | 7 => Op::Load(disp),
-                8 => Op::Helper(rng.pick(&[X87Xam, X87Rndint, X87Clex])),
-                9 => Op::SetCw(rng.pick(&[0x37f, 0x37f, 0xf7f, 0x27f, 0x77f, 0x37e, 0x35f])),
-                10 if rng.one_in(4) => Op::Stack(X87Free, [i, 0, 0]),
-                11 if rng.one_in(4) => Op::Stack(X87Turn, [rng.pick(&[1, 7]), 0, 0]),
-                12 if rng.one_in(8) => {
-                    *depth = 8;
-                    Op::Mmx(rng.below(8) as u8)
-                }
-                13 if rng.one_in(4) => {
-                    *depth = 0;
-                    Op::Helper(X87Init)
-                }
-                _ => Op::Status,
-            }
-        }
-    };
-    *depth -= popped;
-    op
 }
 
 fn program(rng: &mut Rng, mut depth: i32) -> Program {
@@ -163,88 +40,6 @@ fn program(rng: &mut Rng, mut depth: i32) -> Program {
     jumps.sort_unstable();
     jumps.dedup_by_key(|jump| jump.0);
     Program { ops, jumps }
-}
-
-/// Emits one instruction as the frontend does.
-fn lift(b: &mut Builder, op: Op) {
-    let addr = |b: &mut Builder, disp: i32| ir::builder::Addr::base(b.get_gpr(Gpr::Esi)).plus(disp);
-    let constants = |b: &mut Builder, n: [u32; 3]| n.map(|n| b.const32(n));
-    match op {
-        Op::Stack(helper, args) => {
-            b.x87_wait();
-            let args = constants(b, args);
-            b.x87(helper, Ty::None, &args);
-        }
-        Op::Memory(helper, ty, disp, pops) => {
-            b.x87_wait();
-            let addr = addr(b, disp);
-            let value = b.load(ty, addr);
-            let pops = b.const32(pops);
-            b.x87(helper, Ty::None, &[value, pops]);
-        }
-        Op::Extended(disp) => {
-            b.x87_wait();
-            let addr = addr(b, disp);
-            let (low, high) = (b.load(Ty::I64, addr), b.load(Ty::I16, addr.plus(8)));
-            b.x87(Helper::X87FldF80, Ty::None, &[low, high]);
-        }
-        Op::Store(form, disp) => {
-            b.x87_wait();
-            let addr = addr(b, disp);
-            b.x87_store(addr, form);
-        }
-        Op::Cmov(i, cc) => {
-            b.x87_wait();
-            let (i, holds) = (b.const32(i), b.cond(cc));
-            b.x87(Helper::X87Cmov, Ty::None, &[i, holds]);
-        }
-        Op::Comi(i, pops) => {
-            b.x87_wait();
-            b.x87_comi(i, pops, false);
-        }
-        Op::Status => {
-            let status = b.x87_status();
-            b.set_gpr(Gpr::Ebp, status);
-        }
-        Op::SetCw(value) => {
-            b.x87_wait();
-            let value = b.iconst(Ty::I16, u64::from(value));
-            b.x87(Helper::X87SetCw, Ty::None, &[value]);
-        }
-        Op::Helper(helper) => {
-            if !matches!(helper, Helper::X87Init | Helper::X87Clex) {
-                b.x87_wait();
-            }
-            b.helper(helper, Ty::None, &[]);
-        }
-        Op::Add | Op::Adc => {
-            let (op, to, by) = if matches!(op, Op::Add) {
-                (Opcode::Add, Gpr::Eax, Gpr::Ebx)
-            } else {
-                (Opcode::Adc, Gpr::Ecx, Gpr::Edx)
-            };
-            let (x, y) = (b.get_gpr(to), b.get_gpr(by));
-            let sum = b.binary(op, x, y, FlagSet::ALL);
-            b.set_gpr(to, sum);
-        }
-        Op::Mmx(n) => {
-            b.x87_wait();
-            let zero = b.const32(0);
-            b.set_state(offset::TOP, zero);
-            let tags = b.iconst(Ty::I8, 0xff);
-            b.set_state(offset::FTW, tags);
-            let old = b.get_mm(Mm::ALL[usize::from(n)]);
-            let ones = b.vector(Opcode::VConst, Ty::V128, Lane::None, &[], 0x0101);
-            let sum = b.vector(Opcode::VAdd, Ty::V128, Lane::B16, &[old, ones], 0);
-            b.set_mm(Mm::ALL[usize::from(n ^ 1)], sum);
-        }
-        Op::Load(disp) => {
-            let addr = addr(b, disp);
-            let values: Vec<_> = (0..12).map(|n| b.load(Ty::I32, addr.plus(4 * n))).collect();
-            let sum = values.into_iter().reduce(|x, y| b.binary(Opcode::Xor, x, y, FlagSet::NONE));
-            b.set_gpr(Gpr::Edx, sum.expect("some"));
-        }
-    }
 }
 
 impl Program {
