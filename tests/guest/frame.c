@@ -6,7 +6,7 @@
 #include <time.h>
 #include <ucontext.h>
 
-static volatile int count, depth, deepest;
+static volatile int count, depth, deepest, raised;
 static sigjmp_buf jump;
 static siginfo_t last;
 
@@ -27,7 +27,7 @@ static void nest(int sig)
 {
     depth++;
     if (depth > deepest) deepest = depth;
-    if (sig == SIGUSR1 && depth < 5) raise(SIGUSR1);
+    if (sig == SIGUSR1 && ++raised < 5) raise(SIGUSR1);
     depth--;
 }
 
@@ -62,12 +62,10 @@ static void flags(void)
     set(SIGUSR1, nest, SA_NODEFER);
     raise(SIGUSR1);
     printf("nodefer: %d deep\n", deepest);
-    deepest = 0;
+    deepest = raised = 0;
     set(SIGUSR1, nest, 0);
-    depth = 3;
     raise(SIGUSR1);
-    printf("deferred: %d deep\n", deepest);
-    depth = 0;
+    printf("deferred: %d deep, %d times\n", deepest, raised);
     set(SIGUSR2, nest, SA_RESETHAND);
     raise(SIGUSR2);
     struct sigaction now;

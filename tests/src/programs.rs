@@ -71,12 +71,13 @@ fn expectation(outcome: &Outcome) -> String {
     format!("{}exit {}\n", String::from_utf8_lossy(&outcome.stdout), outcome.status)
 }
 
-/// Runs one natively and keeps what it did.
+/// Runs one natively and keeps what it did; a program that had to be killed did nothing worth keeping.
 pub fn record(name: &str) -> Result<()> {
     let work = work_dir(name, "record")?;
     build(name, Link::Static, &work)?;
     let outcome = run(&mut native_command(&work, [format!("./{}", file_name(name))])?, &work, Duration::from_secs(60))?;
     fs::remove_dir_all(&work)?;
+    ensure!(outcome.status != 137, "{name}: killed, {}: not recorded", outcome.stderr.trim());
     fs::write(root().join("tests/guest").join(format!("{name}.out")), expectation(&outcome))?;
     Ok(())
 }

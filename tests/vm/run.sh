@@ -1,5 +1,5 @@
 # Runs inside the test machine, as the i386 busybox's shell under ferry. Its exit status is the machine's.
-failed=0
+failed=0 passed_programs=0 failed_programs=
 echo "kernel: $(busybox uname -r), machine as the guest sees it: $(busybox uname -m)"
 ferry doctor
 echo "--- system calls of busybox ls"
@@ -17,8 +17,8 @@ compare() {
   busybox timeout -s KILL 900 "$@" >/tmp/out 2>/tmp/err </dev/null; status=$?
   echo "exit $status" >>/tmp/out
   cd /
-  if busybox cmp -s /tmp/out "$recording"; then echo "ok    $name"; return; fi
-  failed=1; echo "FAIL  $name"; busybox diff "$recording" /tmp/out | busybox grep '^[-+]' | busybox head -40; busybox tail -3 /tmp/err
+  if busybox cmp -s /tmp/out "$recording"; then echo "ok    $name"; passed_programs=$((passed_programs + 1)); return; fi
+  failed=1; failed_programs="$failed_programs $name"; echo "FAIL  $name"; busybox diff "$recording" /tmp/out | busybox grep '^[-+]' | busybox head -40; busybox tail -3 /tmp/err
 }
 
 for script in /demo/*.sh; do
@@ -29,4 +29,5 @@ for recording in ${GUEST:-/guest/*.out /guest/kernel/*.out}; do
   name=${recording%.out}
   compare "${name#/}" "$recording" ferry "$name"
 done
+echo "as on a real CPU: $passed_programs; not:${failed_programs:- none}; $(busybox cut -d. -f1 /proc/uptime) s"
 exit $failed
