@@ -34,7 +34,8 @@ mod flag {
     pub const DETACHED: u64 = 0x40_0000;
     pub const CHILD_SETTID: u64 = 0x100_0000;
     pub const CLEAR_SIGHAND: u64 = 1 << 32;
-    pub const INTO_CGROUP: u64 = 1 << 33;
+    /// What clone3() takes: all flags of clone(), of the later ones not CLONE_INTO_CGROUP.
+    pub const KNOWN: u64 = 0xffff_ffff | CLEAR_SIGHAND;
     /// Done here, with the guest's pointers, rather than by the host kernel.
     pub const OURS: u64 =
         VFORK | SETTLS | PARENT_SETTID | CHILD_CLEARTID | CHILD_SETTID | PIDFD | CLEAR_SIGHAND | DETACHED;
@@ -120,7 +121,7 @@ fn checked(args: &CloneArgs) -> Result<Request, Errno> {
     let pointer = |value: U64| u32::try_from(value.get()).map(GuestAddr).map_err(|_| Errno::EINVAL);
     let (stack, size) = (pointer(args.stack)?.0, pointer(args.stack_size)?.0);
     let signal = args.exit_signal.get();
-    let refused = flags & (CSIGNAL | flag::DETACHED | flag::INTO_CGROUP) != 0
+    let refused = flags & (CSIGNAL | flag::DETACHED | !flag::KNOWN) != 0
         || signal > 64
         || args.set_tid_size.get() != 0
         || (stack == 0) != (size == 0)
