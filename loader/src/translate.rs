@@ -57,6 +57,7 @@ pub struct Translator {
     floats: AtomicU8,
     gs: Arc<GsLimit>,
     /// As many as threads have translated at the same time.
+    #[allow(clippy::vec_box, reason = "a desk is large, and moves with every translation")]
     desks: Mutex<Vec<Box<Desk>>>,
 }
 
@@ -100,6 +101,7 @@ impl Translator {
         Self { mm, policy, dump, floats: AtomicU8::new(0), gs, desks: Mutex::default() }
     }
 
+    #[allow(clippy::vec_box, reason = "as the field")]
     fn desks(&self) -> MutexGuard<'_, Vec<Box<Desk>>> {
         self.desks.lock().expect("no panic under this lock")
     }

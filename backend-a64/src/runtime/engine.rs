@@ -92,6 +92,7 @@ pub struct Engine {
     watch: Box<dyn CodeWatch>,
     compile: Compile,
     /// As many as threads have compiled at the same time.
+    #[allow(clippy::vec_box, reason = "a desk is large, and moves with every translation")]
     desks: Mutex<Vec<Box<Desk>>>,
     ordered: AtomicBool,
     /// Index into `Floats::LEVELS`.

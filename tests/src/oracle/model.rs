@@ -199,6 +199,7 @@ fn run_input(case: &Case, input: &Input, mem: &mut Memory, optimize: bool) -> Op
     Some(output)
 }
 
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Event {
     None,
     Unknown,
