@@ -265,15 +265,28 @@ fn mul(ops: &mut Asm, note: &mut impl FnMut(X87Routine, u32)) {
         // The exponent and 2, the sign above.
         ; tst w8, 0x7fff_8000
         ; b.ne =>check);
-    product(ops, X87Mode::Usual, go[0]);
+    in_every_mode(ops, check, special, go, product, mul_special);
+}
+
+/// The way `usual` of the usual mode; then at `check`, by the mode, what is `special` about the operands, which goes on in
+/// the mode's own way.
+fn in_every_mode(
+    ops: &mut Asm,
+    check: DynamicLabel,
+    specials: [DynamicLabel; MODES.len()],
+    go: [DynamicLabel; MODES.len()],
+    usual: fn(&mut Asm, X87Mode, DynamicLabel),
+    special: fn(&mut Asm, DynamicLabel),
+) {
+    usual(ops, X87Mode::Usual, go[0]);
     a64!(ops; =>check);
-    by_mode(ops, special);
+    by_mode(ops, specials);
     for (i, mode) in MODES.into_iter().enumerate() {
         if mode != X87Mode::Usual {
-            product(ops, mode, go[i]);
+            usual(ops, mode, go[i]);
         }
-        a64!(ops; =>special[i]);
-        mul_special(ops, go[i]);
+        a64!(ops; =>specials[i]);
+        special(ops, go[i]);
     }
 }
 
@@ -359,16 +372,7 @@ fn div(ops: &mut Asm, note: &mut impl FnMut(X87Routine, u32)) {
         ; and w9, w13, 0x8000_0000
         ; eor w8, w8, w9
         ; add w8, w8, 3);
-    quotient(ops, X87Mode::Usual, go[0]);
-    a64!(ops; =>check);
-    by_mode(ops, special);
-    for (i, mode) in MODES.into_iter().enumerate() {
-        if mode != X87Mode::Usual {
-            quotient(ops, mode, go[i]);
-        }
-        a64!(ops; =>special[i]);
-        div_special(ops, go[i]);
-    }
+    in_every_mode(ops, check, special, go, quotient, div_special);
 }
 
 /// The quotient; w8 is its sign and exponent if a's significand is not the smaller one.
