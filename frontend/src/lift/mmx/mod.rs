@@ -6,7 +6,7 @@ use crate::lifter::LiftCx;
 use iced_x86::{OpKind, Register};
 use ir::guest::state::offset;
 use ir::guest::Mm;
-use ir::{Opcode, Ty, Value};
+use ir::{Opcode, Sink, Ty, Value};
 
 /// Tag word with every register valid.
 const ALL_VALID: u64 = 0xff;

@@ -15,9 +15,9 @@ pub(crate) mod text;
 
 use super::mmx;
 use crate::lifter::LiftCx;
-use ir::builder::Addr;
 use ir::guest::{Mm, Trap, Xmm};
-use ir::{Lane, Opcode, Ty, Value};
+use ir::sink::Addr;
+use ir::{Lane, Opcode, Sink, Ty, Value};
 
 /// A vector register of either file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
