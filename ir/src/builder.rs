@@ -112,6 +112,11 @@ impl Builder {
         self.op_imm(Opcode::X87Wait, Ty::None, &[], 0);
     }
 
+    /// MMX state: as `x87_wait`, then TOP := 0 and all tags valid.
+    pub fn mmx_enter(&mut self) {
+        self.op_imm(Opcode::MmxEnter, Ty::None, &[], 0);
+    }
+
     /// An operation on the x87 stack; as `helper`.
     pub fn x87(&mut self, helper: Helper, ty: Ty, args: &[Value]) -> Value {
         self.op_imm(Opcode::X87, ty, args, helper as i64)

@@ -75,7 +75,7 @@ impl Engine {
         let generation = self.generation.load(Ordering::SeqCst);
         let pc = self.find(thread.state(), linked)?;
         let memory = &*thread.memory;
-        memory.word(word::FPCR).store(fp::fpcr_from_mxcsr(thread.state().mxcsr), Ordering::Relaxed);
+        memory.word(word::FPCR).store(fp::fpcr_from_mxcsr(thread.state().mxcsr, self.afp), Ordering::Relaxed);
         self.world.enter(memory);
         if self.generation.load(Ordering::SeqCst) != generation {
             self.world.leave(memory);
@@ -95,7 +95,7 @@ impl Engine {
         let fpsr = memory.word(word::FPSR).load(Ordering::Relaxed) as u32;
         if fpsr != 0 {
             let state = thread.state_mut();
-            state.mxcsr = fp::merge_fpsr(state.mxcsr, fpsr);
+            state.mxcsr = fp::merge_fpsr(state.mxcsr, fpsr, self.afp);
         }
         Ok(Some(ExitKind::from_number(kind)))
     }

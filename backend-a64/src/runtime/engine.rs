@@ -101,6 +101,8 @@ pub struct Engine {
     ordered: AtomicBool,
     /// Index into `Floats::LEVELS`.
     floats: AtomicU8,
+    /// Whether code is made for FEAT_AFP.
+    pub(super) afp: bool,
     /// Number of counters in use.
     counted: AtomicU32,
 }
@@ -150,6 +152,7 @@ impl Engine {
             desks: Mutex::default(),
             ordered: AtomicBool::new(false),
             floats: AtomicU8::new(0),
+            afp: options.features.afp,
             counted: AtomicU32::new(0),
         })
     }

@@ -80,7 +80,6 @@ fn move_mask(cx: &mut LiftCx, lane: Lane) {
     let mut mask = cx.ir.vector(Opcode::VMoveMask, Ty::I32, lane, &[a], 0);
     if matches!(src, Reg::Mm(_)) {
         mask = cx.ir.extract(mask, 0, 8);
-        mmx::enter(cx);
     }
     cx.write(0, mask);
 }
