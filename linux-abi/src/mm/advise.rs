@@ -70,7 +70,7 @@ impl AddressSpace {
 
     /// mlock2(2), and mlock(2) with no flags. The range need not be aligned.
     pub fn mlock(&self, addr: u32, len: u32, flags: u32) -> Result<(), Errno> {
-        if flags & !(libc::MLOCK_ONFAULT as u32) != 0 {
+        if flags & !libc::MLOCK_ONFAULT != 0 {
             return Err(Errno(libc::EINVAL));
         }
         let Some(range) = Self::loose(addr, len)? else { return Ok(()) };
