@@ -85,43 +85,28 @@ fn run(
 
 /// Executes the context's instruction; `false` if it is none of these.
 fn instruction(cx: &mut LiftCx<Direct>) -> bool {
-    use Mnemonic::*;
-    let segment = cx.insn.segment_prefix();
-    if !matches!(segment, Register::None | Register::FS | Register::GS) {
+    if !matches!(cx.insn.segment_prefix(), Register::None | Register::FS | Register::GS) {
         return false;
     }
     cx.begin();
+    moves(cx) || computes(cx)
+}
+
+/// Data transfer, control transfer, flags, semaphores, and what tells of the machine.
+fn moves(cx: &mut LiftCx<Direct>) -> bool {
+    use Mnemonic::*;
     match cx.insn.mnemonic() {
-        Adc => binary::adc(cx),
-        Add => binary::add(cx),
-        And => logical::and(cx),
-        Bsf => bitbyte::bsf(cx),
-        Bsr => bitbyte::bsr(cx),
         Bswap => dataxfer::bswap(cx),
-        Bt => bitbyte::bt(cx),
-        Btc => bitbyte::btc(cx),
-        Btr => bitbyte::btr(cx),
-        Bts => bitbyte::bts(cx),
         Call => call_ret::call(cx),
-        Cdq => convert::cdq(cx),
-        Cbw => convert::cbw(cx),
         Clc => flagop::clc(cx),
         Cld => flagop::cld(cx),
         Cmc => flagop::cmc(cx),
-        Cmp => binary::cmp(cx),
         Cmova | Cmovae | Cmovb | Cmovbe | Cmove | Cmovg | Cmovge | Cmovl | Cmovle | Cmovne | Cmovno | Cmovnp
         | Cmovns | Cmovo | Cmovp | Cmovs => cmov::cmovcc(cx),
         Cmpxchg => semaphore::cmpxchg(cx),
         Cmpxchg8b => semaphore::cmpxchg8b(cx),
         Cpuid => system::cpuid(cx),
-        Cwd => convert::cwd(cx),
-        Cwde => convert::cwde(cx),
-        Dec => binary::dec(cx),
-        Div => binary::div(cx),
         Endbr32 | Nop => {}
-        Idiv => binary::idiv(cx),
-        Imul => binary::imul(cx),
-        Inc => binary::inc(cx),
         Ja | Jae | Jb | Jbe | Je | Jg | Jge | Jl | Jle | Jne | Jno | Jnp | Jns | Jo | Jp | Js => branch::jcc(cx),
         Jecxz => branch::jecxz(cx),
         Jmp => branch::jmp(cx),
@@ -134,32 +119,60 @@ fn instruction(cx: &mut LiftCx<Direct>) -> bool {
         Movsb | Movsw | Movsd => return repeat(cx, string::movs_step),
         Movsx => dataxfer::movsx(cx),
         Movzx => dataxfer::movzx(cx),
-        Mul => binary::mul(cx),
-        Neg => binary::neg(cx),
-        Not => logical::not(cx),
-        Or => logical::or(cx),
         Pop => stack::pop(cx),
         Push => stack::push(cx),
         Rdtsc => system::rdtsc(cx),
         Ret => call_ret::ret(cx),
-        Rol => rotate::rol(cx),
-        Ror => rotate::ror(cx),
         Sahf => flagop::sahf(cx),
-        Sal | Shl => shift::shl(cx),
-        Sar => shift::sar(cx),
-        Sbb => binary::sbb(cx),
         Seta | Setae | Setb | Setbe | Sete | Setg | Setge | Setl | Setle | Setne | Setno | Setnp | Setns | Seto
         | Setp | Sets => setcc::setcc(cx),
-        Shld => shift::shld(cx),
-        Shr => shift::shr(cx),
-        Shrd => shift::shrd(cx),
         Stc => flagop::stc(cx),
         Std => flagop::std(cx),
         Stosb | Stosw | Stosd => return repeat(cx, string::stos_step),
-        Sub => binary::sub(cx),
-        Test => logical::test(cx),
         Xadd => semaphore::xadd(cx),
         Xchg => dataxfer::xchg(cx),
+        _ => return false,
+    }
+    true
+}
+
+/// Arithmetic, logic, shifts and bits.
+fn computes(cx: &mut LiftCx<Direct>) -> bool {
+    use Mnemonic::*;
+    match cx.insn.mnemonic() {
+        Adc => binary::adc(cx),
+        Add => binary::add(cx),
+        And => logical::and(cx),
+        Bsf => bitbyte::bsf(cx),
+        Bsr => bitbyte::bsr(cx),
+        Bt => bitbyte::bt(cx),
+        Btc => bitbyte::btc(cx),
+        Btr => bitbyte::btr(cx),
+        Bts => bitbyte::bts(cx),
+        Cdq => convert::cdq(cx),
+        Cbw => convert::cbw(cx),
+        Cmp => binary::cmp(cx),
+        Cwd => convert::cwd(cx),
+        Cwde => convert::cwde(cx),
+        Dec => binary::dec(cx),
+        Div => binary::div(cx),
+        Idiv => binary::idiv(cx),
+        Imul => binary::imul(cx),
+        Inc => binary::inc(cx),
+        Mul => binary::mul(cx),
+        Neg => binary::neg(cx),
+        Not => logical::not(cx),
+        Or => logical::or(cx),
+        Rol => rotate::rol(cx),
+        Ror => rotate::ror(cx),
+        Sal | Shl => shift::shl(cx),
+        Sar => shift::sar(cx),
+        Sbb => binary::sbb(cx),
+        Shld => shift::shld(cx),
+        Shr => shift::shr(cx),
+        Shrd => shift::shrd(cx),
+        Sub => binary::sub(cx),
+        Test => logical::test(cx),
         Xor => logical::xor(cx),
         _ => return false,
     }

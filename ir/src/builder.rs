@@ -13,7 +13,7 @@ use crate::region::{Block, BlockId, InsnMark};
 use crate::sink::{Addr, Sink};
 use crate::source::Floats;
 use crate::terminator::Terminator;
-use crate::types::Ty;
+use crate::types::{Lane, Ty};
 use crate::x87::StoreForm;
 
 /// Builds blocks, instruction by instruction.
@@ -26,6 +26,8 @@ pub struct Builder {
     pub(crate) state: StateCache,
     folds: bool,
     floats: Floats,
+    /// Values of the block that code has looked at for denormals, as lanes of that kind.
+    checked: Vec<(Value, Lane)>,
 }
 
 /// Room for the instructions of a usual block, so that it need not grow step by step.
@@ -42,6 +44,7 @@ impl Builder {
             state: StateCache::default(),
             folds: false,
             floats: Floats::Host,
+            checked: Vec::new(),
         }
     }
 
@@ -56,6 +59,7 @@ impl Builder {
         old.insts.clear();
         self.block = Block { insns: old.insns, insts: old.insts, ..Block::new(start) };
         self.state = StateCache::default();
+        self.checked.clear();
         (self.folds, self.floats) = (folds, floats);
     }
 

@@ -193,7 +193,7 @@ impl<V> Inst<V> {
         Mm::ALL[self.imm as usize & 7]
     }
 
-    /// The trap of `TrapIf`.
+    /// The trap of `TrapIf` and `TrapDenormal`.
     pub fn trap(&self) -> Trap {
         Trap::ALL[self.imm as usize]
     }

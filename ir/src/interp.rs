@@ -161,9 +161,11 @@ impl Machine<'_> {
                 return Ok(low | !low << 64);
             }
             SetMm => self.state.st[inst.imm as usize & 7] = St::new(0xffff, args[0] as u64),
-            VDenormal => {
+            TrapDenormal => {
                 let found = vector::has_denormals(inst.lane, [args[0], args[1]]);
-                return Ok(u128::from(found && self.state.mxcsr & MXCSR_DE_DAZ == 0));
+                if found && self.state.mxcsr & MXCSR_DE_DAZ == 0 {
+                    return Err(Stop::Trap(inst.trap()));
+                }
             }
             VDaz if self.state.mxcsr & MXCSR_DAZ == 0 => return Ok(args[0]),
             VDaz => return Ok(vector::flush_denormals(inst.lane, args[0])),

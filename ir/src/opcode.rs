@@ -347,7 +347,7 @@ opcodes! {
     VIntToF       "vint_to_f"     [V128]            V128    None     FP       "signed s4 lanes (the low two for f64x2) to floats";
     FWiden        "fwiden"        [V128 V128]       V128    None     FP       "f32 lane 0 of second to f64; f32x4: its low two, first ignored";
     FNarrow       "fnarrow"       [V128 V128]       V128    None     FP       "f64 lane 0 of second to f32; f64x2: both to the low half, the rest zero, first ignored";
-    VDenormal     "vdenormal"     [V128 V128]       I32     None     READS    "1 if DE and DAZ are clear and a lane that takes part is a denormal, in either argument; else 0";
+    TrapDenormal  "trap_denormal" [V128 V128]       None    Trap     TRAPS    "leave with the trap at this instruction if DE and DAZ are clear and a lane that takes part is a denormal, in either argument";
     VDaz          "vdaz"          [V128]            V128    None     READS    "if DAZ is set, denormals among the lanes that take part become zeros of their sign";
     GetMxcsr      "get_mxcsr"     []                I32     None     READS    "MXCSR with the sticky flags so far";
     SetMxcsr      "set_mxcsr"     [I32]             None    None     WRITES   "write MXCSR; reserved bits are the frontend's concern";

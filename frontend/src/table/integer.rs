@@ -6,8 +6,6 @@ use crate::lift::{
 
 /// What far transfers lack.
 const FAR: &str = "far forms reach the flat 32-bit code segment only; call gates, tasks and 64-bit mode are #GP";
-/// What questions about selectors lack.
-const TABLES: &str = "selectors in the LDT and the TLS entries of the GDT are reported as not accessible";
 
 super::section! {
     // BINARY
@@ -195,15 +193,15 @@ super::section! {
     Xadd        => Full(semaphore::xadd);
     // SEGOP
     Arpl        => Full(segment::arpl);
-    Lar         => Partial(segment::lar, TABLES);
+    Lar         => Full(segment::lar);
     Lds         => Full(segment::lds);
     Les         => Full(segment::les);
     Lfs         => Full(segment::lfs);
     Lgs         => Full(segment::lgs);
-    Lsl         => Partial(segment::lsl, TABLES);
+    Lsl         => Full(segment::lsl);
     Lss         => Full(segment::lss);
-    Verr        => Partial(segment::verr, TABLES);
-    Verw        => Partial(segment::verw, TABLES);
+    Verr        => Full(segment::verr);
+    Verw        => Full(segment::verw);
     // INTERRUPT
     Bound       => Full(system::bound);
     Int         => Full(system::int);

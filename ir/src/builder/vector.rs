@@ -47,11 +47,23 @@ impl Builder {
             // Conversions from and to integers have no denormal operands.
             _ => return,
         };
-        let mut check = Inst::new(VDenormal, Ty::V128);
-        check.args[..2].copy_from_slice(&args);
-        check.lane = inst.lane;
-        let found = self.push(check);
-        self.trap_if(found, Trap::Interpret);
+        let lane = inst.lane;
+        let news = args.map(|arg| self.may_be_denormal(arg, lane).then_some(arg));
+        let [Some(first), second] = (if news[0].is_some() { news } else { [news[1], None] }) else { return };
+        let mut check = Inst::new(TrapDenormal, Ty::V128);
+        check.args[..2].copy_from_slice(&[first, second.unwrap_or(first)]);
+        check.lane = lane;
+        check.imm = Trap::Interpret as i64;
+        self.push(check);
+        self.checked.extend([first, second.unwrap_or(first)].map(|value| (value, lane)));
+    }
+
+    /// Whether lanes of a value may be denormals that have not been looked at since MXCSR was written.
+    fn may_be_denormal(&self, value: Value, lane: Lane) -> bool {
+        use Opcode::{FSqrt, FWiden, IntToF, VIntToF};
+        let def = &self.block.insts[value.index()];
+        let normal = matches!(def.op, FSqrt | FWiden | IntToF | VIntToF) && def.lane == lane;
+        !normal && !self.checked.contains(&(value, lane))
     }
 
     /// Calls [`Helper::Simd`], and raises #XM if it says so.
@@ -121,6 +133,7 @@ impl Builder {
 
     /// Writes MXCSR.
     pub fn set_mxcsr(&mut self, value: Value) {
+        self.checked.clear();
         self.op(Opcode::SetMxcsr, Ty::I32, &[value], FlagSet::NONE);
     }
 }

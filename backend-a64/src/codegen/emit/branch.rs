@@ -8,6 +8,7 @@ use super::super::compiled::{CodeOffset, EntryPoint, LinkKind, LinkSite, Reloc, 
 use super::atomic::{self, WriteBack};
 use super::flags::{self, Carry, Test};
 use super::vector_convert::{self, IntFix};
+use super::vector_denormal::{self, DenormalFix};
 use super::vector_nan::{self, NanFix};
 use super::{a64, call, fetch, x87, EmitCx, S0, S1};
 use ir::opcode::Effects;
@@ -33,6 +34,8 @@ enum ColdKind {
     WriteBack { fix: WriteBack, eip: GuestAddr, carry: Carry, x87: X87Fix },
     /// A NaN among the lanes of a result.
     Nan(NanFix),
+    /// A number without exponent.
+    Denormal(DenormalFix),
     /// A float that does not fit an integer.
     Int(IntFix),
     /// A conditional way out of the region, with the carry as it was there.
@@ -94,6 +97,11 @@ pub(super) fn cold_nan(cx: &mut EmitCx, fix: NanFix) -> Label {
 /// Cold code for a conversion that does not fit.
 pub(super) fn cold_int(cx: &mut EmitCx, fix: IntFix) -> Label {
     cold(cx, ColdKind::Int(fix))
+}
+
+/// Cold code that looks more closely at what may be a denormal.
+pub(super) fn cold_denormal(cx: &mut EmitCx, fix: DenormalFix) -> Label {
+    cold(cx, ColdKind::Denormal(fix))
 }
 
 /// The beginning of a block: its label, the poll of a loop, its entry.
@@ -392,6 +400,7 @@ pub(crate) fn cold_code(cx: &mut EmitCx, sites: &mut Vec<LinkSite>) {
                 atomic::write_back(cx, &fix);
             }
             ColdKind::Nan(fix) => vector_nan::fix(cx, &fix),
+            ColdKind::Denormal(fix) => vector_denormal::fix(cx, &fix),
             ColdKind::Int(fix) => vector_convert::fix(cx, &fix),
             ColdKind::Out { target, poll, carry } => {
                 cx.carry = carry;

@@ -94,7 +94,7 @@ pub(super) fn emit(cx: &mut EmitCx, inst: &Inst) {
         VIntToF => vector_convert::packed_from_int(cx, inst),
         FWiden => vector_convert::widen(cx, inst),
         FNarrow => vector_convert::narrow(cx, inst),
-        VDenormal => vector_denormal::check(cx, inst),
+        TrapDenormal => vector_denormal::check(cx, inst),
         VDaz => vector_denormal::flush(cx, inst),
         GetMxcsr => vector_move::get_mxcsr(cx),
         SetMxcsr => vector_move::set_mxcsr(cx),

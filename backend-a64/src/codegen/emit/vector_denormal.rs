@@ -1,7 +1,8 @@
 //! Denormal numbers: whether an operand is one, which the host's arithmetic does not tell, and flushing them.
 //!
 //! A number without its sign, less one, has nothing in its exponent's place exactly if it is a denormal: a zero wraps.
-use super::super::asm::a64;
+use super::super::asm::{a64, Label};
+use super::branch;
 use super::vector::{VS0, VS1};
 use super::EmitCx;
 use ir::guest::state::offset;
@@ -11,23 +12,58 @@ use ir::{Inst, Lane};
 const DE: u32 = 1;
 const DAZ: u32 = 6;
 
-/// `vdenormal`.
+/// The rest of `trap_denormal`, where an operand has a zero in its exponent's place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DenormalFix {
+    operands: [u8; 2],
+    lane: Lane,
+    done: Label,
+    /// Where it leaves.
+    trap: Label,
+}
+
+/// `trap_denormal`: looks at the exponents only; what has none may still be a zero.
 pub(super) fn check(cx: &mut EmitCx, inst: &Inst) {
-    let (d, done) = (cx.dst(), cx.asm.new_label());
-    a64!(cx; mov W(d), wzr; ldr w16, [x28, offset::MXCSR]);
-    cx.asm.tbnz(super::S0, DE, done);
-    cx.asm.tbnz(super::S0, DAZ, done);
+    let operands = [cx.v(0), cx.v(1)];
+    let trap = branch::cold_trap(cx, inst.trap());
+    let done = cx.asm.new_label();
+    let fix = branch::cold_denormal(cx, DenormalFix { operands, lane: inst.lane, done, trap });
     match inst.lane {
-        Lane::F32 | Lane::F64 => scalars(cx, inst.lane),
-        lane => vectors(cx, lane),
+        Lane::F32 | Lane::F64 => {
+            for v in distinct(operands) {
+                match inst.lane {
+                    Lane::F32 => a64!(cx; fmov w16, S(v); ubfx w16, w16, 23, 8),
+                    _ => a64!(cx; fmov x16, D(v); ubfx x16, x16, 52, 11),
+                }
+                cx.asm.cbz(false, super::S0, fix);
+            }
+        }
+        lane => {
+            vectors(cx, lane, operands);
+            cx.asm.cbz(false, super::S0, fix);
+        }
     }
-    a64!(cx; clz w16, w16; lsr W(d), w16, 5);
     cx.asm.bind(done);
 }
 
+fn distinct([n, m]: [u8; 2]) -> impl Iterator<Item = u8> {
+    [Some(n), (m != n).then_some(m)].into_iter().flatten()
+}
+
+/// The cold code.
+pub(super) fn fix(cx: &mut EmitCx, fix: &DenormalFix) {
+    if matches!(fix.lane, Lane::F32 | Lane::F64) {
+        scalars(cx, fix.lane, fix.operands);
+        cx.asm.cbnz(false, super::S0, fix.done);
+    }
+    a64!(cx; ldr w16, [x28, offset::MXCSR]);
+    cx.asm.tbnz(super::S0, DE, fix.done);
+    cx.asm.tbnz(super::S0, DAZ, fix.done);
+    cx.asm.b(fix.trap);
+}
+
 /// `w16` := 0 if lane 0 of an operand is a denormal.
-fn scalars(cx: &mut EmitCx, lane: Lane) {
-    let (n, m) = (cx.v(0), cx.v(1));
+fn scalars(cx: &mut EmitCx, lane: Lane, [n, m]: [u8; 2]) {
     scalar(cx, lane, super::S0, n);
     if n != m {
         scalar(cx, lane, super::S1, m);
@@ -43,8 +79,7 @@ fn scalar(cx: &mut EmitCx, lane: Lane, t: u8, v: u8) {
 }
 
 /// The same for all lanes.
-fn vectors(cx: &mut EmitCx, lane: Lane) {
-    let (n, m) = (cx.v(0), cx.v(1));
+fn vectors(cx: &mut EmitCx, lane: Lane, [n, m]: [u8; 2]) {
     for (t, v) in [(VS0, n), (VS1, m)] {
         // -1 - -x is x - 1.
         match lane {

@@ -284,7 +284,7 @@ fn flags_before(insts: &[Inst], inst: &Inst, live: FlagSet) -> FlagSet {
     if !inst.flags.is_empty() && !inst.may_keep_flags(|v| insts[v.index()].as_const()) {
         live = live - inst.flags;
     }
-    if inst.op == Opcode::TrapIf {
+    if matches!(inst.op, Opcode::TrapIf | Opcode::TrapDenormal) {
         return FlagSet::ALL;
     }
     live | inst.reads_flags()
