@@ -3,6 +3,7 @@
 //! - [`guest`]: what every crate says about the guest: addresses, registers, flags, CPU state, memory, exits.
 //! - [`opcode`], [`inst`], [`region`], [`terminator`], [`builder`]: the SSA IR of one region; [`sink`]: what lift functions say, for
 //!   a builder or to be done at once.
+//! - [`host`]: what a signal handler and the engine say about a host thread.
 //! - [`helper`]: semantics too large to emit inline, shared by interpreter and generated code.
 //! - [`print`], [`parse`], [`verify`], [`interp`]: text form, checker and reference interpreter.
 //! - `fold`: what the builder does to instructions as it gets them; [`opt`]: the passes.
@@ -17,6 +18,7 @@ mod crypto;
 mod fold;
 pub mod guest;
 pub mod helper;
+pub mod host;
 pub mod inst;
 pub mod interp;
 pub mod opcode;

@@ -6,7 +6,8 @@ use crate::signal::{Actions, ThreadSignals};
 use crate::syscall::exec::ExecOptions;
 use crate::syscall::thread::ThreadList;
 use crate::tls::{Ldt, Tls};
-use ir::guest::{Access, CpuState, FaultKind, GuestAddr, GuestRange};
+use ir::guest::{CpuState, GuestAddr, GuestRange};
+use ir::host::{HostFault, HostRegs, Recovered};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -20,50 +21,6 @@ pub enum Action {
     ExitThread(i32),
     /// The process ends (exit_group(2)).
     ExitProcess(i32),
-}
-
-/// Registers of a host thread as a signal handler finds them.
-#[derive(Clone, Debug)]
-pub struct HostRegs {
-    /// x0-x30.
-    pub x: [u64; 31],
-    /// Stack pointer.
-    pub sp: u64,
-    /// Program counter.
-    pub pc: u64,
-    /// PSTATE; NZCV in bits 31..28.
-    pub pstate: u64,
-    /// v0-v31.
-    pub v: [u128; 32],
-}
-
-/// A SIGSEGV or SIGBUS of the host as its handler sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HostFault {
-    /// The host address; guest accesses that wrap may show one above 4 GiB.
-    pub addr: u64,
-    /// What was wanted.
-    pub access: Access,
-    /// Why it failed.
-    pub kind: FaultKind,
-}
-
-/// What the engine made of an interrupted host context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recovered {
-    /// Not translated code: ferry's own.
-    Foreign,
-    /// Translated code; `CpuState` now holds the state before the guest instruction at its eip. To leave `run`, resume
-    /// the host at this pc (with x28 and sp unchanged); `run` then returns `Exit::Fault`.
-    Guest {
-        /// Where to resume the host.
-        resume_pc: u64,
-    },
-    /// The poll of a loop back-edge: as `Guest`, and the exit to report is `Exit::Interrupted`.
-    Poll {
-        /// As above.
-        resume_pc: u64,
-    },
 }
 
 /// A guest thread to run: everything it starts with.

@@ -21,9 +21,7 @@ pub mod strace;
 pub mod syscall;
 pub mod tls;
 
-pub use context::{
-    Action, Cx, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, SysResult, Thread, VdsoSymbols,
-};
+pub use context::{Action, Cx, Executor, Process, SpawnRequest, SysResult, Thread, VdsoSymbols};
 pub use errno::Errno;
 pub use syscall::exec::{program_kind, ExecOptions, ProgramKind};
 

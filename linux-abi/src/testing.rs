@@ -1,9 +1,10 @@
 //! A guest process without an engine, for unit tests of handlers: real low memory, the host's real kernel.
-use crate::context::{Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, Thread};
+use crate::context::{Executor, Process, SpawnRequest, Thread};
 use crate::mm::AddressSpace;
 use crate::syscall::dispatch;
 use crate::{Cx, Errno, SysResult};
 use ir::guest::{CpuState, GuestAddr, GuestRange};
+use ir::host::{HostFault, HostRegs, Recovered};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use zerocopy::{FromBytes, Immutable, IntoBytes};

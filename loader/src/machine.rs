@@ -2,12 +2,13 @@
 //! decides nothing.
 use crate::translate::GsLimit;
 use crate::vdso;
-use backend_a64::runtime::{self, Engine, ThreadContext};
+use backend_a64::runtime::{Engine, ThreadContext};
 use frontend::fault::Report;
 use ir::guest::{Exit, Fault};
+use ir::host::{HostFault, HostRegs, Recovered};
 use ir::{GuestAddr, GuestRange, Trap};
 use linux_abi::signal::FaultOutcome;
-use linux_abi::{Action, Executor, HostFault, HostRegs, Process, Recovered, SpawnRequest, Thread};
+use linux_abi::{Action, Executor, Process, SpawnRequest, Thread};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -132,12 +133,6 @@ impl Executor for Machine {
     }
 
     fn recover(&self, regs: &HostRegs, fault: HostFault) -> Recovered {
-        let regs = runtime::HostRegs { x: regs.x, sp: regs.sp, pc: regs.pc, pstate: regs.pstate, v: regs.v };
-        let fault = runtime::HostFault { addr: fault.addr, access: fault.access, kind: fault.kind };
-        match self.engine.recover(&regs, fault) {
-            runtime::Recovered::Foreign => Recovered::Foreign,
-            runtime::Recovered::Guest { resume_pc } => Recovered::Guest { resume_pc: resume_pc.0 },
-            runtime::Recovered::Poll { resume_pc } => Recovered::Poll { resume_pc: resume_pc.0 },
-        }
+        self.engine.recover(regs, fault)
     }
 }

@@ -40,7 +40,6 @@ mod x87;
 mod x87_routines;
 
 pub use engine::{Engine, EngineError, EngineOptions, Observer};
-pub use recover::{HostFault, HostRegs, Recovered};
 pub use stats::Stats;
 pub use thread::{ExitHandle, ThreadContext};
 

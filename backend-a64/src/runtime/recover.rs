@@ -9,54 +9,12 @@ use super::trampoline::ExitKind;
 use super::HostPc;
 use crate::codegen::{abi, X87Fix};
 use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr};
+use ir::host::{HostFault, HostRegs, Recovered};
 use ir::x87::ES;
 use std::sync::atomic::Ordering;
 
 /// Nothing is ever mapped in the last page below 4 GiB, and an access that begins here may run over its end.
 const NEVER_MAPPED: u64 = 0xffff_ffe0;
-
-/// Registers of a host thread as a signal handler finds them.
-#[derive(Clone, Debug)]
-pub struct HostRegs {
-    /// x0-x30.
-    pub x: [u64; 31],
-    /// Stack pointer.
-    pub sp: u64,
-    /// Program counter.
-    pub pc: u64,
-    /// PSTATE; NZCV in bits 31..28.
-    pub pstate: u64,
-    /// v0-v31.
-    pub v: [u128; 32],
-}
-
-/// A SIGSEGV or SIGBUS of the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HostFault {
-    /// The host address; anything outside the guest's 4 GiB comes from an address computation that wrapped.
-    pub addr: u64,
-    /// What was wanted.
-    pub access: Access,
-    /// Why it failed.
-    pub kind: FaultKind,
-}
-
-/// What a host context was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recovered {
-    /// Not translated code: ferry's own. Nothing was changed.
-    Foreign,
-    /// Translated code. Resume the host there, all other registers unchanged; `run` does the rest.
-    Guest {
-        /// Where to resume.
-        resume_pc: HostPc,
-    },
-    /// The poll of a loop back-edge; as `Guest`.
-    Poll {
-        /// Where to resume.
-        resume_pc: HostPc,
-    },
-}
 
 impl Engine {
     /// Finds out what a faulting host context is and stores the exit for `run`. Call it on the thread that faulted.
@@ -69,7 +27,7 @@ impl Engine {
         if regs.x[usize::from(abi::STATE)] != state as u64 {
             return Recovered::Foreign;
         }
-        let resume_pc = self.code.stubs.fault_exit();
+        let resume_pc = self.code.stubs.fault_exit().0;
         let pc = HostPc(regs.pc);
         let Some(at) = self.code.memory.offset_of(pc) else {
             return self.recover_outside(regs, fault, state);
@@ -105,7 +63,7 @@ impl Engine {
     /// w16. A return through an unused shadow entry is one of ours too: entries are zero at first, so a guest return to
     /// address 0 finds a match and goes to host address 0.
     fn recover_outside(&self, regs: &HostRegs, fault: HostFault, state: *mut CpuState) -> Recovered {
-        let resume_pc = self.code.stubs.fault_exit();
+        let resume_pc = self.code.stubs.fault_exit().0;
         if self.code.stubs.contains(HostPc(regs.pc)) && fault.addr == poll_addr(state) {
             store(regs, state, GuestAddr(regs.x[usize::from(abi::SCRATCH0)] as u32), 0, X87Fix::NONE);
             set_exit(state, ExitKind::Poll, 0, 0);
@@ -124,7 +82,7 @@ impl Engine {
         let state = thread.state().as_ptr();
         set_word(state, word::SHADOW_RESET, thread.shadow_middle());
         set_word(state, word::RESUME, regs.pc);
-        Recovered::Guest { resume_pc: self.code.stubs.shadow_reset() }
+        Recovered::Guest { resume_pc: self.code.stubs.shadow_reset().0 }
     }
 }
 

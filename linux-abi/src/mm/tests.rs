@@ -2,9 +2,10 @@
 use super::map::flag;
 use super::remap::MremapRequest;
 use super::*;
-use crate::context::{Executor, HostFault, HostRegs, Recovered, SpawnRequest};
+use crate::context::{Executor, SpawnRequest};
 use crate::errno::Errno;
 use ir::guest::{Access, FaultKind, GuestAddr, GuestRange};
+use ir::host::{HostFault, HostRegs, Recovered};
 use ir::CodeWatch;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -5,9 +5,10 @@
 //! delivered, and the thread is made to leave translated code or the door to the kernel. docs/signals.md has the whole
 //! story. Nothing here locks or allocates.
 use super::{bit, SigInfo64};
-use crate::context::{Executor, HostFault, HostRegs, Recovered};
+use crate::context::Executor;
 use crate::host::{self, copy, door, thread};
 use ir::guest::{Access, FaultKind};
+use ir::host::{HostFault, HostRegs, Recovered};
 use std::sync::{Arc, OnceLock};
 
 mod context;

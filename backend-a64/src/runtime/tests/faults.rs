@@ -2,9 +2,9 @@
 use super::region_asm::a64;
 use super::*;
 use crate::codegen::LinkKind;
-use crate::runtime::{HostFault, HostRegs, Recovered};
 use dynasmrt::DynasmLabelApi;
 use ir::guest::{Access, FaultKind, Trap};
+use ir::host::{HostFault, HostRegs, Recovered};
 use ir::{Builder, Sink, Terminator, Ty};
 use std::cell::Cell;
 use std::sync::Once;
@@ -61,7 +61,7 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
     match engine.recover(&regs, fault) {
         // SAFETY: the context is written before the handler returns to it.
         Recovered::Guest { resume_pc } | Recovered::Poll { resume_pc } => unsafe {
-            (*context).uc_mcontext.pc = resume_pc.0;
+            (*context).uc_mcontext.pc = resume_pc;
         },
         Recovered::Foreign => std::process::abort(),
     }

@@ -1,5 +1,5 @@
 //! The interrupted context of a host thread, as the kernel lays it out: AArch64, and x86-64 for tests.
-use crate::context::HostRegs;
+use ir::host::HostRegs;
 
 #[cfg(target_arch = "aarch64")]
 pub(super) use aarch64::*;
