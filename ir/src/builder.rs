@@ -402,6 +402,18 @@ impl Builder {
         self.op_imm(Opcode::TrapIf, ty, &[value], trap as i64);
     }
 
+    /// Leaves with `trap` at the current instruction if `value` is zero.
+    pub fn trap_if_zero(&mut self, value: Value, trap: Trap) {
+        let ty = self.ty(value);
+        self.op_imm(Opcode::TrapIfZero, ty, &[value], trap as i64);
+    }
+
+    /// `a - n * m`.
+    pub fn mul_sub(&mut self, n: Value, m: Value, a: Value) -> Value {
+        let ty = self.ty(a);
+        self.op(Opcode::MulSub, ty, &[n, m, a], FlagSet::NONE)
+    }
+
     /// Calls a helper; `ty` is the result's type, `Ty::None` for none.
     pub fn helper(&mut self, helper: Helper, ty: Ty, args: &[Value]) -> Value {
         self.op_imm(Opcode::Helper, ty, args, helper as i64)

@@ -134,14 +134,19 @@ impl Machine<'_> {
             Select => return Ok(if inst.cc().holds(self.state.eflags()) { args[0] } else { args[1] }),
             SelectNz => return Ok(if args[0] != 0 { args[1] } else { args[2] }),
             Lea => return Ok(u128::from(self.address(inst).0)),
-            Load => return self.load(inst, bytes),
+            LoadAligned | StoreAligned if self.address(inst).0 % 16 != 0 => {
+                return Err(Stop::Trap(Trap::GeneralProtection))
+            }
+            Load | LoadAligned => return self.load(inst, bytes),
             LoadSx => return Ok(alu::sext(inst.ty, self.load(inst, bytes)? as u64) as u32 as u128),
-            Store => self.store(inst, bytes, args[2])?,
+            Store | StoreAligned => self.store(inst, bytes, args[2])?,
             StoreIf if args[3] != 0 => self.store(inst, bytes, args[2])?,
             StoreIf => {}
             AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => {
                 return self.atomic(inst, args[2], args[3])
             }
+            TrapIfZero if args[0] == 0 => return Err(Stop::Trap(inst.trap())),
+            TrapIfZero => {}
             TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
             TrapIf => {}
             Helper | X87 => return Ok(self.helper(block, inst, args)),
@@ -151,6 +156,10 @@ impl Machine<'_> {
             X87Store => self.x87_store(inst, args[2] as u32)?,
             X87Status => return Ok(u128::from(x87::status(self.state))),
             VLoad => return self.load(inst, inst.lane.bits() / 8),
+            VStoreLane => {
+                let bits = inst.lane.bits();
+                self.store(inst, bits / 8, args[2] >> (args[3] as u32 * bits & 127))?;
+            }
             VStore => self.store(inst, inst.lane.bits() / 8, args[2])?,
             GetMm => {
                 let low = u128::from(self.state.st[inst.imm as usize & 7].mantissa);
