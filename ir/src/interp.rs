@@ -5,13 +5,16 @@
 //! order the verifier demands; earlier stores of the same instruction stay done, as on hardware. Its atomics are a
 //! read and a write: whoever needs them atomic against other threads must keep those out.
 //!
-//! [`alu`] holds the integer semantics as pure functions.
+//! [`alu`] holds the integer semantics as pure functions; [`Direct`] does the operations of lift functions as they come.
 pub mod alu;
+mod direct;
 pub(crate) mod float;
 mod shift;
 mod state;
 pub mod vector;
 mod x87;
+
+pub use direct::{Direct, Done, Word};
 
 use crate::guest::state::St;
 use crate::guest::{CpuState, Fault, FlagSet, GuestAddr, GuestMem, Trap};

@@ -8,6 +8,7 @@ use super::HostPc;
 use crate::codegen::X87Hint;
 use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, GuestRange, Trap};
 use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 /// `enter`'s signature (trampoline.rs).
 type Enter = unsafe extern "C" fn(state: *mut CpuState, pc: u64) -> u64;
@@ -33,6 +34,10 @@ impl Engine {
                     None => continue,
                 }
             }
+            if self.execute_cold(thread, mem) {
+                linked = false;
+                continue;
+            }
             let floats = self.floats();
             let kind = match self.enter(thread, linked) {
                 Ok(Some(kind)) => kind,
@@ -44,6 +49,23 @@ impl Engine {
                 return exit;
             }
         }
+    }
+
+    /// Executes code that has seldom run, if that is what is at the thread's eip; whether it got anywhere.
+    ///
+    /// Not beside other threads, and not where memory has to be accessed in order: what is executed like this has none.
+    fn execute_cold(&self, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> bool {
+        if self.visits.is_off() || self.code.probe(GuestAddr(thread.state().eip)).is_some() {
+            return false;
+        }
+        if self.modes().0 || self.world.is_shared() {
+            return false;
+        }
+        let memory = Arc::clone(&thread.memory);
+        let mut go_on = |addr| self.code.probe(addr).is_none() && !memory.is_requested() && self.visits.count(addr);
+        let done = self.source.execute(thread.state_mut(), mem, &mut go_on);
+        self.counters.executed.add(done);
+        done > 0
     }
 
     /// Enters translated code at the thread's eip; `None` if all code was dropped meanwhile. `linked`: control comes from

@@ -1,10 +1,10 @@
 //! SEMAPHORE: XADD, CMPXCHG, CMPXCHG8B. SDM vol. 1, 7.3.1.2; vol. 3, 9.1.2.2.
 use crate::lifter::{LiftCx, Operand};
 use ir::guest::{Cc, FlagSet, Gpr};
-use ir::{Opcode, Ty};
+use ir::{Opcode, Sink, Ty};
 
 /// XADD: src and dst exchanged, then dst := their sum. As CMPXCHG, atomic in memory also without LOCK.
-pub(crate) fn xadd(cx: &mut LiftCx) {
+pub(crate) fn xadd<S: Sink>(cx: &mut LiftCx<S>) {
     let (dst, src) = (cx.operand(0), cx.operand(1));
     let b = cx.get(&src);
     let Some(addr) = dst.addr() else {
@@ -19,7 +19,7 @@ pub(crate) fn xadd(cx: &mut LiftCx) {
 }
 
 /// CMPXCHG: flags of accumulator - dst. In memory it is atomic also without LOCK: that is one instruction. The accumulator always becomes the old value: if they are equal it is that.
-pub(crate) fn cmpxchg(cx: &mut LiftCx) {
+pub(crate) fn cmpxchg<S: Sink>(cx: &mut LiftCx<S>) {
     let dst = cx.operand(0);
     let accumulator = Operand::low(Gpr::Eax, dst.ty);
     let new = cx.read(1);
@@ -37,9 +37,9 @@ pub(crate) fn cmpxchg(cx: &mut LiftCx) {
 }
 
 /// CMPXCHG8B: EDX:EAX with memory, ECX:EBX new; ZF only.
-pub(crate) fn cmpxchg8b(cx: &mut LiftCx) {
+pub(crate) fn cmpxchg8b<S: Sink>(cx: &mut LiftCx<S>) {
     let addr = cx.mem_addr();
-    let pair = |cx: &mut LiftCx, low, high| {
+    let pair = |cx: &mut LiftCx<S>, low, high| {
         let (low, high) = (cx.ir.get_gpr(low), cx.ir.get_gpr(high));
         cx.ir.concat(low, high)
     };

@@ -7,7 +7,7 @@ use crate::lifter::LiftCx;
 use iced_x86::{OpKind, Register};
 use ir::guest::state::offset;
 use ir::guest::Mm;
-use ir::{Opcode, Ty};
+use ir::{Opcode, Sink, Ty};
 
 /// The MMX register of operand `i`.
 pub(super) fn register(cx: &LiftCx, i: u32) -> Option<Mm> {

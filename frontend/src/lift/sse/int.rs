@@ -3,7 +3,7 @@
 use super::{combine, get, imm8, lifts, same_registers, set, source, transform, vector_register, Reg};
 use crate::lift::mmx;
 use crate::lifter::LiftCx;
-use ir::{Lane, Opcode, Ty, Value};
+use ir::{Lane, Opcode, Sink, Ty, Value};
 use Lane::{B16, D2, H8, S4};
 
 /// Lane by lane.

@@ -3,7 +3,7 @@
 use super::{copy_lane, get, lifts, load, low_half, register, set, source, vector_register, Reg};
 use crate::lift::mmx;
 use crate::lifter::LiftCx;
-use ir::{Lane, Opcode, Ty};
+use ir::{Lane, Opcode, Sink, Ty};
 use Lane::{D2, H8, S4};
 
 /// MOVAPS, MOVDQA, MOVNTPS and so on; MOVUPS, MOVDQU, LDDQU and so on.

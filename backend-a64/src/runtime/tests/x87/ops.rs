@@ -1,10 +1,10 @@
 //! The instructions of random x87 programs: how they are chosen and what the frontend would make of them.
-use ir::builder::Addr;
 use ir::guest::{Cc, FlagSet, Gpr, Mm};
+use ir::sink::Addr;
 use ir::testgen::Rng;
 use ir::x87::{StoreForm, StoreKind};
 use ir::Helper::{self, *};
-use ir::{Builder, Lane, Opcode, Ty};
+use ir::{Builder, Lane, Opcode, Sink, Ty};
 
 /// One guest instruction.
 #[derive(Clone, Copy, Debug)]
