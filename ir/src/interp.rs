@@ -137,14 +137,14 @@ impl Machine<'_> {
             Select => return Ok(if inst.cc().holds(self.state.eflags()) { args[0] } else { args[1] }),
             SelectNz => return Ok(if args[0] != 0 { args[1] } else { args[2] }),
             Lea => return Ok(u128::from(self.address(inst).0)),
-            Load => return self.load(inst, bytes),
-            LoadSx => return Ok(alu::sext(inst.ty, self.load(inst, bytes)? as u64) as u32 as u128),
-            Store => self.store(inst, bytes, args[2])?,
-            StoreIf if args[3] != 0 => self.store(inst, bytes, args[2])?,
-            StoreIf => {}
+            Load | LoadAligned | LoadSx | Store | StoreAligned | StoreIf | VLoad | VStore | VStoreLane => {
+                return self.access(inst, args)
+            }
             AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => {
                 return self.atomic(inst, args[2], args[3])
             }
+            TrapIfZero if args[0] == 0 => return Err(Stop::Trap(inst.trap())),
+            TrapIfZero => {}
             TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
             TrapIf => {}
             Helper | X87 => return Ok(self.helper(block, inst, args)),
@@ -153,8 +153,6 @@ impl Machine<'_> {
             MmxEnter => (self.state.top, self.state.ftw) = (0, 0xff),
             X87Store => self.x87_store(inst, args[2] as u32)?,
             X87Status => return Ok(u128::from(x87::status(self.state))),
-            VLoad => return self.load(inst, inst.lane.bits() / 8),
-            VStore => self.store(inst, inst.lane.bits() / 8, args[2])?,
             GetMm => {
                 let low = u128::from(self.state.st[inst.imm as usize & 7].mantissa);
                 // Something above that nobody can take for the register or for zero.
@@ -172,6 +170,26 @@ impl Machine<'_> {
             GetMxcsr => return Ok(u128::from(self.state.mxcsr)),
             SetMxcsr => self.state.mxcsr = args[0] as u32,
             _ => return self.compute(block, inst, args),
+        }
+        Ok(0)
+    }
+
+    /// A load or store.
+    fn access(&mut self, inst: &Inst, args: [u128; MAX_ARGS]) -> Result<u128, Stop> {
+        use Opcode::*;
+        let (bytes, lane) = (inst.ty.bytes(), inst.lane.bits());
+        match inst.op {
+            LoadAligned | StoreAligned if self.address(inst).0 % 16 != 0 => {
+                return Err(Stop::Trap(Trap::GeneralProtection))
+            }
+            Load | LoadAligned => return self.load(inst, bytes),
+            LoadSx => return Ok(alu::sext(inst.ty, self.load(inst, bytes)? as u64) as u32 as u128),
+            Store | StoreAligned => self.store(inst, bytes, args[2])?,
+            StoreIf if args[3] != 0 => self.store(inst, bytes, args[2])?,
+            VLoad => return self.load(inst, lane / 8),
+            VStore => self.store(inst, lane / 8, args[2])?,
+            VStoreLane => self.store(inst, lane / 8, args[2] >> (args[3] as u32 * lane & 127))?,
+            _ => {}
         }
         Ok(0)
     }

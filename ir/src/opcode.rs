@@ -204,6 +204,7 @@ opcodes! {
     Sdiv          "sdiv"          [T T]             T       None     PURE     "signed quotient, 0 for a zero divisor, wrapping (I32, I64)";
     Urem          "urem"          [T T]             T       None     PURE     "unsigned remainder, the dividend for a zero divisor";
     Srem          "srem"          [T T]             T       None     PURE     "signed remainder, the dividend for a zero divisor";
+    MulSub        "mul_sub"       [T T T]           T       None     PURE     "third less the product of first and second (I32, I64)";
     // Shifts: the count is masked with 31 (63 for I64); a masked count of zero changes no flag. ROL, ROR touch CF, OF only.
     Shl           "shl"           [T I8]            T       None     PURE     "shift left";
     Shr           "shr"           [T I8]            T       None     PURE     "logical shift right";
@@ -230,6 +231,8 @@ opcodes! {
     Load          "load"          [Addr Addr]       T       Disp     LOAD     "little-endian load";
     LoadSx        "load_sx"       [Addr Addr]       I32     Disp     LOAD     "load I8 or I16 (`ty`), sign-extended to I32";
     Store         "store"         [Addr Addr T]     None    Disp     STORE    "little-endian store";
+    LoadAligned   "load_aligned"  [Addr Addr]       V128    Disp     LOADGP   "as `load`; leave with Trap::GeneralProtection if the address is no multiple of 16";
+    StoreAligned  "store_aligned" [Addr Addr V128]  None    Disp     STOREGP  "as `store`, likewise";
     StoreIf       "store_if"      [Addr Addr T I32] None    Disp     STORE    "little-endian store of third if fourth is not zero";
     AtomicXchg    "atomic_xchg"   [Addr Addr T]     T       Disp     RMW      "exchange; the old value. All atomics are sequentially consistent at any alignment";
     AtomicAdd     "atomic_add"    [Addr Addr T]     T       Disp     RMW      "fetch and add; the old value";
@@ -241,6 +244,7 @@ opcodes! {
     Fence         "fence"         []                None    None     FENCE    "full memory barrier";
     // Events and calls
     TrapIf        "trap_if"       [Int]             None    Trap     TRAPS    "leave with the trap at this instruction if the value is not zero";
+    TrapIfZero    "trap_if_zero"  [Int]             None    Trap     TRAPS    "the same if it is zero";
     Helper        "helper"        [Any Any Any Any] T       Helper   CALL     "call a function of ir::helper";
     // x87: what generated code does by itself. Everything else on the register stack is a `helper`.
     X87Wait       "x87_wait"      []                None    None     X87      "leave with Trap::X87 if an unmasked x87 exception is pending";
@@ -258,6 +262,7 @@ opcodes! {
     VCopyLane     "vcopy_lane"    [V128 V128]       V128    Control  PURE     "first with lane imm & 15 replaced by lane imm >> 4 of second";
     VLoad         "vload"         [Addr Addr]       V128    Disp     LOAD     "load one lane's width into lane 0, the rest zero";
     VStore        "vstore"        [Addr Addr V128]  None    Disp     STORE    "store lane 0";
+    VStoreLane    "vstore_lane"   [Addr Addr V128 I32] None Disp     STORE    "store the lane whose number is the constant fourth";
     GetMm         "get_mm"        []                V128    Control  READS    "MMX register imm in the low half, anything above";
     SetMm         "set_mm"        [V128]            None    Control  WRITES   "write MMX register imm: significand from the low half, sign and exponent all ones";
     // Vector integers
@@ -330,13 +335,13 @@ opcodes! {
     // SSE floating point; NaNs, min and max as the SDM's table 4-7 says
     FAdd          "fadd"          [V128 V128]       V128    None     FP       "sum";
     FSub          "fsub"          [V128 V128]       V128    None     FP       "difference";
-    FMul          "fmul"          [V128 V128]       V128    None     FP       "product";
+    FMul          "fmul"          [V128 V128]       V128    Control  FP       "product; imm as in fadd_pair";
     FDiv          "fdiv"          [V128 V128]       V128    None     FP       "quotient";
     FSqrt         "fsqrt"         [V128 V128]       V128    None     FP       "square root of second; packed lanes ignore first";
     FMin          "fmin"          [V128 V128]       V128    None     FP       "first if less, else second (also for NaNs and two zeros)";
     FMax          "fmax"          [V128 V128]       V128    None     FP       "first if greater, else second (also for NaNs and two zeros)";
     FAddSub       "fadd_sub"      [V128 V128]       V128    None     FP       "difference in even lanes, sum in odd ones (ADDSUBPS)";
-    FAddPair      "fadd_pair"     [V128 V128]       V128    None     FP       "sums of neighbouring lanes, first's then second's (HADDPS)";
+    FAddPair      "fadd_pair"     [V128 V128]       V128    Control  FP       "sums of neighbouring lanes, first's then second's (HADDPS); imm 1: which NaN it is does not matter, 2: a NaN may be left to the interpreter";
     FSubPair      "fsub_pair"     [V128 V128]       V128    None     FP       "even minus odd lane, first's then second's (HSUBPS)";
     FCmp          "fcmp"          [V128 V128]       V128    Control  FP       "all ones where predicate imm (0..=7 as in CMPPS) holds, else zero";
     FComi         "fcomi"         [V128 V128]       None    Control  FP       "compare lane 0 into ZF PF CF, clear OF SF AF; imm 1: a quiet NaN is invalid too (COMISS)";
@@ -362,6 +367,8 @@ const FENCE: Effects = Effects::FENCE;
 const CALL: Effects = Effects::CALL;
 const FP: Effects = Effects::FP;
 const X87: Effects = Effects::X87;
+const LOADGP: Effects = Effects::LOAD.and(Effects::TRAPS);
+const STOREGP: Effects = Effects::STORE.and(Effects::TRAPS);
 const X87STORE: Effects = Effects::X87.and(Effects::STORE);
 
 impl Opcode {

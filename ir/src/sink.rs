@@ -375,6 +375,20 @@ pub trait Sink {
         self.op_imm(Opcode::TrapIf, ty, &[value], trap as i64);
     }
 
+    /// Leaves with `trap` at the current instruction if `value` is zero.
+    #[inline]
+    fn trap_if_zero(&mut self, value: Self::Value, trap: Trap) {
+        let ty = self.ty(value);
+        self.op_imm(Opcode::TrapIfZero, ty, &[value], trap as i64);
+    }
+
+    /// `a - n * m`.
+    #[inline]
+    fn mul_sub(&mut self, n: Self::Value, m: Self::Value, a: Self::Value) -> Self::Value {
+        let ty = self.ty(a);
+        self.op(Opcode::MulSub, ty, &[n, m, a], FlagSet::NONE)
+    }
+
     /// Calls a helper; `ty` is the result's type, `Ty::None` for none.
     #[inline]
     fn helper(&mut self, helper: Helper, ty: Ty, args: &[Self::Value]) -> Self::Value {

@@ -160,7 +160,7 @@ fn check_ty(block: &Block, inst: &Inst) -> Check {
         Load | Store | Select | SelectNz | GetState | SetState => ty != Ty::None,
         Const | Add | Sub | Adc | Sbb | And | Or | Xor | Not | Mul | Shl | Shr | Sar | Rol | Ror => ty.is_int(),
         AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => ty.is_int(),
-        Udiv | Sdiv | Urem | Srem | Extract | ExtractS | Insert | Bswap | Clz | Ctz | Popcnt => {
+        MulSub | Udiv | Sdiv | Urem | Srem | Extract | ExtractS | Insert | Bswap | Clz | Ctz | Popcnt => {
             matches!(ty, Ty::I32 | Ty::I64)
         }
         MulWideU | MulWideS | Rcl | Rcr => ty.is_int() && ty != Ty::I64,
@@ -168,10 +168,11 @@ fn check_ty(block: &Block, inst: &Inst) -> Check {
         Zext | Sext => ty.is_int() && block.ty(inst.args[0]).bits() < ty.bits(),
         Trunc => ty.is_int() && block.ty(inst.args[0]).bits() > ty.bits(),
         LoadSx => matches!(ty, Ty::I8 | Ty::I16),
-        TrapIf => ty.is_int() && block.ty(inst.args[0]) == ty,
+        TrapIf | TrapIfZero => ty.is_int() && block.ty(inst.args[0]) == ty,
         Nop | Fence | GetGpr | SetGpr | GetXmm | SetXmm | GetFlags | SetFlags | SetCarry | FlipCarry | Cond | Lea => {
             ty == inst.op.implied_ty()
         }
+        LoadAligned | StoreAligned => ty == Ty::V128,
         Concat => ty == Ty::I64,
         // Helpers take and give anything; vector rows are checked by their argument types alone.
         _ => true,

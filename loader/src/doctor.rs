@@ -58,6 +58,7 @@ fn cpu() -> Check {
     let all = [
         (f.lse, "LSE"),
         (f.flagm, "FlagM"),
+        (f.flagm2, "FlagM2"),
         (f.lrcpc, "LRCPC"),
         (f.cssc, "CSSC"),
         (f.afp, "AFP"),

@@ -43,6 +43,8 @@ pub struct HostFeatures {
     pub lse: bool,
     /// FEAT_FlagM: CFINV, RMIF, SETF8, SETF16.
     pub flagm: bool,
+    /// FEAT_FlagM2: AXFLAG.
+    pub flagm2: bool,
     /// FEAT_LRCPC: LDAPR.
     pub lrcpc: bool,
     /// FEAT_CSSC: CTZ, CNT, ABS, SMAX and the like on general registers.
@@ -73,6 +75,7 @@ impl HostFeatures {
         Self {
             lse: on,
             flagm: on,
+            flagm2: on,
             lrcpc: on,
             cssc: on,
             afp: on,

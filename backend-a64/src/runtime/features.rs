@@ -48,6 +48,7 @@ pub fn from_hwcaps(hwcap: u64, hwcap2: u64) -> HostFeatures {
         lse: has(hwcap, 8),
         lrcpc: has(hwcap, 15),
         flagm: has(hwcap, 27),
+        flagm2: has(hwcap2, 7),
         frintts: has(hwcap2, 8),
         afp: has(hwcap2, 20),
         cssc: has(hwcap2, 34),
@@ -62,7 +63,7 @@ mod tests {
     fn bits() {
         assert_eq!(from_hwcaps(0, 0), HostFeatures::default());
         let all = from_hwcaps(u64::MAX, u64::MAX);
-        assert!(all.lse && all.lrcpc && all.flagm && all.frintts && all.afp && all.cssc);
+        assert!(all.lse && all.lrcpc && all.flagm && all.flagm2 && all.frintts && all.afp && all.cssc);
         assert!(all.aes && all.pmull && all.sha1 && all.sha256 && all.crc32);
         assert!(from_hwcaps(1 << 8, 0).lse && !from_hwcaps(!(1 << 8), 0).lse);
     }

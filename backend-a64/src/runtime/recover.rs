@@ -46,14 +46,16 @@ impl Engine {
             set_exit(state, ExitKind::Poll, 0, 0);
             return Recovered::Poll { resume_pc };
         }
-        // A misaligned operand of LOCK, an address that wrapped, the stores of two instructions in one: the (first)
+        // A misaligned operand of LOCK or SSE, an address that wrapped, the stores of two instructions in one: the (first)
         // instruction is done by other means.
         let misaligned = fault.kind == FaultKind::Bus && fault.addr % 8 != 0;
-        let pair = is_store_pair(self.code.memory.read(at));
+        let word = self.code.memory.read(at);
+        let pair = is_store_pair(word);
+        let marked = is_marked(regs, word);
         // An x87 exception that is pending comes before a fault of an MMX instruction.
         // SAFETY: as in `store`.
         let pending = unsafe { (*state).fsw } & ES != 0;
-        let interpreted = misaligned || pair || pending;
+        let interpreted = misaligned || pair || marked || pending;
         let kind = if fault.addr < NEVER_MAPPED && !interpreted { ExitKind::Fault } else { ExitKind::Wrap };
         set_exit(state, kind, fault.addr, encode(fault.access, fault.kind));
         Recovered::Guest { resume_pc }
@@ -89,6 +91,11 @@ impl Engine {
 /// Whether an instruction is an STP. Arm ARM C4.1.94, "Load/store register pair".
 fn is_store_pair(word: u32) -> bool {
     word >> 27 & 7 == 0b101 && word >> 22 & 1 == 0 && word >> 25 & 1 == 0
+}
+
+/// Whether an access has an address that `codegen` has made invalid because it is misaligned.
+fn is_marked(regs: &HostRegs, word: u32) -> bool {
+    regs.x.get((word >> 5 & 31) as usize).is_some_and(|base| base >> 48 != 0)
 }
 
 /// The word that polls read.

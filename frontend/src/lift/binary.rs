@@ -197,8 +197,7 @@ pub(crate) fn imul<S: Sink>(cx: &mut LiftCx<S>) {
 fn division_operands<S: Sink>(cx: &mut LiftCx<S>, signed: bool) -> (Ty, S::Value, S::Value) {
     let src = cx.operand(0);
     let divisor = if signed { cx.get_sext(&src) } else { cx.get_zext(&src) };
-    let zero = cx.is_zero(divisor);
-    cx.ir.trap_if(zero, Trap::DivideError);
+    cx.ir.trap_if_zero(divisor, Trap::DivideError);
     match src.ty {
         Ty::I8 => {
             let ax = Operand::low(Gpr::Eax, Ty::I16);
@@ -219,13 +218,23 @@ fn division_operands<S: Sink>(cx: &mut LiftCx<S>, signed: bool) -> (Ty, S::Value
     }
 }
 
-/// Quotient and remainder into AL and AH, AX and DX, or EAX and EDX.
-fn set_quotient<S: Sink>(cx: &mut LiftCx<S>, ty: Ty, quotient: S::Value, remainder: S::Value) {
-    let quotient = cx.ir.trunc(ty, quotient);
-    let remainder = cx.ir.trunc(ty, remainder);
+/// Quotient and remainder into AL and AH, AX and DX, or EAX and EDX. Of the remainder the low 32 bits count.
+fn set_quotient<S: Sink>(cx: &mut LiftCx<S>, ty: Ty, quotient: S::Value, dividend: S::Value, divisor: S::Value) {
+    let [quotient, dividend, divisor] = [quotient, dividend, divisor].map(|v| match cx.ir.ty(v) {
+        Ty::I64 => cx.ir.trunc(Ty::I32, v),
+        _ => v,
+    });
+    let remainder = cx.ir.mul_sub(quotient, divisor, dividend);
+    let [quotient, remainder] = [quotient, remainder].map(|v| match ty {
+        Ty::I32 => v,
+        _ => cx.ir.trunc(ty, v),
+    });
+    if ty == Ty::I8 {
+        cx.set(&Operand::low(Gpr::Eax, ty), quotient);
+        return cx.set(&Operand::high(Gpr::Eax), remainder);
+    }
+    cx.set(&Operand::low(Gpr::Edx, ty), remainder);
     cx.set(&Operand::low(Gpr::Eax, ty), quotient);
-    let high = if ty == Ty::I8 { Operand::high(Gpr::Eax) } else { Operand::low(Gpr::Edx, ty) };
-    cx.set(&high, remainder);
 }
 
 /// DIV: unsigned; #DE for a zero divisor or a quotient that does not fit.
@@ -235,8 +244,7 @@ pub(crate) fn div<S: Sink>(cx: &mut LiftCx<S>) {
     let wide = cx.ir.ty(quotient);
     let excess = cx.ir.extract(quotient, ty.bits(), wide.bits() - ty.bits());
     cx.ir.trap_if(excess, Trap::DivideError);
-    let remainder = cx.ir.binary(Opcode::Urem, dividend, divisor, FlagSet::NONE);
-    set_quotient(cx, ty, quotient, remainder);
+    set_quotient(cx, ty, quotient, dividend, divisor);
 }
 
 /// IDIV: signed; #DE for a zero divisor or a quotient that does not fit.
@@ -246,6 +254,5 @@ pub(crate) fn idiv<S: Sink>(cx: &mut LiftCx<S>) {
     let fitted = cx.ir.extract_s(quotient, 0, ty.bits());
     let excess = cx.ir.xor(quotient, fitted);
     cx.ir.trap_if(excess, Trap::DivideError);
-    let remainder = cx.ir.binary(Opcode::Srem, dividend, divisor, FlagSet::NONE);
-    set_quotient(cx, ty, quotient, remainder);
+    set_quotient(cx, ty, quotient, dividend, divisor);
 }

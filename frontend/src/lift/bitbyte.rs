@@ -48,6 +48,14 @@ fn word_of_string<S: Sink>(cx: &mut LiftCx<S>, ty: Ty, index: S::Value) -> Opera
     Operand { place: Place::Mem(addr), ty }
 }
 
+/// The whole of a register, of which the low bits are the operand.
+fn whole<V: Datum>(bit: &Bit<V>) -> Operand<V> {
+    match bit.place.place {
+        Place::Gpr { gpr, lsb: 0 } => Operand::low(gpr, Ty::I32),
+        _ => bit.place,
+    }
+}
+
 /// CF := the bit of `word`.
 fn test_bit<S: Sink>(cx: &mut LiftCx<S>, word: S::Value, bit: &Bit<S::Value>) {
     let word = cx.ir.zext(Ty::I32, word);
@@ -61,29 +69,37 @@ fn test_bit<S: Sink>(cx: &mut LiftCx<S>, word: S::Value, bit: &Bit<S::Value>) {
 /// BT.
 pub(crate) fn bt<S: Sink>(cx: &mut LiftCx<S>) {
     let bit = bit(cx);
-    let word = cx.get(&bit.place);
+    let word = cx.get(&whole(&bit));
     test_bit(cx, word, &bit);
 }
 
 /// Changes the bit: `op` with the mask (its complement for AND).
 fn change<S: Sink>(cx: &mut LiftCx<S>, op: Opcode, atomic: Opcode) {
     let bit = bit(cx);
-    let one = cx.ir.iconst(bit.place.ty, 1);
+    let place = whole(&bit);
+    let in_register = place.addr().is_none();
+    if in_register {
+        let old = cx.get(&place);
+        test_bit(cx, old, &bit);
+    }
+    let one = cx.ir.iconst(place.ty, 1);
     let mask = match bit.known {
-        Some(n) => cx.ir.iconst(bit.place.ty, 1 << n),
+        Some(n) => cx.ir.iconst(place.ty, 1 << n),
         None => cx.ir.shift(Opcode::Shl, one, bit.number, FlagSet::NONE),
     };
     let mask = if op == Opcode::And { cx.ir.not(mask) } else { mask };
-    let old = match bit.place.addr() {
+    let old = match place.addr() {
         Some(addr) if cx.insn.has_lock_prefix() => cx.ir.atomic(atomic, addr, mask),
         _ => {
-            let old = cx.get(&bit.place);
+            let old = cx.get(&place);
             let new = cx.ir.binary(op, old, mask, FlagSet::NONE);
-            cx.set(&bit.place, new);
+            cx.set(&place, new);
             old
         }
     };
-    test_bit(cx, old, &bit);
+    if !in_register {
+        test_bit(cx, old, &bit);
+    }
 }
 
 /// BTS.
@@ -129,9 +145,10 @@ pub(crate) fn bsr<S: Sink>(cx: &mut LiftCx<S>) {
     });
 }
 
-/// Writes a count with ZF of the result and this CF; the undefined flags are those of `TEST count, count`.
-fn set_count<S: Sink>(cx: &mut LiftCx<S>, result: S::Value, carry: S::Value) {
+/// Writes a count with ZF of the result and CF if it is the operand's width; the undefined flags are those of `TEST count, count`.
+fn set_count<S: Sink>(cx: &mut LiftCx<S>, result: S::Value) {
     let dst = cx.operand(0);
+    let carry = cx.ir.extract(result, dst.ty.bits().trailing_zeros(), 1);
     set_logic(cx, result, FlagSet::ALL);
     set_carry(cx, carry);
     let result = cx.ir.trunc(dst.ty, result);
@@ -144,10 +161,9 @@ pub(crate) fn popcnt<S: Sink>(cx: &mut LiftCx<S>) {
     let wide = cx.get_zext(&src);
     let result = cx.ir.unary(Opcode::Popcnt, wide);
     let dst = cx.operand(0);
-    // ZF alone may be set: 0x40 if there is no bit.
-    let (none, zf) = (cx.ir.const32(0), cx.ir.const32(0x40));
-    let image = cx.ir.select_nz(wide, none, zf);
-    cx.ir.set_flags(FlagSet::ALL, image);
+    cx.ir.binary(Opcode::And, result, result, FlagSet::NZCV);
+    let none = cx.ir.const32(0);
+    cx.ir.set_flags(FlagSet::PF | FlagSet::AF, none);
     let result = cx.ir.trunc(dst.ty, result);
     cx.set(&dst, result);
 }
@@ -159,15 +175,13 @@ pub(crate) fn lzcnt<S: Sink>(cx: &mut LiftCx<S>) {
     let zeros = cx.ir.unary(Opcode::Clz, wide);
     let excess = cx.ir.const32(32 - src.ty.bits());
     let result = cx.ir.sub(zeros, excess);
-    let carry = cx.is_zero(wide);
-    set_count(cx, result, carry);
+    set_count(cx, result);
 }
 
 /// TZCNT: the operand's width for zero, which sets CF.
 pub(crate) fn tzcnt<S: Sink>(cx: &mut LiftCx<S>) {
     let src = cx.operand(1);
     let wide = cx.get_zext(&src);
-    let carry = cx.is_zero(wide);
     // A bit just above the operand stops the count at its width.
     let guarded = if src.ty == Ty::I16 {
         let guard = cx.ir.const32(1 << 16);
@@ -176,5 +190,5 @@ pub(crate) fn tzcnt<S: Sink>(cx: &mut LiftCx<S>) {
         wide
     };
     let result = cx.ir.unary(Opcode::Ctz, guarded);
-    set_count(cx, result, carry);
+    set_count(cx, result);
 }

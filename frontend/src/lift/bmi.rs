@@ -73,9 +73,11 @@ pub(crate) fn bzhi(cx: &mut LiftCx) {
     let (n, beyond) = count(cx, control, 0);
     let result = low_bits(cx, a, (n, beyond));
     set_logic(cx, result, FlagSet::ALL - FlagSet::CF);
-    let zero = cx.is_zero(beyond);
-    let one = cx.ir.const32(1);
-    let carry = cx.ir.xor(zero, one);
+    // A number from 32 on carries into bit 8.
+    let number = cx.ir.extract(control, 0, 8);
+    let above = cx.ir.const32(256 - 32);
+    let sum = cx.ir.add(number, above);
+    let carry = cx.ir.extract(sum, 8, 1);
     set_carry(cx, carry);
     cx.write(0, result);
 }

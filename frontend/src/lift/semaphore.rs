@@ -1,10 +1,9 @@
 //! SEMAPHORE: XADD, CMPXCHG, CMPXCHG8B. SDM vol. 1, 7.3.1.2; vol. 3, 9.1.2.2.
 use crate::lifter::{LiftCx, Operand};
 use ir::guest::{Cc, FlagSet, Gpr};
-use ir::sink::Addr;
 use ir::{Opcode, Sink, Ty};
 
-/// XADD: src and dst exchanged, then dst := their sum.
+/// XADD: src and dst exchanged, then dst := their sum. As CMPXCHG, atomic in memory also without LOCK.
 pub(crate) fn xadd<S: Sink>(cx: &mut LiftCx<S>) {
     let (dst, src) = (cx.operand(0), cx.operand(1));
     let b = cx.get(&src);
@@ -14,39 +13,19 @@ pub(crate) fn xadd<S: Sink>(cx: &mut LiftCx<S>) {
         cx.set(&src, old);
         return cx.set(&dst, sum);
     };
-    let old = if cx.insn.has_lock_prefix() {
-        cx.ir.atomic(Opcode::AtomicAdd, addr, b)
-    } else {
-        let old = cx.ir.load(dst.ty, addr);
-        let sum = cx.ir.add(old, b);
-        cx.ir.store(addr, sum);
-        old
-    };
+    let old = cx.ir.atomic(Opcode::AtomicAdd, addr, b);
     cx.ir.binary(Opcode::Add, old, b, FlagSet::ALL);
     cx.set(&src, old);
 }
 
-/// Memory half of both CMPXCHGs: if memory equals `expected`, it becomes `new`, else it is written back; the old value.
-fn compare_exchange<S: Sink>(cx: &mut LiftCx<S>, addr: Addr<S::Value>, expected: S::Value, new: S::Value) -> S::Value {
-    if cx.insn.has_lock_prefix() {
-        return cx.ir.atomic_cas(addr, expected, new);
-    }
-    let ty = cx.ir.ty(new);
-    let old = cx.ir.load(ty, addr);
-    let difference = cx.ir.xor(old, expected);
-    let value = cx.ir.select_nz(difference, old, new);
-    cx.ir.store(addr, value);
-    old
-}
-
-/// CMPXCHG: flags of accumulator - dst. The accumulator always becomes the old value: if they are equal it is that.
+/// CMPXCHG: flags of accumulator - dst. In memory it is atomic also without LOCK: that is one instruction. The accumulator always becomes the old value: if they are equal it is that.
 pub(crate) fn cmpxchg<S: Sink>(cx: &mut LiftCx<S>) {
     let dst = cx.operand(0);
     let accumulator = Operand::low(Gpr::Eax, dst.ty);
     let new = cx.read(1);
     let expected = cx.get(&accumulator);
     if let Some(addr) = dst.addr() {
-        let old = compare_exchange(cx, addr, expected, new);
+        let old = cx.ir.atomic_cas(addr, expected, new);
         cx.ir.binary(Opcode::Sub, expected, old, FlagSet::ALL);
         return cx.set(&accumulator, old);
     }
@@ -66,7 +45,7 @@ pub(crate) fn cmpxchg8b<S: Sink>(cx: &mut LiftCx<S>) {
     };
     let expected = pair(cx, Gpr::Eax, Gpr::Edx);
     let new = pair(cx, Gpr::Ebx, Gpr::Ecx);
-    let old = compare_exchange(cx, addr, expected, new);
+    let old = cx.ir.atomic_cas(addr, expected, new);
     cx.ir.binary(Opcode::Sub, expected, old, FlagSet::ZF);
     let low = cx.ir.trunc(Ty::I32, old);
     let high = cx.ir.extract(old, 32, 32);

@@ -30,6 +30,22 @@ impl<S: Sink> LiftCx<S> {
         self.linear(seg, offset, size as u32, write)
     }
 
+    /// As [`Self::mem_addr`] of an operand that must be aligned: it is found misaligned before its segment refuses it.
+    pub fn aligned_addr(&mut self) -> Addr<S::Value> {
+        if self.segments != Segments::Full {
+            return self.mem_addr();
+        }
+        let offset = self.offset();
+        let seg = segment(self.insn.memory_segment()).unwrap_or(Seg::Ds);
+        let (size, write) = (self.insn.memory_size().size() as u32, access::writes_memory(&self.insn));
+        let (linear, refused) = self.ask_segment(seg, offset, size, write);
+        let mask = self.ir.const32(size - 1);
+        let misaligned = self.ir.and(linear, mask);
+        self.ir.trap_if(misaligned, Trap::GeneralProtection);
+        self.refuse(seg, refused);
+        Addr::base(linear)
+    }
+
     /// Whether accesses in a segment are checked.
     fn is_checked(&self, seg: Seg) -> bool {
         match self.segments {
@@ -67,14 +83,24 @@ impl<S: Sink> LiftCx<S> {
     }
 
     fn linear_by_helper(&mut self, seg: Seg, offset: Addr<S::Value>, size: u32, write: bool) -> Addr<S::Value> {
-        let trap = if seg == Seg::Ss { Trap::StackFault } else { Trap::GeneralProtection };
+        let (linear, refused) = self.ask_segment(seg, offset, size, write);
+        self.refuse(seg, refused);
+        Addr::base(linear)
+    }
+
+    /// The linear address, and whether the segment does not allow the access.
+    fn ask_segment(&mut self, seg: Seg, offset: Addr<S::Value>, size: u32, write: bool) -> (S::Value, S::Value) {
         let offset = self.ir.lea(offset);
         let number = self.ir.const32(seg as u32);
         let access = self.ir.iconst(Ty::I64, u64::from(size) | u64::from(write) << 32);
         let answer = self.ir.helper(Helper::SegmentLinear, Ty::I64, &[number, offset, access]);
         let refused = self.ir.extract(answer, 32, 1);
+        (self.ir.trunc(Ty::I32, answer), refused)
+    }
+
+    fn refuse(&mut self, seg: Seg, refused: S::Value) {
+        let trap = if seg == Seg::Ss { Trap::StackFault } else { Trap::GeneralProtection };
         self.ir.trap_if(refused, trap);
-        Addr::base(self.ir.trunc(Ty::I32, answer))
     }
 
     /// To the interpreter unless `size` bytes at an offset are before the end of a plain segment: it knows the rest.

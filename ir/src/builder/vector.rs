@@ -9,6 +9,9 @@ use crate::sink::{Addr, Sink};
 use crate::source::Floats;
 use crate::types::{Lane, Ty};
 
+/// How many instructions back an access is looked for whose alignment has been checked.
+const ALIGNMENT_REACH: usize = 64;
+
 impl Builder {
     /// A vector operation; `imm` as the opcode's row says.
     pub fn vector(&mut self, op: Opcode, ty: Ty, lane: Lane, args: &[Value], imm: i64) -> Value {
@@ -103,6 +106,37 @@ impl Builder {
         self.push_vector(inst);
     }
 
+    /// Loads 16 bytes, which must be aligned.
+    pub fn load_aligned(&mut self, addr: Addr) -> Value {
+        match self.is_aligned(addr) {
+            true => self.load(Ty::V128, addr),
+            false => self.mem(Opcode::LoadAligned, Ty::V128, addr, &[]),
+        }
+    }
+
+    /// Stores 16 bytes, which must be aligned.
+    pub fn store_aligned(&mut self, addr: Addr, value: Value) {
+        match self.is_aligned(addr) {
+            true => self.store(addr, value),
+            false => {
+                self.mem(Opcode::StoreAligned, Ty::V128, addr, &[value]);
+            }
+        }
+    }
+
+    /// Whether an access of this block has found the address aligned, or one that differs by multiples of 16 bytes.
+    fn is_aligned(&self, addr: Addr) -> bool {
+        let same = |inst: &Inst| {
+            let checked = matches!(inst.op, Opcode::LoadAligned | Opcode::StoreAligned);
+            checked && inst.args[..2] == [addr.base, Value::NONE] && inst.disp().wrapping_sub(addr.disp) % 16 == 0
+        };
+        if addr.base.is_none() && addr.index.is_none() {
+            return addr.disp % 16 == 0;
+        }
+        let recent = self.block.insts.iter().rev().take(ALIGNMENT_REACH);
+        addr.base.is_some() && addr.index.is_none() && { recent }.any(same)
+    }
+
     /// Loads one lane's width into lane 0 of a zeroed vector.
     pub fn vload(&mut self, lane: Lane, addr: Addr) -> Value {
         let value = self.mem(Opcode::VLoad, Ty::V128, addr, &[]);
@@ -113,6 +147,16 @@ impl Builder {
     /// Stores lane 0.
     pub fn vstore(&mut self, lane: Lane, addr: Addr, value: Value) {
         let store = self.mem(Opcode::VStore, Ty::V128, addr, &[value]);
+        self.block.insts[store.index()].lane = lane;
+    }
+
+    /// Stores lane `number`.
+    pub fn vstore_lane(&mut self, lane: Lane, addr: Addr, value: Value, number: u32) {
+        if number == 0 && lane.bits() >= 32 {
+            return self.vstore(lane, addr, value);
+        }
+        let number = self.const32(number);
+        let store = self.mem(Opcode::VStoreLane, Ty::V128, addr, &[value, number]);
         self.block.insts[store.index()].lane = lane;
     }
 

@@ -118,7 +118,11 @@ fn fold_logic(cx: &mut Builder, inst: &mut Inst) -> Value {
         (And, Some(0)) => known_const(cx, inst, 0),
         (And, Some(c)) if c == mask => known_test(cx, inst),
         (Or | Xor, Some(0)) => known_test(cx, inst),
-        (Or, Some(c)) if c == mask => known_const(cx, inst, mask),
+        (Or, Some(c)) if c == mask => {
+            // The flags are those of the constant.
+            (inst.op, inst.args[0]) = (And, b);
+            known(cx, inst, b)
+        }
         (Xor, Some(c)) if c == mask && inst.flags.is_empty() => fold(cx, &mut with(inst, Not, &[a])),
         _ => cx.emit(inst),
     }
@@ -183,6 +187,7 @@ pub(super) fn fold_choice(cx: &mut Builder, inst: &mut Inst) -> Value {
             Some(_) => b,
             None => cx.emit(inst),
         },
+        TrapIfZero if cx.as_const(a).is_some_and(|c| c != 0) => Value::NONE,
         TrapIf if cx.as_const(a) == Some(0) => Value::NONE,
         GetFlags if FlagSet::from_eflags_mask(inst.imm as u32).is_empty() => cx.constant(Ty::I32, 0),
         _ => cx.emit(inst),

@@ -44,7 +44,7 @@ fn fold(cx: &mut Builder, inst: &mut Inst) -> Value {
             arith::fold_arith(cx, inst)
         }
         Shl | Shr | Sar | Rol | Ror | Rcl | Rcr | Shld | Shrd => arith::fold_shift(cx, inst),
-        Select | SelectNz | TrapIf | GetFlags => arith::fold_choice(cx, inst),
+        Select | SelectNz | TrapIf | TrapIfZero | GetFlags => arith::fold_choice(cx, inst),
         Zext | Sext | Trunc | Concat | Extract | ExtractS | Insert | Bswap | Clz | Ctz | Popcnt => {
             bits::fold_bits(cx, inst)
         }

@@ -63,8 +63,11 @@ const CODES: u16 = C0 | C2 | C3;
 impl X87Live {
     /// `away` of a state at rest of which nothing more is known.
     pub const REST: u8 = 1;
-    /// `away` of a state at rest as MMX instructions leave it: TOP is 0, no register is empty, no exception is pending.
-    pub const MMX: u8 = 2;
+    /// `away` of a state at rest as MMX instructions leave it: TOP is 0, no register is empty, no exception is pending. All ones,
+    /// as MMX instructions write them to signs and exponents anyway.
+    pub const MMX: u8 = 0xff;
+    /// The bit of `away` that tells [`Self::MMX`] from the others.
+    pub const MMX_BIT: u32 = 7;
 
     /// At rest.
     pub const AWAY: Self = Self {

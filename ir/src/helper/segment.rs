@@ -48,15 +48,18 @@ pub(super) extern "C" fn describe(state: &mut CpuState, selector: u64, _: u64, _
     known.map_or(ASK, |d| u64::from(d.rights) | u64::from(d.limit) << 32)
 }
 
-/// The linear address of an offset in a segment, if an access of that size is allowed there; size in the low half of
+/// The linear address of an offset in a segment, and whether an access of that size is refused there; size in the low half of
 /// `access`, bit 32 for a write.
 pub(super) extern "C" fn linear(state: &mut CpuState, seg: u64, offset: u64, access: u64, _: u64) -> u64 {
     let Some(seg) = Seg::from_index(seg as usize) else { return REFUSED };
     let (descriptor, offset) = (state.segment(seg), offset as u32);
-    if !descriptor.allows(offset, access as u32, access >> 32 != 0) {
-        return REFUSED;
+    let allowed = descriptor.allows(offset, access as u32, access >> 32 != 0);
+    let linear = u64::from(descriptor.base.wrapping_add(offset));
+    if allowed {
+        linear
+    } else {
+        linear | REFUSED
     }
-    u64::from(descriptor.base.wrapping_add(offset))
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ pub fn eval<V>(inst: &Inst<V>, args: [u64; 3], src: Ty, cf: bool) -> Option<Out>
         Const => Out::plain(inst.imm as u64),
         Not => Out::plain(!a & mask),
         Mul => Out::plain(a.wrapping_mul(b) & mask),
+        MulSub => Out::plain(args[2].wrapping_sub(a.wrapping_mul(b)) & mask),
         Udiv => Out::plain(a.checked_div(b).unwrap_or(0)),
         Urem => Out::plain(a.checked_rem(b).unwrap_or(a)),
         Sdiv => Out::plain(if b == 0 { 0 } else { sext(ty, a).wrapping_div(sext(ty, b)) as u64 & mask }),

@@ -222,8 +222,8 @@ impl Sink for Direct<'_> {
                 self.store(Self::address(&inst), inst.ty, inst.args[2].bits);
                 0
             }
-            TrapIf => {
-                if arg != 0 {
+            TrapIf | TrapIfZero => {
+                if (arg == 0) == (inst.op == TrapIfZero) {
                     self.stop();
                 }
                 0

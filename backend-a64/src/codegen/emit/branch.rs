@@ -12,7 +12,7 @@ use super::vector_denormal::{self, DenormalFix};
 use super::vector_nan::{self, NanFix};
 use super::{a64, call, fetch, x87, EmitCx, S0, S1};
 use ir::opcode::Effects;
-use ir::{BlockId, Cc, FlagSet, GuestAddr, Inst, Region, Target, Terminator, Trap, Ty, Value};
+use ir::{BlockId, Cc, FlagSet, GuestAddr, Inst, Opcode, Region, Target, Terminator, Trap, Ty, Value};
 
 /// Cold code to be emitted after the blocks.
 #[derive(Clone, Copy, Debug)]
@@ -181,10 +181,11 @@ fn poll_jump(cx: &mut EmitCx) {
     }
 }
 
-/// `trap_if`.
+/// `trap_if`, `trap_if_zero`.
 pub(super) fn trap_if(cx: &mut EmitCx, inst: &Inst) {
+    let zero = inst.op == Opcode::TrapIfZero;
     if let Some(c) = cx.imm(0) {
-        if c != 0 {
+        if (c == 0) == zero {
             let label = cold_trap(cx, inst.trap());
             cx.asm.b(label);
         }
@@ -193,7 +194,10 @@ pub(super) fn trap_if(cx: &mut EmitCx, inst: &Inst) {
     let ty = cx.arg_ty(0);
     let reg = flags::widened(cx, 0, ty);
     let label = cold_trap(cx, inst.trap());
-    cx.asm.cbnz(ty == Ty::I64, reg, label);
+    match zero {
+        true => cx.asm.cbz(ty == Ty::I64, reg, label),
+        false => cx.asm.cbnz(ty == Ty::I64, reg, label),
+    }
 }
 
 /// Emits the block's terminator. Where CF is live, direct branches give the carry to their target as it is or as the

@@ -480,6 +480,14 @@ pub(super) fn widened(cx: &mut EmitCx, i: usize, ty: Ty) -> u8 {
 /// `get_flags`: gathers fields of bits into `S1`, PF and AF first, as they need the most scratch.
 pub(super) fn get_flags(cx: &mut EmitCx, inst: &Inst) {
     let mask = inst.reads_flags();
+    if mask == FlagSet::CF {
+        let cond = if cx.carry == Carry::Direct { Cond::Cs } else { Cond::Cc };
+        return cset(cx, cx.dst(), cond);
+    }
+    if mask == FlagSet::AF {
+        let d = cx.dst();
+        return a64!(cx; ldp W(S0), W(S2), [x28, RAW]; eor W(S0), W(S0), W(S2); and WSP(d), W(S0), 0x10);
+    }
     let mut image = Image { empty: true };
     if mask.contains(FlagSet::PF) {
         odd_parity(cx);
@@ -541,7 +549,11 @@ impl Image {
 /// `set_flags`: scatters fields of bits; SF and ZF are neighbours in both places.
 pub(super) fn set_flags(cx: &mut EmitCx, _: &Inst) {
     let want = wanted(cx);
-    let image = cx.x(0);
+    let known = cx.imm(0);
+    let image = if known.is_some() { S1 } else { cx.x(0) };
+    if let Some(c) = known.filter(|_| want.intersects(FlagSet::NZCV)) {
+        cx.mov_imm(S1, c as u32);
+    }
     let both = want.contains(FlagSet::SF | FlagSet::ZF);
     let fields = [
         (both, 6, 30, 2),
@@ -556,6 +568,15 @@ pub(super) fn set_flags(cx: &mut EmitCx, _: &Inst) {
         if want.contains(FlagSet::CF) {
             cx.carry = Carry::Direct;
         }
+    }
+    if let Some(c) = known {
+        // A byte with one bit has odd parity.
+        let pf = u32::from(c & 4 == 0);
+        cx.mov_imm(S0, pf);
+        if c & 0x10 != 0 {
+            cx.mov_imm(S1, pf | 0x10);
+        }
+        return set_raw(cx, want, S0, (c & 0x10 != 0).then_some(S1));
     }
     if want.intersects(FlagSet::PF | FlagSet::AF) {
         // Bit 4 of the result is clear, so the image itself gives AF.

@@ -74,16 +74,20 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     // The operands may be gone once the result is written.
     let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, d));
     let narrow = inst.ty.bits() < 32;
+    if narrow && nzcv && narrow_step(cx, inst, want, xor) {
+        return;
+    }
     if sub && narrow && inst.args[0] == inst.args[1] {
         return zero(cx, want);
     }
-    let guard = match (nzcv, narrow) {
+    let temp = if xor == Some(S1) { S2 } else { S1 };
+    let guard = match (nzcv, narrow && temp == S2) {
         (false, _) => flags::Guard::None,
         (true, false) => flags::keep_others(cx),
         (true, true) => flags::keep_others_on_stack(cx),
     };
     if nzcv && narrow {
-        narrow_add_flags(cx, inst, sub);
+        narrow_add_flags(cx, inst, sub, temp);
         if d != ZR {
             add_plain(cx, inst, sub, false, d);
         }
@@ -94,6 +98,23 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     if nzcv {
         flags::wrote_nzcv(cx, guard, if sub { Carry::Inverted } else { Carry::Direct });
     }
+}
+
+/// An 8- or 16-bit sum with an immediate that leaves CF alone, INC and DEC above all: SETF8 and SETF16 take V from the carry into
+/// the bit above, and keep C (FEAT_FlagM). Whether it was one.
+fn narrow_step(cx: &mut EmitCx, inst: &Inst, want: FlagSet, xor: Option<u8>) -> bool {
+    let sub = inst.op == Opcode::Sub;
+    let (bits, a) = (inst.ty.bits(), cx.x(0));
+    let Some(c) = cx.imm(1).filter(|_| cx.options.features.flagm && !want.contains(FlagSet::CF)) else { return false };
+    let signed = ((c << (64 - bits)) as i64 >> (64 - bits)) as u64;
+    let imm = if sub { AddImm::negated(signed, false) } else { AddImm::new(signed, false) };
+    let Some(imm) = imm else { return false };
+    let d = if cx.dst() == ZR { S0 } else { cx.dst() };
+    a64!(cx; sbfx W(S0), W(a), 0, bits);
+    add_imm(cx, imm, false, false, d, S0);
+    setf(cx, bits, d);
+    flags::set_raw(cx, want, d, xor);
+    true
 }
 
 /// A value less itself, whatever is above its width.
@@ -150,8 +171,8 @@ fn add_plain(cx: &mut EmitCx, inst: &Inst, sub: bool, set: bool, d: u8) {
     }
 }
 
-/// NZCV of an 8- or 16-bit sum or difference: the operands at the top of 32 bits. Uses `S0`, `S2`.
-fn narrow_add_flags(cx: &mut EmitCx, inst: &Inst, sub: bool) {
+/// NZCV of an 8- or 16-bit sum or difference: the operands at the top of 32 bits. Uses `S0`, `temp`.
+fn narrow_add_flags(cx: &mut EmitCx, inst: &Inst, sub: bool, temp: u8) {
     let up = 32 - inst.ty.bits();
     a64!(cx; lsl W(S0), W(cx.x(0)), up);
     match cx.imm(1) {
@@ -162,8 +183,8 @@ fn narrow_add_flags(cx: &mut EmitCx, inst: &Inst, sub: bool) {
             match imm {
                 Some(imm) => add_imm(cx, imm, true, false, ZR, S0),
                 None => {
-                    cx.mov_imm(S2, c);
-                    add_reg(cx, sub, true, false, ZR, S0, S2, 0);
+                    cx.mov_imm(temp, c);
+                    add_reg(cx, sub, true, false, ZR, S0, temp, 0);
                 }
             }
         }
@@ -200,9 +221,39 @@ pub(super) fn adc_sbb(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
+/// 8- and 16-bit ADC and SBB with flags and FEAT_FlagM: of sign-extended operands, SETF8 and SETF16 get N, Z and V right. The
+/// carry is what the bit above the sum should be by the operands, and is not.
+fn narrow_adc_by_setf(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
+    let bits = inst.ty.bits();
+    let d = if cx.dst() == ZR { S2 } else { cx.dst() };
+    a64!(cx; sbfx W(S0), W(cx.x(0)), 0, bits);
+    a64!(cx; sbfx W(S1), W(cx.x(1)), 0, bits);
+    match sub {
+        true => a64!(cx; sbc W(d), W(S0), W(S1)),
+        false => a64!(cx; adc W(d), W(S0), W(S1)),
+    }
+    a64!(cx; eor W(S1), W(S1), W(S0));
+    if want.intersects(FlagSet::NZCV) {
+        setf(cx, bits, d);
+    }
+    flags::set_raw(cx, want, d, Some(S1));
+    if want.contains(FlagSet::CF) {
+        a64!(cx; eor W(S0), W(d), W(S1); rmif X(S0), bits - 1, 2);
+        cx.carry = Carry::Direct;
+    }
+}
+
+/// SETF8, SETF16: N, Z and V of a narrow sum of sign-extended operands; C stays. The assembler does not know them.
+fn setf(cx: &mut EmitCx, bits: u32, reg: u8) {
+    cx.asm.word(if bits == 8 { 0x3a00_080d } else { 0x3a00_480d } | u32::from(reg) << 5);
+}
+
 /// 8- and 16-bit ADC and SBB with flags: by the definitions, on zero-extended operands.
 fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
     let bits = inst.ty.bits();
+    if cx.options.features.flagm && flags::kept(cx).is_empty() {
+        return narrow_adc_by_setf(cx, inst, want, sub);
+    }
     a64!(cx
         ; ubfx W(S0), W(cx.x(0)), 0, bits
         ; ubfx W(S1), W(cx.x(1)), 0, bits
@@ -354,6 +405,9 @@ pub(super) fn insert(cx: &mut EmitCx, inst: &Inst) {
     let (lsb, width) = inst.field();
     let (d, base, value) = (cx.dst(), cx.x(0), cx.x(1));
     let wide = inst.ty == Ty::I64;
+    if let Some(c) = cx.imm(1) {
+        return insert_constant(cx, wide, d, base, c, lsb, width);
+    }
     // The destination takes the base first, unless that would overwrite the value.
     let target = if d == value && d != base { S0 } else { d };
     cx.mov_wide(target, base, wide);
@@ -362,6 +416,28 @@ pub(super) fn insert(cx: &mut EmitCx, inst: &Inst) {
         false => a64!(cx; bfi W(target), W(value), lsb, width),
     }
     cx.mov_wide(d, target, wide);
+}
+
+/// A constant that one instruction inserts (`regalloc::operand`).
+fn insert_constant(cx: &mut EmitCx, wide: bool, d: u8, base: u8, c: u64, lsb: u32, width: u32) {
+    let ones = (1u64 << width) - 1;
+    let field = ones << lsb;
+    let (op, imm) = if c & ones == 0 { (Opcode::And, !field) } else { (Opcode::Or, field) };
+    let imm = if wide { LogicalImm::new64(imm) } else { LogicalImm::new32(imm as u32) };
+    if width == 16 && c & ones != 0 && c & ones != ones || imm.is_none() {
+        cx.mov_wide(d, base, wide);
+        return a64!(cx; movk X(d), (c & ones) as u32, lsl lsb);
+    }
+    logic_imm(cx, op, false, wide, d, base, imm.expect("checked"));
+}
+
+/// `mul_sub`.
+pub(super) fn mul_sub(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n, m, a) = (cx.dst(), cx.x(0), cx.x(1), cx.x(2));
+    match inst.ty {
+        Ty::I64 => a64!(cx; msub X(d), X(n), X(m), X(a)),
+        _ => a64!(cx; msub W(d), W(n), W(m), W(a)),
+    }
 }
 
 /// `bswap`, `clz`, `ctz`, `popcnt`.

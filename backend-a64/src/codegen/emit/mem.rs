@@ -12,6 +12,10 @@ use ir::{Inst, Opcode, Ty};
 /// Most bytes a displacement may take an address out of the window.
 const REACH: i32 = 16 << 10;
 
+/// Where an aligned access puts the low four bits of its address. Bits 56 to 63 may be ignored (Arm ARM D8.8, top-byte ignore),
+/// bit 55 chooses the kernel's half.
+const MISALIGNED: u32 = 51;
+
 /// A memory operand as the instruction takes it; the register is an X register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AddrMode {
@@ -144,6 +148,21 @@ fn split(disp: u32, size: u32) -> (u32, i32) {
     (disp, 0)
 }
 
+/// The same of 16 bytes that must be aligned: what is below a multiple of 16 goes above the 48 bits that any address of ours
+/// has, so that the access faults (`runtime::recover`).
+fn aligned_address(cx: &mut EmitCx) -> AddrMode {
+    let mode = address(cx, 16);
+    let (base, offset) = mode.parts();
+    if offset % 16 == 0 {
+        // An aligned register stays as it is, and another is not used after the fault.
+        a64!(cx; bfi X(base), X(base), MISALIGNED, 4);
+        return mode;
+    }
+    add_constant(cx, S0, base, offset as u32);
+    a64!(cx; bfi x16, x16, MISALIGNED, 4);
+    AddrMode::plain(S0)
+}
+
 /// The address in one register, with nothing to add: what atomics and pairs need. `S0` or the base itself.
 pub(crate) fn plain_address(cx: &mut EmitCx) -> u8 {
     let Parts { base, index, disp } = parts(cx);
@@ -258,7 +277,7 @@ pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
             return after_load(cx);
         }
     }
-    let mode = address(cx, inst.ty.bytes());
+    let mode = access(cx, inst);
     let dst = cx.dst();
     if inst.op == Opcode::LoadSx {
         load_signed(cx, inst.ty, dst, mode);
@@ -267,6 +286,14 @@ pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
         vector_move::note_load(cx, inst.ty.bits(), mode);
     }
     after_load(cx);
+}
+
+/// The memory operand of a load or store.
+fn access(cx: &mut EmitCx, inst: &Inst) -> AddrMode {
+    match inst.op {
+        Opcode::LoadAligned | Opcode::StoreAligned => aligned_address(cx),
+        _ => address(cx, inst.ty.bytes()),
+    }
 }
 
 fn after_load(cx: &mut EmitCx) {
@@ -294,7 +321,7 @@ pub(super) fn store(cx: &mut EmitCx, inst: &Inst) {
     if let Some(stepping) = stepping {
         return writeback::store(cx, inst.ty, cx.x(2), stepping);
     }
-    let mode = address(cx, inst.ty.bytes());
+    let mode = access(cx, inst);
     let (reg, (base, offset)) = (cx.x(2), mode.parts());
     if !pair::join(cx, inst.ty, reg, base, offset, false) {
         store_to(cx, inst.ty, reg, mode);

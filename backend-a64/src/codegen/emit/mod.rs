@@ -377,7 +377,9 @@ fn operands(cx: &mut EmitCx, inst: &Inst) {
         cx.imms[i] = cx.block.as_const(inst.args[i]);
     }
     for i in operands.regs() {
-        cx.regs[i] = fetch(cx, inst.args[i], i);
+        // A constant that is there twice is made once.
+        let again = i > 0 && inst.args[i] == inst.args[0] && !cx.alloc.spilled;
+        cx.regs[i] = if again { cx.regs[0] } else { fetch(cx, inst.args[i], i) };
     }
 }
 
@@ -460,6 +462,7 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Lea => mem::lea(cx),
         Mul => muldiv::mul(cx, inst),
         MulWideU | MulWideS => muldiv::mul_wide(cx, inst),
+        MulSub => int::mul_sub(cx, inst),
         Udiv | Sdiv | Urem | Srem => muldiv::divide(cx, inst),
         Shl | Shr | Sar => shift::shift(cx, inst),
         Rol | Ror => rotate::rotate(cx, inst),
@@ -473,12 +476,12 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Insert => int::insert(cx, inst),
         Bswap | Clz | Ctz | Popcnt => int::count(cx, inst),
         Crc32 => crypto::crc32(cx, inst),
-        Load | LoadSx => mem::load(cx, inst),
-        Store => mem::store(cx, inst),
+        Load | LoadSx | LoadAligned => mem::load(cx, inst),
+        Store | StoreAligned => mem::store(cx, inst),
         StoreIf => mem::store_if(cx, inst),
         AtomicXchg | AtomicAdd | AtomicAnd | AtomicOr | AtomicXor | AtomicNeg | AtomicCas => atomic::rmw(cx, inst),
         Fence => a64!(cx; dmb ish),
-        TrapIf => branch::trap_if(cx, inst),
+        TrapIf | TrapIfZero => branch::trap_if(cx, inst),
         Helper => call::helper(cx, inst),
         X87Wait => x87::wait(cx),
         MmxEnter => x87::mmx_enter(cx),

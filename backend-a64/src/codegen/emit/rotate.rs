@@ -19,7 +19,7 @@ pub(super) fn rotate(cx: &mut EmitCx, inst: &Inst) {
     let d = if cx.dst() == ZR || kept { S0 } else { cx.dst() };
     match bits {
         32.. => rotate_full(cx, inst, left, count, d),
-        _ => rotate_copies(cx, bits, n, left, count, d),
+        _ => rotate_narrow(cx, bits, n, left, count, d),
     }
     if want.intersects(FlagSet::NZCV) {
         match count {
@@ -49,20 +49,25 @@ fn rotate_full(cx: &mut EmitCx, inst: &Inst, left: bool, count: Option<u32>, d: 
     }
 }
 
-/// Copies of a narrow operand fill 32 bits; rotating those rotates each.
-fn rotate_copies(cx: &mut EmitCx, bits: u32, n: u8, left: bool, count: Option<u32>, d: u8) {
+/// A narrow operand: by a constant, the bits that go round and the others; else copies of it fill 32 bits, and rotating those
+/// rotates each. What is above the width in the result may be anything.
+fn rotate_narrow(cx: &mut EmitCx, bits: u32, n: u8, left: bool, count: Option<u32>, d: u8) {
+    if let Some(c) = count.map(|c| c % bits) {
+        let by = if left { c } else { (bits - c) % bits };
+        let from = bits - by;
+        return match by {
+            0 => cx.mov(d, n),
+            _ => a64!(cx; ubfx W(S0), W(n), from, by; orr W(d), W(S0), W(n), lsl by),
+        };
+    }
     a64!(cx; mov W(S0), W(n));
     if bits == 8 {
         a64!(cx; bfi W(S0), W(S0), 8, 8);
     }
     a64!(cx; bfi W(S0), W(S0), 16, 16);
-    match count {
-        Some(c) => {
-            let right = if left { 32 - c } else { c };
-            a64!(cx; ror W(d), W(S0), right & 31);
-        }
-        None if left => a64!(cx; neg W(S1), W(cx.x(1)); ror W(d), W(S0), W(S1)),
-        None => a64!(cx; ror W(d), W(S0), W(cx.x(1))),
+    match left {
+        true => a64!(cx; neg W(S1), W(cx.x(1)); ror W(d), W(S0), W(S1)),
+        false => a64!(cx; ror W(d), W(S0), W(cx.x(1))),
     }
 }
 

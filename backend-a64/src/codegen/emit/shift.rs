@@ -162,18 +162,15 @@ fn shift_variable(cx: &mut EmitCx, inst: &Inst) {
 fn shift_variable_flags(cx: &mut EmitCx, inst: &Inst, want: FlagSet) {
     let (n, m, ty) = (cx.x(0), cx.x(1), inst.ty);
     a64!(cx; and WSP(S2), W(m), if ty == Ty::I64 { 63 } else { 31 });
-    // The result of a count of zero. A register that is the operand's has it already.
-    let d = if cx.dst() == ZR || cx.dst() == n { cx.dst() } else { S0 };
-    if d == S0 {
-        cx.mov_wide(S0, n, ty == Ty::I64);
+    // The result of a count of zero; the count is not needed any more.
+    let d = cx.dst();
+    if d != ZR {
+        cx.mov_wide(d, n, ty == Ty::I64);
     }
     unless_zero(cx, S2, |cx| match inst.op {
         Opcode::Shl => shl_by_less_one(cx, ty, n, d, want),
         _ => shr_by_less_one(cx, inst, n, d, want),
     });
-    if d == S0 {
-        cx.mov_result(S0, ty);
-    }
 }
 
 fn shl_by_less_one(cx: &mut EmitCx, ty: Ty, n: u8, d: u8, want: FlagSet) {

@@ -56,6 +56,7 @@ pub(super) fn emit(cx: &mut EmitCx, inst: &Inst) {
         VCopyLane => vector_move::copy_lane(cx, inst),
         VLoad => vector_move::load(cx, inst),
         VStore => vector_move::store(cx, inst),
+        VStoreLane => vector_move::store_lane(cx, inst),
         GetMm => vector_move::get_mm(cx, inst),
         SetMm => vector_move::set_mm(cx, inst),
         VAdd | VSub | VAddSatS | VAddSatU | VSubSatS | VSubSatU | VMulLo | VMinS | VMinU | VMaxS | VMaxU | VAvg

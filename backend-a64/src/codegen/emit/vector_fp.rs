@@ -3,12 +3,13 @@
 //! The host computes with FPCR as MXCSR says (`vector_move::set_mxcsr`), so rounding and the sticky flags come by themselves.
 //! NaNs do not: see `vector_nan`, which every operation that can produce one passes its result to.
 use super::super::asm::{a64, Cond};
-use super::flags;
 use super::vector::{by_lane, VS0, VS1};
 use super::vector_afp;
 use super::vector_nan::{self, Operands};
+use super::{branch, flags};
 use super::{EmitCx, S0};
 use ir::guest::state::offset;
+use ir::guest::Trap;
 use ir::{FlagSet, Inst, Lane, Opcode};
 
 /// Whether only lane 0 takes part and the rest of the first argument is kept.
@@ -73,7 +74,14 @@ pub(super) fn arithmetic(cx: &mut EmitCx, inst: &Inst) {
             operands = Operands::Pairs(n, m);
         }
     }
-    vector_nan::check(cx, lane, r, operands);
+    match (inst.op, inst.imm) {
+        (Opcode::FMul | Opcode::FAddPair, 1) => {}
+        (Opcode::FMul | Opcode::FAddPair, 2) => {
+            let cold = branch::cold_trap(cx, Trap::Interpret);
+            vector_nan::branch_if_nan(cx, lane, r, cold);
+        }
+        _ => vector_nan::check(cx, lane, r, operands),
+    }
     merge(cx, lane, r);
 }
 
@@ -153,7 +161,10 @@ pub(super) fn compare_flags(cx: &mut EmitCx, inst: &Inst) {
             _ => a64!(cx; str xzr, [x28, offset::PF_RAW]),
         }
     }
-    if want.intersects(FlagSet::NZCV) {
+    if want.intersects(FlagSet::NZCV) && cx.options.features.flagm2 {
+        // AXFLAG: N and V clear, unordered sets Z and clears C. The assembler does not know it.
+        cx.asm.word(0xd500_405f);
+    } else if want.intersects(FlagSet::NZCV) {
         // If ordered the same again; unordered becomes Z without C: ZF and CF.
         match inst.lane {
             Lane::F32 => a64!(cx; fccmp S(n), S(m), 4, vc),

@@ -2,7 +2,7 @@
 use super::super::asm::a64;
 use super::flags::{self, Bits};
 use super::vector::{by_lane, VS0, VS1};
-use super::{EmitCx, S0, S1};
+use super::{branch, EmitCx, S0, S1};
 use ir::guest::state::offset;
 use ir::{FlagSet, Inst, Lane, Opcode, Ty};
 
@@ -30,8 +30,38 @@ pub(super) fn simple(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
+/// Whether of the result of the current instruction nothing but the low half counts: an MMX register is all that takes it.
+pub(super) fn low_half_only(cx: &EmitCx) -> bool {
+    let slot = &cx.alloc.slots[cx.value];
+    let user = cx.block.insts.get(usize::from(slot.last));
+    slot.first == slot.last && user.is_some_and(|user| user.op == Opcode::SetMm)
+}
+
+/// As [`multiply`] for the low halves; whether it is one of those that are shorter so.
+fn multiply_low(cx: &mut EmitCx, inst: &Inst) -> bool {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    match inst.op {
+        Opcode::VMulHiU => a64!(cx; umull V(VS0).s4, V(n).h4, V(m).h4; shrn V(d).h4, V(VS0).s4, 16),
+        Opcode::VMulHiS => a64!(cx; smull V(VS0).s4, V(n).h4, V(m).h4; shrn V(d).h4, V(VS0).s4, 16),
+        Opcode::VMulHiR => a64!(cx; smull V(VS0).s4, V(n).h4, V(m).h4; rshrn V(d).h4, V(VS0).s4, 15),
+        Opcode::VMadd => a64!(cx; smull V(VS0).s4, V(n).h4, V(m).h4; addp V(d).s4, V(VS0).s4, V(VS0).s4),
+        Opcode::VMaddSat => a64!(cx
+            ; ushll V(VS0).h8, V(n).b8, 0
+            ; sshll V(VS1).h8, V(m).b8, 0
+            ; mul V(VS0).h8, V(VS0).h8, V(VS1).h8
+            ; uzp2 V(VS1).h8, V(VS0).h8, V(VS0).h8
+            ; uzp1 V(VS0).h8, V(VS0).h8, V(VS0).h8
+            ; sqadd V(d).h8, V(VS0).h8, V(VS1).h8),
+        _ => return false,
+    }
+    true
+}
+
 /// Multiplications that keep more or other bits than the low half.
 pub(super) fn multiply(cx: &mut EmitCx, inst: &Inst) {
+    if low_half_only(cx) && multiply_low(cx, inst) {
+        return;
+    }
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
     match inst.op {
         Opcode::VMulWideU => a64!(cx
@@ -82,11 +112,10 @@ pub(super) fn sums(cx: &mut EmitCx, inst: &Inst) {
             ; uaddlp V(d).d2, V(VS0).s4),
         Opcode::VMinPos => {
             // Words with the value above the lane number: the smallest word has both.
-            cx.mov_imm64(S0, 0x0003_0002_0001_0000);
-            cx.mov_imm64(S1, 0x0007_0006_0005_0004);
+            let numbers = (0..8u128).fold(0, |all, lane| all | lane << (16 * lane));
+            let label = branch::cold_vector(cx, numbers);
+            cx.asm.ldr_q(VS0, label);
             a64!(cx
-                ; fmov D(VS0), x16
-                ; ins V(VS0).d[1], x17
                 ; zip1 V(VS1).h8, V(VS0).h8, V(n).h8
                 ; zip2 V(VS0).h8, V(VS0).h8, V(n).h8
                 ; umin V(VS0).s4, V(VS0).s4, V(VS1).s4
@@ -97,22 +126,37 @@ pub(super) fn sums(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
-/// MPSADBW: the four bytes of the second operand against eleven of the first, one distance at a time.
+/// MPSADBW: the four bytes of the second operand against those at eight places of the first.
 fn mpsad(cx: &mut EmitCx, imm: u32) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
-    let (first, second) = ((imm >> 2 & 1) * 4, (imm & 3) * 4);
-    // The operands go to the stack, as the sum may live in either's register.
-    a64!(cx; stp Q(n), Q(m), [sp, -32]!; movi V(d).b16, 0);
-    for k in 0..4 {
-        let (at, byte) = (first + k, 16 + second + k);
-        a64!(cx
-            ; ldr Q(VS0), [sp]
-            ; ext V(VS0).b16, V(VS0).b16, V(VS0).b16, at
-            ; add x16, sp, byte
-            ; ld1r { V(VS1).b8 * 1 }, [x16]
-            ; uabal V(d).h8, V(VS0).b8, V(VS1).b8);
+    let (first, word) = ((imm >> 2 & 1) * 4, imm & 3);
+    let saved = d == m;
+    if saved {
+        a64!(cx; umov w16, V(m).s[word]);
     }
-    a64!(cx; add sp, sp, 32);
+    // What begins at bytes 0, 1, 4, 5, and at 2, 3, 6, 7.
+    a64!(cx; ext V(VS0).b16, V(n).b16, V(n).b16, first + 1);
+    if first == 0 {
+        a64!(cx; zip1 V(VS0).s4, V(n).s4, V(VS0).s4);
+    } else {
+        a64!(cx; ext V(VS1).b16, V(n).b16, V(n).b16, first; zip1 V(VS0).s4, V(VS1).s4, V(VS0).s4);
+    }
+    a64!(cx
+        ; ext V(VS1).b16, V(n).b16, V(n).b16, first + 2
+        ; ext V(d).b16, V(n).b16, V(n).b16, first + 3
+        ; zip1 V(VS1).s4, V(VS1).s4, V(d).s4);
+    match saved {
+        true => a64!(cx; dup V(d).s4, w16),
+        false => a64!(cx; dup V(d).s4, V(m).s[word]),
+    }
+    a64!(cx
+        ; uabd V(VS0).b16, V(VS0).b16, V(d).b16
+        ; uabd V(VS1).b16, V(VS1).b16, V(d).b16
+        ; uaddlp V(VS0).h8, V(VS0).b16
+        ; uaddlp V(VS1).h8, V(VS1).b16
+        ; addp V(VS0).h8, V(VS0).h8, V(VS1).h8
+        ; ext V(VS1).b16, V(VS0).b16, V(VS0).b16, 8
+        ; zip1 V(d).s4, V(VS0).s4, V(VS1).s4);
 }
 
 /// PSIGN and the horizontal forms that need three instructions or more.
@@ -120,13 +164,12 @@ pub(super) fn composed(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
     let lane = inst.lane;
     if inst.op == Opcode::VSign {
-        // The second operand's sign as -1, 0, 1.
+        // The second operand's sign as -1, 0, 1: saturated, then all but the sign rounded away.
         match lane {
-            Lane::B16 => a64!(cx; cmlt V(VS0).b16, V(m).b16, 0; cmgt V(VS1).b16, V(m).b16, 0),
-            Lane::H8 => a64!(cx; cmlt V(VS0).h8, V(m).h8, 0; cmgt V(VS1).h8, V(m).h8, 0),
-            _ => a64!(cx; cmlt V(VS0).s4, V(m).s4, 0; cmgt V(VS1).s4, V(m).s4, 0),
+            Lane::B16 => a64!(cx; sqshl V(VS0).b16, V(m).b16, 7; srshr V(VS0).b16, V(VS0).b16, 7),
+            Lane::H8 => a64!(cx; sqshl V(VS0).h8, V(m).h8, 15; srshr V(VS0).h8, V(VS0).h8, 15),
+            _ => a64!(cx; sqshl V(VS0).s4, V(m).s4, 31; srshr V(VS0).s4, V(VS0).s4, 31),
         }
-        by_lane!(cx, lane, sub VS0, VS0, VS1; B16 H8 S4);
         return by_lane!(cx, lane, mul d, n, VS0; B16 H8 S4);
     }
     by_lane!(cx, lane, uzp1 VS0, n, m; H8 S4);

@@ -19,7 +19,9 @@ pub(super) fn constant(cx: &mut EmitCx, inst: &Inst) {
         return a64!(cx; movi V(d).d2, half);
     }
     if half == (half & 0xff) * 0x0101_0101_0101_0101 {
-        return a64!(cx; movi V(d).b16, half as u32 & 0xff);
+        // MOVI of bytes; the assembler gets the upper three bits wrong.
+        let byte = half as u32 & 0xff;
+        return cx.asm.word(0x4f00_e400 | byte >> 5 << 16 | (byte & 31) << 5 | u32::from(d));
     }
     cx.mov_imm64(S0, half);
     a64!(cx; dup V(d).d2, x16);
@@ -187,6 +189,22 @@ pub(super) fn store(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
+/// `vstore_lane`.
+pub(super) fn store_lane(cx: &mut EmitCx, inst: &Inst) {
+    let lane = cx.imm(3).expect("a constant lane") as u32;
+    if cx.options.ordered {
+        a64!(cx; dmb ishst);
+    }
+    let base = mem::plain_address(cx);
+    let n = cx.v(2);
+    match inst.lane.bits() {
+        8 => a64!(cx; st1 { V(n).b * 1 }[lane], [X(base)]),
+        16 => a64!(cx; st1 { V(n).h * 1 }[lane], [X(base)]),
+        32 => a64!(cx; st1 { V(n).s * 1 }[lane], [X(base)]),
+        _ => a64!(cx; st1 { V(n).d * 1 }[lane], [X(base)]),
+    }
+}
+
 /// Offset of the x87 register that holds an MMX register.
 fn st(inst: &Inst) -> u32 {
     offset::ST + 16 * (inst.imm as u32 & 7)
@@ -199,7 +217,7 @@ pub(super) fn get_mm(cx: &mut EmitCx, inst: &Inst) {
 
 /// `set_mm`. Sign and exponent are written once in a block.
 pub(super) fn set_mm(cx: &mut EmitCx, inst: &Inst) {
-    let ones = cx.ones == cx.asm.here();
+    let ones = cx.asm.keeps(S0, cx.ones);
     a64!(cx; str D(cx.v(0)), [x28, st(inst)]);
     let bit = 1 << (inst.imm & 7);
     if cx.mm_written & bit == 0 {

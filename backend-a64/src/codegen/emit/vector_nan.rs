@@ -40,6 +40,12 @@ pub(crate) struct NanFix {
 pub(super) fn check(cx: &mut EmitCx, lane: Lane, result: u8, operands: Operands) {
     let back = cx.asm.new_label();
     let cold = branch::cold_nan(cx, NanFix { lane, result, operands, back });
+    branch_if_nan(cx, lane, result, cold);
+    cx.asm.bind(back);
+}
+
+/// Goes to `cold` if a lane of `result` is a NaN. `VS1` and `S0` are overwritten.
+pub(super) fn branch_if_nan(cx: &mut EmitCx, lane: Lane, result: u8, cold: Label) {
     // One lane stands for all: the largest is a NaN if any is.
     let one = match lane {
         Lane::F32x4 => {
@@ -63,7 +69,6 @@ pub(super) fn check(cx: &mut EmitCx, lane: Lane, result: u8, operands: Operands)
         true => cx.asm.b_cond(Cond::Vs, cold),
         false => cx.asm.cbz(false, S0, cold),
     }
-    cx.asm.bind(back);
 }
 
 /// The cold code: every lane of the result that is a NaN, from the operands.

@@ -1,12 +1,22 @@
 //! Narrowing with saturation, widening, masks of sign bits.
 use super::super::asm::a64;
 use super::vector::{VS0, VS1};
+use super::vector_int::low_half_only;
 use super::EmitCx;
 use ir::{Inst, Lane, Opcode};
 
 /// `vpack_s`, `vpack_u`.
 pub(super) fn pack(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    if n == m && low_half_only(cx) {
+        // Both operands of an MMX instruction are side by side.
+        return match (inst.op, inst.lane) {
+            (Opcode::VPackS, Lane::H8) => a64!(cx; sqxtn V(d).b8, V(n).h8),
+            (Opcode::VPackS, _) => a64!(cx; sqxtn V(d).h4, V(n).s4),
+            (_, Lane::H8) => a64!(cx; sqxtun V(d).b8, V(n).h8),
+            _ => a64!(cx; sqxtun V(d).h4, V(n).s4),
+        };
+    }
     // The first step must not overwrite the second operand.
     let t = if d == m { VS0 } else { d };
     match (inst.op, inst.lane) {

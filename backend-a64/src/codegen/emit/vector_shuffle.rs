@@ -7,6 +7,7 @@ use super::vector::{by_lane, VS0, VS1};
 use super::vector_move::ins;
 use super::{branch, EmitCx};
 use ir::{Inst, Lane, Opcode};
+use std::sync::OnceLock;
 
 /// Where a lane of a result comes from: operand number (0 or 1) and lane.
 type Source = (u8, u32);
@@ -111,7 +112,7 @@ impl Step {
 
     /// Every step worth trying for these lanes, the cheapest first.
     fn all(lanes: u32, operands: u8) -> impl Iterator<Item = Self> {
-        let pairs = [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().filter(move |(a, b)| *a < operands && *b < operands);
+        let pairs = (0..operands).flat_map(move |a| (0..operands).map(move |b| (a, b)));
         let single = (0..operands).flat_map(move |a| {
             let dups = (0..lanes).map(move |k| Self::Dup(a, k));
             let revs = [2, 4].into_iter().filter(move |g| *g < lanes).map(move |g| Self::Rev(a, g));
@@ -139,16 +140,67 @@ fn arrange(cx: &mut EmitCx, bits: u32, want: &[Source]) {
         }
     }
     if best.misses(want) == 0 {
-        return step(cx, bits, d, best, regs);
+        return step(cx, bits, d, best, &regs);
     }
     if operands == 1 && best.misses(want) > 1 {
         return by_table(cx, bits, d, regs[0], want);
     }
     let aliased = want.iter().any(|w| regs[usize::from(w.0)] == d);
+    if operands > 1 && best.misses(want) + usize::from(aliased) > 1 {
+        if let Some((first, second)) = two_steps(want) {
+            step(cx, bits, VS0, first, &regs);
+            return step(cx, bits, d, second, &[regs[0], regs[1], VS0]);
+        }
+        if best.misses(want) + usize::from(aliased) > 2 && by_halves(cx, d, want, &regs) {
+            return;
+        }
+    }
     let t = if aliased { VS0 } else { d };
-    step(cx, bits, t, best, regs);
+    step(cx, bits, t, best, &regs);
     fix(cx, bits, t, best, want, regs);
     cx.mov_v(d, t);
+}
+
+/// Two instructions that give a SHUFPS: the first from both operands, the second from those and its result (operand 2).
+fn two_steps(want: &[Source]) -> Option<(Step, Step)> {
+    static KNOWN: [OnceLock<Option<(Step, Step)>>; 256] = [const { OnceLock::new() }; 256];
+    let [(0, a), (0, b), (1, c), (1, d)] = *want else { return None };
+    let known = &KNOWN[(a | b << 2 | c << 4 | d << 6) as usize];
+    *known.get_or_init(|| {
+        Step::all(4, 2).find_map(|first| {
+            let made: [Source; 4] = std::array::from_fn(|i| first.source(i as u32, 4));
+            let gives = |second: &Step| {
+                (0..4).all(|i| match second.source(i, 4) {
+                    (2, lane) => made[lane as usize] == want[i as usize],
+                    source => source == want[i as usize],
+                })
+            };
+            Step::all(4, 3).find(gives).map(|second| (first, second))
+        })
+    })
+}
+
+/// A SHUFPS whose halves one instruction each puts next to each other somewhere; whether it was one. The third takes both.
+fn by_halves(cx: &mut EmitCx, d: u8, want: &[Source], regs: &[u8]) -> bool {
+    let [(0, a), (0, b), (1, c), (1, e)] = *want else { return false };
+    // The step, and which half of its result has the two lanes.
+    let half = |lanes: [u32; 2]| {
+        let at = |s: &Step, half: u32| (0..2).all(|i| s.source(2 * half + i, 4).1 == lanes[i as usize]);
+        Step::all(4, 1).find_map(|s| (0..2).find(|half| at(&s, *half)).map(|half| (s, half)))
+    };
+    let (Some((low, from)), Some((high, to))) = (half([a, b]), half([c, e])) else { return false };
+    step(cx, 32, VS0, low, &regs[..1]);
+    step(cx, 32, VS1, high, &regs[1..]);
+    match (from, to) {
+        (0, 0) => a64!(cx; zip1 V(d).d2, V(VS0).d2, V(VS1).d2),
+        (1, 1) => a64!(cx; zip2 V(d).d2, V(VS0).d2, V(VS1).d2),
+        (1, 0) => a64!(cx; ext V(d).b16, V(VS0).b16, V(VS1).b16, 8),
+        _ => {
+            cx.mov_v(d, VS0);
+            ins(cx, 64, d, 1, VS1, 1);
+        }
+    }
+    true
 }
 
 /// TBL with a constant.
@@ -185,7 +237,7 @@ fn fix(cx: &mut EmitCx, bits: u32, d: u8, base: Step, want: &[Source], regs: [u8
     }
 }
 
-fn step(cx: &mut EmitCx, bits: u32, d: u8, step: Step, regs: [u8; 2]) {
+fn step(cx: &mut EmitCx, bits: u32, d: u8, step: Step, regs: &[u8]) {
     let lane = match bits {
         16 => Lane::H8,
         32 => Lane::S4,
@@ -215,6 +267,24 @@ fn step(cx: &mut EmitCx, bits: u32, d: u8, step: Step, regs: [u8; 2]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_steps_give_what_is_wanted() {
+        let mut found = 0;
+        for imm in 0..256u32 {
+            let want: Vec<Source> = (0..4).map(|i| (u8::from(i > 1), imm >> (2 * i) & 3)).collect();
+            let Some((first, second)) = two_steps(&want) else { continue };
+            let got: Vec<Source> = (0..4)
+                .map(|i| match second.source(i, 4) {
+                    (2, lane) => first.source(lane, 4),
+                    source => source,
+                })
+                .collect();
+            assert_eq!(got, want);
+            found += 1;
+        }
+        assert_eq!(found, 64);
+    }
 
     #[test]
     fn every_pshufd_takes_at_most_three_instructions() {

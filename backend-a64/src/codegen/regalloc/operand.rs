@@ -137,6 +137,13 @@ fn in_two_steps(inst: &Inst, c: u64) -> bool {
     inst.ty == Ty::I32 && (inst.flags - of_result).is_empty() && AddImm::pair(c).is_some()
 }
 
+/// Whether an instruction with an immediate inserts this constant: MOVK, ORR or AND.
+fn in_one_step(inst: &Inst, c: u64) -> bool {
+    let (lsb, width) = inst.field();
+    let ones = (1u64 << width) - 1;
+    width == 16 && lsb % 16 == 0 || width < 32 && (c & ones == 0 || c & ones == ones)
+}
+
 fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Operand {
     use Opcode::*;
     let wide = inst.ty == Ty::I64;
@@ -152,7 +159,9 @@ fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Op
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 1) | (Shld | Shrd, 2) => Operand::Imm(c),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 0) => Operand::Reg,
         (SetState, 0) if narrow && c == inst.ty.mask() => Operand::Imm(c),
-        (SetGpr | SetCarry | TrapIf | Helper | X87, _) | (X87Store, 2) => Operand::Imm(c),
+        (SetGpr | SetCarry | SetFlags | TrapIf | TrapIfZero | Helper | X87, _) | (X87Store, 2) => Operand::Imm(c),
+        (VStoreLane, 3) => Operand::Imm(c),
+        (Insert, 1) if in_one_step(inst, c) => Operand::Imm(c),
         (Insert, 1) => reg_or_zero(c),
         (Store, 2) if ty == Ty::V128 => Operand::Reg,
         (Add | Sub | Adc | Sbb | And | Or | Xor | Mul | SetState | Store | Concat, _) => match (inst.op, index) {

@@ -2,7 +2,7 @@
 use super::{combine, copy_lane, get, imm8, lifts, load, register, set, source, vector_register};
 use crate::lifter::LiftCx;
 use ir::guest::Xmm;
-use ir::{Lane, Opcode, Sink, Ty, Value};
+use ir::{Floats, Lane, Opcode, Sink, Ty, Value};
 use Lane::{F32x4, F64x2, B16, D2, H8, S4};
 
 fn blend_lanes(cx: &mut LiftCx, lane: Lane, a: Value, b: Value, mask: u32) -> Value {
@@ -36,11 +36,11 @@ fn extract(cx: &mut LiftCx, lane: Lane) {
     let a = get(cx, src);
     let (ty, lanes) = if lane == B16 { (Ty::I8, 16) } else { (Ty::I32, 4) };
     let number = i64::from(imm8(cx) % lanes);
-    let value = cx.ir.vector(Opcode::VLane, ty, lane, &[a], number);
     if cx.is_mem(0) {
         let addr = cx.mem_addr();
-        return cx.ir.store(addr, value);
+        return cx.ir.vstore_lane(lane, addr, a, number as u32);
     }
+    let value = cx.ir.vector(Opcode::VLane, ty, lane, &[a], number);
     let wide = cx.ir.zext(Ty::I32, value);
     cx.write(0, wide);
 }
@@ -102,9 +102,13 @@ fn dot(cx: &mut LiftCx, lane: Lane) {
         }
         let a = blend_lanes(cx, bits, zero, a, selected);
         let b = blend_lanes(cx, bits, zero, b, selected);
-        let mut sum = cx.ir.lanes(Opcode::FMul, lane, &[a, b]);
-        for _ in 0..lanes.ilog2() {
-            sum = cx.ir.lanes(Opcode::FAddPair, lane, &[sum, sum]);
+        // A NaN on the way is one in the end, and seldom enough for the interpreter.
+        let quick = cx.floats() < Floats::Exact;
+        let nan = |last| if quick { 1 + i64::from(last) } else { 0 };
+        let mut sum = cx.ir.vector(Opcode::FMul, Ty::V128, lane, &[a, b], nan(false));
+        let steps = lanes.ilog2();
+        for step in 1..=steps {
+            sum = cx.ir.vector(Opcode::FAddPair, Ty::V128, lane, &[sum, sum], nan(step == steps));
         }
         blend_lanes(cx, bits, zero, sum, written)
     });

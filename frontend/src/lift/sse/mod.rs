@@ -15,9 +15,8 @@ pub(crate) mod text;
 
 use super::mmx;
 use crate::lifter::LiftCx;
-use ir::guest::{Mm, Trap, Xmm};
-use ir::sink::Addr;
-use ir::{Lane, Opcode, Sink, Ty, Value};
+use ir::guest::{Mm, Xmm};
+use ir::{Lane, Opcode, Ty, Value};
 
 /// A vector register of either file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,31 +67,14 @@ pub(super) fn set(cx: &mut LiftCx, reg: Reg, value: Value) {
     }
 }
 
-/// #GP unless the address is a multiple of 16.
-fn require_aligned(cx: &mut LiftCx, addr: Addr) {
-    // A displacement that keeps the alignment need not be added first.
-    let tested = if addr.index.is_none() && addr.disp % 16 == 0 { Addr { disp: 0, ..addr } } else { addr };
-    let address = match (tested.base.is_some(), tested.index.is_some(), tested.disp) {
-        (false, false, 0) => return,
-        (true, false, 0) => tested.base,
-        _ => cx.ir.lea(tested),
-    };
-    let mask = cx.ir.const32(15);
-    let misaligned = cx.ir.and(address, mask);
-    cx.ir.trap_if(misaligned, Trap::GeneralProtection);
-}
-
 /// The memory operand as a vector: all 16 bytes, which must be aligned, or fewer with zeros above.
 fn load(cx: &mut LiftCx) -> Value {
-    let addr = cx.mem_addr();
-    match cx.mem_ty() {
-        Ty::V128 => {
-            require_aligned(cx, addr);
-            cx.ir.load(Ty::V128, addr)
-        }
-        Ty::I64 => cx.ir.vload(Lane::D2, addr),
-        _ => cx.ir.vload(Lane::S4, addr),
+    if cx.mem_ty() == Ty::V128 {
+        let addr = cx.aligned_addr();
+        return cx.ir.load_aligned(addr);
     }
+    let addr = cx.mem_addr();
+    cx.ir.vload(if cx.mem_ty() == Ty::I64 { Lane::D2 } else { Lane::S4 }, addr)
 }
 
 /// Operand `i`, a vector register or memory.

@@ -1,6 +1,6 @@
 //! Moves between vector registers, general registers and memory.
 //! SDM vol. 1, 9.4.1, 10.4.1.1 and 11.4.1.1; vol. 2, each by name.
-use super::{copy_lane, get, lifts, load, low_half, register, require_aligned, set, source, vector_register, Reg};
+use super::{copy_lane, get, lifts, load, low_half, register, set, source, vector_register, Reg};
 use crate::lift::mmx;
 use crate::lifter::LiftCx;
 use ir::{Lane, Opcode, Sink, Ty};
@@ -20,12 +20,12 @@ fn whole(cx: &mut LiftCx, aligned: bool) {
         return set(cx, dst, value);
     }
     let src = vector_register(cx, 1);
-    let addr = cx.mem_addr();
-    if aligned {
-        require_aligned(cx, addr);
-    }
+    let addr = if aligned { cx.aligned_addr() } else { cx.mem_addr() };
     let value = get(cx, src);
-    cx.ir.store(addr, value);
+    match aligned {
+        true => cx.ir.store_aligned(addr, value),
+        false => cx.ir.store(addr, value),
+    }
 }
 
 /// Stores the low lane of operand 1, a vector register.
@@ -58,8 +58,7 @@ fn half(cx: &mut LiftCx, half: u32) {
         let src = vector_register(cx, 1);
         let addr = cx.mem_addr();
         let value = get(cx, src);
-        let value = if half == 0 { value } else { copy_lane(cx, D2, value, 0, value, 1) };
-        return cx.ir.vstore(D2, addr, value);
+        return cx.ir.vstore_lane(D2, addr, value, half);
     }
     let dst = vector_register(cx, 0);
     let value = load(cx);
@@ -157,11 +156,11 @@ pub(crate) fn pextrw(cx: &mut LiftCx) {
     let src = vector_register(cx, 1);
     let a = get(cx, src);
     let lane = super::imm8(cx) & if matches!(src, Reg::Mm(_)) { 3 } else { 7 };
-    let word = cx.ir.vector(Opcode::VLane, Ty::I16, H8, &[a], i64::from(lane));
     if cx.is_mem(0) {
         let addr = cx.mem_addr();
-        return cx.ir.store(addr, word);
+        return cx.ir.vstore_lane(H8, addr, a, u32::from(lane));
     }
+    let word = cx.ir.vector(Opcode::VLane, Ty::I16, H8, &[a], i64::from(lane));
     let wide = cx.ir.zext(Ty::I32, word);
     cx.write(0, wide);
 }

@@ -249,10 +249,11 @@ pub(super) fn mmx_enter(cx: &mut EmitCx) {
     }
     let site = site(cx);
     let site = add_site(cx, site);
-    let (cold, back) = cold(cx, ColdX87::Call(X87Routine::Mmx, site));
-    a64!(cx; ldrb w16, [x28, live::AWAY]);
-    cx.asm.tbz(S0, X87Live::MMX.trailing_zeros(), cold);
+    let (cold, back) = cold(cx, ColdX87::Mmx(site));
+    a64!(cx; ldrsb w16, [x28, live::AWAY]);
+    cx.asm.tbz(S0, X87Live::MMX_BIT, cold);
     cx.asm.bind(back);
+    cx.ones = cx.asm.here();
     (cx.x87.rests, cx.x87.plain, cx.x87.cached) = (true, false, None);
 }
 
@@ -307,6 +308,8 @@ enum ColdX87 {
     Rest,
     /// The way into a block from outside.
     Outside { guard: Guard, site: Label, entry: usize },
+    /// Make the state that of MMX instructions; `S0` becomes all ones.
+    Mmx(Label),
     /// Call a routine with the site.
     Call(X87Routine, Label),
     /// A float in `reg` that is no normal number: zero goes on with x12 and w13 (or 14 and 15 for `a`), all else to `Slow` and
@@ -337,6 +340,10 @@ pub(super) fn emit_cold(cx: &mut EmitCx, cold: &Cold) {
             cx.asm.b(cold.back);
             cx.asm.bind(other);
             call_routine(cx, X87Routine::Enter, site);
+        }
+        ColdX87::Mmx(site) => {
+            call_routine(cx, X87Routine::Mmx, site);
+            a64!(cx; movn w16, 0);
         }
         ColdX87::Call(routine, site) => call_routine(cx, routine, site),
         ColdX87::Widen { bits, wide, into, site, done } => {
