@@ -41,7 +41,8 @@ int main(int argc, char **argv, char **envp)
     if (argc == 1) {
         char *args[] = { "proc", "two words", "", NULL }, *env[] = { "ONE=1", NULL };
         readlink("/proc/self/exe", link, sizeof link);
-        execve(link, args, env);
+        symlink(link, "alias"); /* of which /proc/self/exe knows nothing */
+        execve("alias", args, env);
         return 1;
     }
     char *cmdline = text("/proc/self/cmdline", &len);
