@@ -5,15 +5,15 @@
 use crate::lifter::LiftCx;
 use iced_x86::{Instruction, RflagsBits};
 use ir::guest::FlagSet;
-use ir::{Opcode, Value};
+use ir::{Opcode, Sink};
 
 /// CF := bit 0 of a value.
-pub fn set_carry(cx: &mut LiftCx, value: Value) {
+pub fn set_carry<S: Sink>(cx: &mut LiftCx<S>, value: S::Value) {
     cx.ir.set_carry(value, 0);
 }
 
 /// S, Z, P as the result has them, C, O, A zero: what TEST does.
-pub fn set_logic(cx: &mut LiftCx, result: Value, flags: FlagSet) {
+pub fn set_logic<S: Sink>(cx: &mut LiftCx<S>, result: S::Value, flags: FlagSet) {
     cx.ir.binary(Opcode::And, result, result, flags);
 }
 

@@ -4,6 +4,7 @@
 //! - [`access`]: which memory an instruction writes.
 //! - [`region`]: which instructions make one unit of translation.
 //! - [`lifter`]: what every lift function works with: operands, addresses, ways to end a block.
+//! - [`direct`]: executing instructions without translating them.
 //! - [`fault`]: what a faulting access means on x86.
 //! - [`table`]: mnemonic to lift function, with the support level as a value.
 //! - `lift`: one file per XED category, one function per instruction.
@@ -13,6 +14,7 @@
 
 pub mod access;
 pub mod decode;
+pub mod direct;
 pub mod fault;
 pub mod flags;
 mod lift;

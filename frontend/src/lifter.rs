@@ -1,4 +1,7 @@
-//! What every lift function works with: the instruction, its operands as IR values, and the ways a block ends.
+//! What every lift function works with: the instruction, its operands as values, and the ways a block ends.
+//!
+//! A lift function tells a [`Sink`] what its instruction does. Those of the common integer instructions take any sink, and so
+//! serve to execute an instruction at once as well (`crate::direct`); the others build blocks only.
 //!
 //! A lift function reads operands, computes, and writes back *last*: everything that can fault comes before the first
 //! `set_*` and before flags (ir::opcode says why). For a read-modify-write of memory that means: compute without flags,
@@ -9,13 +12,14 @@ mod address;
 use crate::region::{RegionPolicy, Segments};
 use crate::table::LiftFn;
 use iced_x86::{Instruction, MemorySize, OpKind, Register};
-use ir::builder::Addr;
 use ir::guest::{Gpr, GuestAddr, Seg, Trap, Xmm};
+use ir::inst::Datum;
+use ir::sink::{Addr, Sink};
 use ir::{Block, BlockId, Builder, Floats, Region, Target, Terminator, Ty, Value};
 
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Place<V = Value> {
     /// A general register or a part of it that begins at bit `lsb`.
     Gpr {
         /// The 32-bit register.
@@ -24,21 +28,21 @@ pub enum Place {
         lsb: u32,
     },
     /// Memory.
-    Mem(Addr),
+    Mem(Addr<V>),
     /// An immediate, sign-extended to the operand size by the decoder.
     Imm(u64),
 }
 
 /// A place and its width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operand {
+pub struct Operand<V = Value> {
     /// Where it is.
-    pub place: Place,
+    pub place: Place<V>,
     /// `I8`, `I16` or `I32`; for memory also `I64` and `V128`.
     pub ty: Ty,
 }
 
-impl Operand {
+impl<V: Datum> Operand<V> {
     /// A whole 32-bit register.
     pub fn gpr(gpr: Gpr) -> Self {
         Self { place: Place::Gpr { gpr, lsb: 0 }, ty: Ty::I32 }
@@ -55,7 +59,7 @@ impl Operand {
     }
 
     /// The address, if it is in memory.
-    pub fn addr(&self) -> Option<Addr> {
+    pub fn addr(&self) -> Option<Addr<V>> {
         match self.place {
             Place::Mem(addr) => Some(addr),
             _ => None,
@@ -63,14 +67,13 @@ impl Operand {
     }
 }
 
-/// The context of lifting one run of guest instructions into blocks.
+/// The context of lifting one run of guest instructions.
 #[derive(Debug)]
-pub struct LiftCx {
-    /// Builds the current block.
-    pub ir: Builder,
+pub struct LiftCx<S = Builder> {
+    /// Takes the operations.
+    pub ir: S,
     /// The instruction being lifted.
     pub insn: Instruction,
-    blocks: Vec<Block>,
     /// Blocks whose memory can be used again.
     spare: Vec<Block>,
     ended: bool,
@@ -86,16 +89,21 @@ pub struct LiftCx {
 impl Default for LiftCx {
     /// With no block begun; [`Self::restart`] comes next.
     fn default() -> Self {
-        let ir = Builder::new(GuestAddr(0));
+        Self { ended: true, ..Self::new(Builder::new(GuestAddr(0)), Segments::Flat) }
+    }
+}
+
+impl<S> LiftCx<S> {
+    /// A context in which accesses go through segments like this.
+    pub fn new(ir: S, segments: Segments) -> Self {
         Self {
             ir,
             insn: Instruction::default(),
-            blocks: Vec::new(),
             spare: Vec::new(),
-            ended: true,
+            ended: false,
             folds: true,
             floats: Floats::Host,
-            segments: Segments::Flat,
+            segments,
             begun: false,
             single: false,
         }
@@ -107,7 +115,7 @@ impl LiftCx {
     pub fn restart(&mut self, region: &mut Region, entry: GuestAddr, policy: &RegionPolicy) {
         debug_assert!(self.ended);
         region.restart(entry, &mut self.spare);
-        std::mem::swap(&mut self.blocks, &mut region.blocks);
+        std::mem::swap(&mut self.ir.ended, &mut region.blocks);
         (self.folds, self.floats, self.segments) = (policy.folds, policy.floats, policy.segments);
         self.single = policy.max_insns == 1;
     }
@@ -128,12 +136,12 @@ impl LiftCx {
     /// The blocks built; the last one has ended.
     pub fn take_blocks(&mut self) -> Vec<Block> {
         debug_assert!(self.ended);
-        std::mem::take(&mut self.blocks)
+        std::mem::take(&mut self.ir.ended)
     }
 
     /// The id of the block being built. The next one begun has the next id.
     pub fn block_id(&self) -> BlockId {
-        BlockId(self.blocks.len() as u16)
+        self.ir.block_id()
     }
 
     /// Whether the current block has ended.
@@ -177,6 +185,20 @@ impl LiftCx {
         self.ir.begin_insn(self.addr(), self.insn.len() as u8);
     }
 
+    /// Ends the block and begins another one of the same instruction.
+    pub fn split(&mut self, term: Terminator) {
+        self.end(term);
+        self.begin_block(self.addr());
+        self.mark();
+    }
+}
+
+impl<S: Sink> LiftCx<S> {
+    /// The next instruction comes, whatever the one before it did.
+    pub(crate) fn begin(&mut self) {
+        self.ended = false;
+    }
+
     /// Address of the current instruction.
     pub fn addr(&self) -> GuestAddr {
         GuestAddr(self.insn.ip32())
@@ -189,18 +211,10 @@ impl LiftCx {
 
     /// Ends the block. Targets inside the region are written as guest addresses, `region` resolves them; only the
     /// extra blocks of one instruction (REP loops) are named by id.
-    pub fn end(&mut self, term: Terminator) {
+    pub fn end(&mut self, term: Terminator<S::Value>) {
         debug_assert!(!self.ended);
-        let built = self.ir.take(term);
-        self.blocks.push(built);
+        self.ir.end(term);
         self.ended = true;
-    }
-
-    /// Ends the block and begins another one of the same instruction.
-    pub fn split(&mut self, term: Terminator) {
-        self.end(term);
-        self.begin_block(self.addr());
-        self.mark();
     }
 
     /// Ends the block with a jump.
@@ -226,9 +240,16 @@ impl LiftCx {
     }
 
     /// The operand with index `i`; a memory operand's address is computed here.
-    pub fn operand(&mut self, i: u32) -> Operand {
+    #[inline]
+    pub fn operand(&mut self, i: u32) -> Operand<S::Value> {
         match self.insn.op_kind(i) {
             OpKind::Register => register(self.insn.op_register(i)).expect("a general-purpose operand"),
+            kind => self.other_operand(i, kind),
+        }
+    }
+
+    fn other_operand(&mut self, i: u32, kind: OpKind) -> Operand<S::Value> {
+        match kind {
             OpKind::Immediate8 | OpKind::Immediate8_2nd => self.immediate(i, Ty::I8),
             OpKind::Immediate16 | OpKind::Immediate8to16 => self.immediate(i, Ty::I16),
             OpKind::Immediate32 | OpKind::Immediate8to32 => self.immediate(i, Ty::I32),
@@ -236,7 +257,7 @@ impl LiftCx {
         }
     }
 
-    fn immediate(&self, i: u32, ty: Ty) -> Operand {
+    fn immediate(&self, i: u32, ty: Ty) -> Operand<S::Value> {
         Operand { place: Place::Imm(self.insn.immediate(i) & ty.mask()), ty }
     }
 
@@ -266,13 +287,14 @@ impl LiftCx {
             return self.mem_ty();
         }
         match self.insn.op_kind(i) {
-            OpKind::Register => register(self.insn.op_register(i)).map_or(Ty::I32, |op| op.ty),
+            OpKind::Register => register::<S::Value>(self.insn.op_register(i)).map_or(Ty::I32, |op| op.ty),
             _ => self.operand(i).ty,
         }
     }
 
     /// Reads an operand; the value has the operand's width.
-    pub fn get(&mut self, op: &Operand) -> Value {
+    #[inline]
+    pub fn get(&mut self, op: &Operand<S::Value>) -> S::Value {
         match op.place {
             Place::Imm(imm) => self.ir.iconst(op.ty, imm),
             Place::Mem(addr) => self.ir.load(op.ty, addr),
@@ -285,7 +307,7 @@ impl LiftCx {
     }
 
     /// Writes an operand of the value's width.
-    pub fn set(&mut self, op: &Operand, value: Value) {
+    pub fn set(&mut self, op: &Operand<S::Value>, value: S::Value) {
         match op.place {
             Place::Imm(_) => unreachable!("an immediate is never written"),
             Place::Mem(addr) => self.ir.store(addr, value),
@@ -298,20 +320,40 @@ impl LiftCx {
         }
     }
 
+    /// The 32-bit register that operand `i` is, if it is one.
+    #[inline]
+    pub fn whole_register(&self, i: u32) -> Option<Gpr> {
+        let register = (self.insn.op_kind(i) == OpKind::Register).then(|| self.insn.op_register(i) as usize)?;
+        Gpr::from_index(register.wrapping_sub(Register::EAX as usize))
+    }
+
+    /// Whether operands 0 and 1 are the same register.
+    pub fn same_register(&self) -> bool {
+        self.insn.op0_kind() == OpKind::Register
+            && self.insn.op1_kind() == OpKind::Register
+            && self.insn.op0_register() == self.insn.op1_register()
+    }
+
     /// Reads operand `i`.
-    pub fn read(&mut self, i: u32) -> Value {
+    pub fn read(&mut self, i: u32) -> S::Value {
+        if let Some(gpr) = self.whole_register(i) {
+            return self.ir.get_gpr(gpr);
+        }
         let op = self.operand(i);
         self.get(&op)
     }
 
     /// Writes operand `i`. Not for read-modify-write: the address would be computed twice.
-    pub fn write(&mut self, i: u32, value: Value) {
+    pub fn write(&mut self, i: u32, value: S::Value) {
+        if let Some(gpr) = self.whole_register(i) {
+            return self.ir.set_gpr(gpr, value);
+        }
         let op = self.operand(i);
         self.set(&op, value);
     }
 
     /// Reads an operand zero-extended to `I32`, in as few steps as it can be.
-    pub fn get_zext(&mut self, op: &Operand) -> Value {
+    pub fn get_zext(&mut self, op: &Operand<S::Value>) -> S::Value {
         match op.place {
             Place::Gpr { gpr, lsb } if op.ty != Ty::I32 => {
                 let whole = self.ir.get_gpr(gpr);
@@ -325,7 +367,7 @@ impl LiftCx {
     }
 
     /// Reads an operand sign-extended to `I32`, in as few steps as it can be.
-    pub fn get_sext(&mut self, op: &Operand) -> Value {
+    pub fn get_sext(&mut self, op: &Operand<S::Value>) -> S::Value {
         match op.place {
             Place::Gpr { gpr, lsb } if op.ty != Ty::I32 => {
                 let whole = self.ir.get_gpr(gpr);
@@ -350,7 +392,7 @@ impl LiftCx {
     }
 
     /// 1 (`I32`) if an `I32` value is zero, else 0; touches no flags.
-    pub fn is_zero(&mut self, value: Value) -> Value {
+    pub fn is_zero(&mut self, value: S::Value) -> S::Value {
         let zeros = self.ir.unary(ir::Opcode::Clz, value);
         self.ir.extract(zeros, 5, 1)
     }
@@ -369,20 +411,24 @@ fn pieces(len: usize) -> impl Iterator<Item = (usize, Ty)> {
 }
 
 /// A general-purpose register of any width as an operand.
-pub fn register(reg: Register) -> Option<Operand> {
-    let n = reg as usize;
-    let of = |first: Register, ty, lsb| {
-        let gpr = Gpr::from_index(n - first as usize)?;
-        Some(Operand { place: Place::Gpr { gpr, lsb }, ty })
-    };
-    match reg {
-        _ if (Register::EAX..=Register::EDI).contains(&reg) => of(Register::EAX, Ty::I32, 0),
-        _ if (Register::AL..=Register::BL).contains(&reg) => of(Register::AL, Ty::I8, 0),
-        _ if (Register::AH..=Register::BH).contains(&reg) => of(Register::AH, Ty::I8, 8),
-        _ if (Register::AX..=Register::DI).contains(&reg) => of(Register::AX, Ty::I16, 0),
-        _ => None,
-    }
+#[inline]
+pub fn register<V: Datum>(reg: Register) -> Option<Operand<V>> {
+    let (gpr, lsb, ty) = REGISTERS.get(reg as usize).copied()?;
+    (ty != Ty::None).then_some(Operand { place: Place::Gpr { gpr, lsb: u32::from(lsb) }, ty })
 }
+
+/// By iced's number of a register: the 32-bit register it is part of, the bit it begins at, and its width; `None` for others.
+static REGISTERS: [(Gpr, u8, Ty); Register::EDI as usize + 1] = {
+    let mut table = [(Gpr::Eax, 0, Ty::None); Register::EDI as usize + 1];
+    let mut n = 0;
+    while n < 8 {
+        table[Register::EAX as usize + n] = (Gpr::ALL[n], 0, Ty::I32);
+        table[Register::AX as usize + n] = (Gpr::ALL[n], 0, Ty::I16);
+        table[Register::AL as usize + n] = (Gpr::ALL[n % 4], if n < 4 { 0 } else { 8 }, Ty::I8);
+        n += 1;
+    }
+    table
+};
 
 /// A segment register.
 pub fn segment(reg: Register) -> Option<Seg> {

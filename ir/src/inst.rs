@@ -51,9 +51,31 @@ impl fmt::Debug for Value {
     }
 }
 
+/// What stands for a value where operations go (`crate::sink`): in a block, the position of its definition.
+pub trait Datum: Copy + PartialEq + fmt::Debug {
+    /// No value.
+    const NONE: Self;
+
+    /// Whether there is a value.
+    #[inline]
+    fn is_some(self) -> bool {
+        self != Self::NONE
+    }
+
+    /// Whether there is none.
+    #[inline]
+    fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+}
+
+impl Datum for Value {
+    const NONE: Self = Self::NONE;
+}
+
 /// An IR instruction; see [`Opcode`] for what the fields mean in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Inst {
+pub struct Inst<V = Value> {
     /// What it does.
     pub op: Opcode,
     /// The width it works at.
@@ -67,49 +89,24 @@ pub struct Inst {
     /// Which guest instruction it belongs to: index into `Block::insns`.
     pub insn: u16,
     /// Arguments; unused places are `Value::NONE`.
-    pub args: [Value; MAX_ARGS],
+    pub args: [V; MAX_ARGS],
     /// Constant, displacement, register, condition, ...: `Opcode::imm` says which.
     pub imm: i64,
 }
 
-impl Inst {
+impl<V: Datum> Inst<V> {
     /// An instruction of `op` at width `ty` with nothing else set.
-    #[inline]
+    #[inline(always)]
     pub fn new(op: Opcode, ty: Ty) -> Self {
-        Self {
-            op,
-            ty,
-            lane: Lane::None,
-            flags: FlagSet::NONE,
-            shift: 0,
-            insn: 0,
-            args: [Value::NONE; MAX_ARGS],
-            imm: 0,
-        }
+        Self { op, ty, lane: Lane::None, flags: FlagSet::NONE, shift: 0, insn: 0, args: [V::NONE; MAX_ARGS], imm: 0 }
     }
+}
 
+impl Inst {
     /// Turns it into `nop`, of the same guest instruction.
     #[inline]
     pub fn become_nop(&mut self) {
         *self = Self { insn: self.insn, ..Self::new(Opcode::Nop, Ty::None) };
-    }
-
-    /// The type of the value it defines; `Ty::None` if it defines none.
-    #[inline]
-    pub fn result_ty(&self) -> Ty {
-        match self.op.result() {
-            ResTy::None => Ty::None,
-            ResTy::T => self.ty,
-            ResTy::I8 => Ty::I8,
-            ResTy::I32 => Ty::I32,
-            ResTy::I64 => Ty::I64,
-            ResTy::V128 => Ty::V128,
-            ResTy::Double => match self.ty {
-                Ty::I8 => Ty::I16,
-                Ty::I16 => Ty::I32,
-                _ => Ty::I64,
-            },
-        }
     }
 
     /// The arguments that are present.
@@ -152,6 +149,26 @@ impl Inst {
         let count = if matches!(self.op, Opcode::Shld | Opcode::Shrd) { self.args[2] } else { self.args[1] };
         let mask = if self.ty == Ty::I64 { 63 } else { 31 };
         is_const(count).is_none_or(|c| c & mask == 0)
+    }
+}
+
+impl<V> Inst<V> {
+    /// The type of the value it defines; `Ty::None` if it defines none.
+    #[inline(always)]
+    pub fn result_ty(&self) -> Ty {
+        match self.op.result() {
+            ResTy::None => Ty::None,
+            ResTy::T => self.ty,
+            ResTy::I8 => Ty::I8,
+            ResTy::I32 => Ty::I32,
+            ResTy::I64 => Ty::I64,
+            ResTy::V128 => Ty::V128,
+            ResTy::Double => match self.ty {
+                Ty::I8 => Ty::I16,
+                Ty::I16 => Ty::I32,
+                _ => Ty::I64,
+            },
+        }
     }
 
     /// The condition of `Cond` and `Select`.

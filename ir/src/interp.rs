@@ -5,13 +5,16 @@
 //! order the verifier demands; earlier stores of the same instruction stay done, as on hardware. Its atomics are a
 //! read and a write: whoever needs them atomic against other threads must keep those out.
 //!
-//! [`alu`] holds the integer semantics as pure functions.
+//! [`alu`] holds the integer semantics as pure functions; [`Direct`] does the operations of lift functions as they come.
 pub mod alu;
+mod direct;
 pub(crate) mod float;
 mod shift;
 mod state;
 pub mod vector;
 mod x87;
+
+pub use direct::{Direct, Done, Word};
 
 use crate::guest::state::St;
 use crate::guest::{CpuState, Fault, FlagSet, GuestAddr, GuestMem, Trap};
@@ -145,8 +148,9 @@ impl Machine<'_> {
             TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
             TrapIf => {}
             Helper | X87 => return Ok(self.helper(block, inst, args)),
-            X87Wait if x87::pending(self.state) => return Err(Stop::Trap(Trap::X87)),
+            X87Wait | MmxEnter if x87::pending(self.state) => return Err(Stop::Trap(Trap::X87)),
             X87Wait => {}
+            MmxEnter => (self.state.top, self.state.ftw) = (0, 0xff),
             X87Store => self.x87_store(inst, args[2] as u32)?,
             X87Status => return Ok(u128::from(x87::status(self.state))),
             VLoad => return self.load(inst, inst.lane.bits() / 8),

@@ -1,7 +1,8 @@
 //! ferry's shared contract and its intermediate representation.
 //!
 //! - [`guest`]: what every crate says about the guest: addresses, registers, flags, CPU state, memory, exits.
-//! - [`opcode`], [`inst`], [`region`], [`terminator`], [`builder`]: the SSA IR of one region.
+//! - [`opcode`], [`inst`], [`region`], [`terminator`], [`builder`]: the SSA IR of one region; [`sink`]: what lift functions say, for
+//!   a builder or to be done at once.
 //! - [`helper`]: semantics too large to emit inline, shared by interpreter and generated code.
 //! - [`print`], [`parse`], [`verify`], [`interp`]: text form, checker and reference interpreter.
 //! - `fold`: what the builder does to instructions as it gets them; [`opt`]: the passes.
@@ -23,6 +24,7 @@ pub mod opt;
 pub mod parse;
 pub mod print;
 pub mod region;
+pub mod sink;
 pub mod source;
 pub mod terminator;
 #[cfg(any(test, feature = "testgen"))]
@@ -37,6 +39,7 @@ pub use helper::Helper;
 pub use inst::{Inst, Value};
 pub use opcode::Opcode;
 pub use region::{Block, BlockId, InsnMark, Region};
+pub use sink::Sink;
 pub use source::{CodeWatch, Floats, Heat, LiftError, RegionSource};
 pub use terminator::{Target, Terminator};
 pub use types::{Lane, Ty};

@@ -244,6 +244,7 @@ opcodes! {
     Helper        "helper"        [Any Any Any Any] T       Helper   CALL     "call a function of ir::helper";
     // x87: what generated code does by itself. Everything else on the register stack is a `helper`.
     X87Wait       "x87_wait"      []                None    None     X87      "leave with Trap::X87 if an unmasked x87 exception is pending";
+    MmxEnter      "mmx_enter"     []                None    None     X87      "the same, then TOP := 0 and all tags valid";
     X87           "x87"           [Any Any Any Any] T       Helper   X87      "as `helper`, on the x87 register stack; with flags, those are the result's (FCOMI)";
     X87Store      "x87_store"     [Addr Addr I32]   None    Disp     X87STORE "store ST(0) as the constant third (`ir::x87::StoreForm`) says; the x87 state changes after memory";
     X87Status     "x87_status"    []                I32     None     X87      "the status word with TOP";

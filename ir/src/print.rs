@@ -238,8 +238,9 @@ impl fmt::Display for Region {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builder::{Addr, Builder};
+    use crate::builder::Builder;
     use crate::guest::{Gpr, GuestAddr, GuestRange};
+    use crate::sink::{Addr, Sink};
 
     #[test]
     fn prints_every_part() {

@@ -1,5 +1,5 @@
 //! The seam through which the backend asks for code without knowing the frontend.
-use crate::guest::{Fault, GuestAddr};
+use crate::guest::{CpuState, Fault, GuestAddr, GuestMem};
 use crate::region::Region;
 
 /// Why there is no region at an address. The guest sees a fault; ferry goes on.
@@ -13,7 +13,8 @@ pub enum LiftError {
 /// How often code is expected to run, and so how much of it is worth translating at once.
 #[derive(Clone, Copy)]
 pub enum Heat<'a> {
-    /// Maybe once: little beyond the path that is about to run. The function tells where there is code already.
+    /// Maybe once: little beyond the path that is about to run. The function tells what not to go on to: where there is code
+    /// already, and what has not run yet.
     Cold(&'a dyn Fn(GuestAddr) -> bool),
     /// Often: whatever makes it run well.
     Hot,
@@ -65,6 +66,13 @@ pub trait RegionSource: Send + Sync {
     /// Takes back a region that is not needed any more, for its memory.
     fn recycle(&self, region: Region) {
         drop(region);
+    }
+
+    /// Executes instructions from `state.eip` on without translating them, as long as `go_on` says yes to where control goes; how
+    /// many. Afterwards `state.eip` is at the first that was not executed. None have to be.
+    fn execute(&self, state: &mut CpuState, mem: &mut dyn GuestMem, go_on: &mut dyn FnMut(GuestAddr) -> bool) -> u64 {
+        let _ = (state, mem, go_on);
+        0
     }
 
     /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes. Every access goes through

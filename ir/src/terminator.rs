@@ -14,7 +14,7 @@ pub enum Target {
 
 /// The end of a block. Pushing and popping of return addresses is ordinary IR before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Terminator {
+pub enum Terminator<V = Value> {
     /// Go there.
     Jump(Target),
     /// Go one way if the condition holds in the guest flags, else the other.
@@ -29,7 +29,7 @@ pub enum Terminator {
     /// Go one way if the value is not zero, else the other; no flags involved.
     BranchNz {
         /// An integer of any width.
-        value: Value,
+        value: V,
         /// Where to if not zero.
         taken: Target,
         /// Where to if zero.
@@ -38,7 +38,7 @@ pub enum Terminator {
     /// Go to the guest address in an `I32` value.
     Indirect {
         /// The address.
-        pc: Value,
+        pc: V,
     },
     /// Call: like a jump, and `ret` is where the matching return will come back to.
     /// A backend without a return predictor may treat it as `Jump`.
@@ -53,7 +53,7 @@ pub enum Terminator {
     /// Call to the guest address in a value.
     CallIndirect {
         /// The callee.
-        pc: Value,
+        pc: V,
         /// The return address that was pushed.
         ret: GuestAddr,
         /// The block at `ret`, if the region has it.
@@ -62,7 +62,7 @@ pub enum Terminator {
     /// Return to the guest address in a value; probably where the latest call said.
     Ret {
         /// The address that was popped.
-        pc: Value,
+        pc: V,
     },
     /// Leave translated code; `eip` becomes the state's.
     Exit {

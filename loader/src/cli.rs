@@ -35,7 +35,7 @@ pub struct Cli {
 }
 
 /// How to run a program.
-#[derive(Debug, Default, Args, Clone)]
+#[derive(Debug, Args, Clone)]
 pub struct RunArgs {
     /// Look every absolute path up in DIR first, then on the host
     #[arg(long, value_name = "DIR", env = "FERRY_ROOTFS", hide_env_values = true)]
@@ -60,6 +60,10 @@ pub struct RunArgs {
     /// Print what the translator did to standard error when the program ends
     #[arg(long, env = "FERRY_STATS", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub stats: bool,
+
+    /// Execute code N times one instruction at a time before it is translated; 0 translates everything at once
+    #[arg(long, value_name = "N", default_value_t = 6, env = "FERRY_TRANSLATE_AFTER", hide_env_values = true)]
+    pub translate_after: u8,
 
     /// Give the program this argv[0] instead of PROGRAM
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]

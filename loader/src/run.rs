@@ -67,7 +67,11 @@ fn load(start: &Start) -> Result<(Arc<Machine>, SpawnRequest)> {
     let at = options.dump_at.as_ref().map(|at| image.find(at, &program)).transpose()?;
     let gs = Arc::<GsLimit>::default();
     let dump = DumpOptions { stages: options.dump.clone(), at };
-    let engine_options = EngineOptions { observer: dump.observer(), ..EngineOptions::default() };
+    let engine_options = EngineOptions {
+        translate_after: options.translate_after,
+        observer: dump.observer(),
+        ..EngineOptions::default()
+    };
     let translator = Translator::new(Arc::clone(&mm), RegionPolicy::default(), dump, Arc::clone(&gs));
     let watch = Box::new(Arc::clone(&mm));
     let engine = Engine::new(&engine_options, Box::new(translator), watch)?;
@@ -231,6 +235,8 @@ fn exec_options(options: &RunArgs) -> Result<ExecOptions> {
     if options.strace {
         words.push(c"--strace".to_owned());
     }
+    let after = c_string(options.translate_after.to_string());
+    words.extend([c"--translate-after".to_owned(), after]);
     let ferry = std::env::current_exe().map(c_string).unwrap_or_default();
     Ok(ExecOptions { ferry, options: words })
 }

@@ -1,7 +1,7 @@
 //! From guest bytes to a region ready for the backend: decode and lift, then the passes, showing stages on request.
 use crate::cli::DumpStage;
 use frontend::{Checks, Lifter, RegionPolicy, Segments};
-use ir::guest::GuestRange;
+use ir::guest::{CpuState, GuestMem, GuestRange};
 use ir::opt::OptCx;
 use ir::{Floats, GuestAddr, Heat, LiftError, Region, RegionSource};
 use linux_abi::mm::watch::Volatility;
@@ -152,7 +152,9 @@ impl Translator {
         let mut region = self.lift(desk, entry, heat)?;
         self.dump.show(DumpStage::Insn, &region, || self.insns(&region));
         self.dump.show(DumpStage::Ir, &region, || region.to_string());
-        ir::opt::optimize_in(&mut region, &mut desk.opt);
+        if heat.is_hot() {
+            ir::opt::optimize_in(&mut region, &mut desk.opt);
+        }
         self.dump.show(DumpStage::Opt, &region, || region.to_string());
         Ok(region)
     }
@@ -187,6 +189,14 @@ impl RegionSource for Translator {
 
     fn set_floats(&self, floats: Floats) {
         self.floats.fetch_max(floats as u8, Ordering::SeqCst);
+    }
+
+    fn execute(&self, state: &mut CpuState, mem: &mut dyn GuestMem, go_on: &mut dyn FnMut(GuestAddr) -> bool) -> u64 {
+        if !self.dump.stages.is_empty() {
+            // What is executed like this has no stages to show.
+            return 0;
+        }
+        frontend::direct::execute(state, mem, go_on)
     }
 
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {

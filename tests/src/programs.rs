@@ -24,6 +24,14 @@ impl Link {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Static, Self::StaticPie, Self::Dynamic];
 
+    /// The program's code is executed both ways: as it is decoded for the first few times, and translated from the beginning.
+    fn translate_after(self) -> &'static str {
+        match self {
+            Self::Static => "6",
+            Self::StaticPie | Self::Dynamic => "0",
+        }
+    }
+
     fn options(self) -> &'static [&'static str] {
         match self {
             Self::Static => &["-static", "-no-pie"],
@@ -86,7 +94,9 @@ pub fn record(name: &str) -> Result<()> {
 pub fn check(name: &str, link: Link) -> Result<Result<(), String>> {
     let work = work_dir(name, &format!("{link:?}"))?;
     let program = build(name, link, &work)?;
-    let args = ["--rootfs".into(), rootfs()?.into_os_string(), program.into_os_string()];
+    let after = ["--translate-after", link.translate_after()].map(Into::into);
+    let args =
+        ["--rootfs".into(), rootfs()?.into_os_string()].into_iter().chain(after).chain([program.into_os_string()]);
     let outcome = run(&mut ferry_command(args)?, &work, Duration::from_secs(120))?;
     fs::remove_dir_all(&work)?;
     let recording = root().join("tests/guest").join(format!("{name}.out"));

@@ -4,8 +4,9 @@ use std::process::Command;
 use std::time::Duration;
 use tests::oracle::compare::{disassemble, show_input};
 use tests::oracle::execute::{self, Host};
+use tests::oracle::masks;
+use tests::oracle::model::{self, Way};
 use tests::oracle::record::{mismatches, read, replay, Mismatch, Recorded, Recording};
-use tests::oracle::{masks, model};
 
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -23,12 +24,12 @@ fn recorded() -> Vec<Recorded> {
 }
 
 /// Every `step`th case from `first` on through the interpreter.
-fn interpreted(first: usize, step: usize, optimize: bool) {
+fn interpreted(first: usize, step: usize, way: Way) {
     let mut found = Vec::new();
     let mut executions = 0;
     for (group, hashes) in recorded() {
         for (case, want) in group.cases.iter().zip(&hashes).skip(first).step_by(step) {
-            let (outputs, strayed) = model::run(case, optimize);
+            let (outputs, strayed) = model::run(case, way);
             executions += outputs.iter().flatten().count();
             found.extend(mismatches(&group.name, case, want, &outputs, strayed));
         }
@@ -39,12 +40,17 @@ fn interpreted(first: usize, step: usize, optimize: bool) {
 
 #[test]
 fn interpreter_after_the_passes() {
-    interpreted(0, 3, true);
+    interpreted(0, 3, Way::Optimized);
 }
 
 #[test]
 fn interpreter_as_lifted() {
-    interpreted(1, 6, false);
+    interpreted(1, 6, Way::Lifted);
+}
+
+#[test]
+fn executed_as_decoded() {
+    interpreted(0, 2, Way::Direct);
 }
 
 fn emitted(host: &Host) {

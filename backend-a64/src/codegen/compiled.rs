@@ -40,6 +40,8 @@ pub enum X87Routine {
     Rest,
     /// Makes the state live as the site says, or leaves the instruction to the interpreter. Changes no register at all.
     Enter,
+    /// Makes the state that of an MMX instruction, or leaves the site's instruction to the interpreter. Changes no register at all.
+    Mmx,
     /// The site's helper on the state at rest. a is the site's result register afterwards, x9 what the helper gave.
     Slow,
     /// a + b.
@@ -80,11 +82,11 @@ pub enum X87Routine {
 
 impl X87Routine {
     /// Every routine, in order.
-    pub const ALL: [Self; 20] = {
+    pub const ALL: [Self; 21] = {
         use X87Routine::*;
         [
-            Rest, Enter, Slow, Add, Sub, Subr, Mul, Div, Divr, Sqrt, Com, Comi, IntA, IntB, Extended, ToF32, ToF64,
-            ToInt, Truncate, SetCw,
+            Rest, Enter, Mmx, Slow, Add, Sub, Subr, Mul, Div, Divr, Sqrt, Com, Comi, IntA, IntB, Extended, ToF32,
+            ToF64, ToInt, Truncate, SetCw,
         ]
     };
 

@@ -8,6 +8,7 @@ use super::HostPc;
 use crate::codegen::X87Hint;
 use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, GuestRange, Trap};
 use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 /// `enter`'s signature (trampoline.rs).
 type Enter = unsafe extern "C" fn(state: *mut CpuState, pc: u64) -> u64;
@@ -33,6 +34,10 @@ impl Engine {
                     None => continue,
                 }
             }
+            if self.execute_cold(thread, mem) {
+                linked = false;
+                continue;
+            }
             let floats = self.floats();
             let kind = match self.enter(thread, linked) {
                 Ok(Some(kind)) => kind,
@@ -46,6 +51,23 @@ impl Engine {
         }
     }
 
+    /// Executes code that has seldom run, if that is what is at the thread's eip; whether it got anywhere.
+    ///
+    /// Not beside other threads, and not where memory has to be accessed in order: what is executed like this has none.
+    fn execute_cold(&self, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> bool {
+        if self.visits.is_off() || self.code.probe(GuestAddr(thread.state().eip)).is_some() {
+            return false;
+        }
+        if self.modes().0 || self.world.is_shared() {
+            return false;
+        }
+        let memory = Arc::clone(&thread.memory);
+        let mut go_on = |addr| self.code.probe(addr).is_none() && !memory.is_requested() && self.visits.count(addr);
+        let done = self.source.execute(thread.state_mut(), mem, &mut go_on);
+        self.counters.executed.add(done);
+        done > 0
+    }
+
     /// Enters translated code at the thread's eip; `None` if all code was dropped meanwhile. `linked`: control comes from
     /// a direct branch, which needs no lookup entry.
     fn enter(&self, thread: &mut ThreadContext, linked: bool) -> Result<Option<ExitKind>, Fault> {
@@ -53,7 +75,7 @@ impl Engine {
         let generation = self.generation.load(Ordering::SeqCst);
         let pc = self.find(thread.state(), linked)?;
         let memory = &*thread.memory;
-        memory.word(word::FPCR).store(fp::fpcr_from_mxcsr(thread.state().mxcsr), Ordering::Relaxed);
+        memory.word(word::FPCR).store(fp::fpcr_from_mxcsr(thread.state().mxcsr, self.afp), Ordering::Relaxed);
         self.world.enter(memory);
         if self.generation.load(Ordering::SeqCst) != generation {
             self.world.leave(memory);
@@ -73,7 +95,7 @@ impl Engine {
         let fpsr = memory.word(word::FPSR).load(Ordering::Relaxed) as u32;
         if fpsr != 0 {
             let state = thread.state_mut();
-            state.mxcsr = fp::merge_fpsr(state.mxcsr, fpsr);
+            state.mxcsr = fp::merge_fpsr(state.mxcsr, fpsr, self.afp);
         }
         Ok(Some(ExitKind::from_number(kind)))
     }

@@ -5,6 +5,7 @@ use super::features;
 use super::invalidations::Ticket;
 use super::stats::{Counters, Stats};
 use super::thread::{current, ThreadContext};
+use super::visits::Visits;
 use super::world::World;
 use crate::codegen::{compile_in, CompiledRegion, HostFeatures, Options, Workspace, X87Hint};
 use ir::guest::{Fault, GuestAddr, GuestRange};
@@ -32,14 +33,16 @@ pub struct EngineOptions {
     pub code_len: usize,
     /// What code may use of the host's CPU.
     pub features: HostFeatures,
+    /// How often instructions are executed one by one before they are translated; 0: they are translated at once.
+    pub translate_after: u8,
     /// Whom to tell of compilations.
     pub observer: Option<Observer>,
 }
 
 impl Default for EngineOptions {
-    /// 64 MiB, and what this CPU has.
+    /// 64 MiB, what this CPU has, and translation at the seventh time.
     fn default() -> Self {
-        Self { code_len: 64 << 20, features: features::detect(), observer: None }
+        Self { code_len: 64 << 20, features: features::detect(), translate_after: 6, observer: None }
     }
 }
 
@@ -88,6 +91,7 @@ pub struct Engine {
     pub(super) counters: Counters,
     /// Changes with every flush: host addresses found before are void.
     pub(super) generation: AtomicU64,
+    pub(super) visits: Visits,
     cache: Mutex<CodeCache>,
     watch: Box<dyn CodeWatch>,
     compile: Compile,
@@ -97,6 +101,8 @@ pub struct Engine {
     ordered: AtomicBool,
     /// Index into `Floats::LEVELS`.
     floats: AtomicU8,
+    /// Whether code is made for FEAT_AFP.
+    pub(super) afp: bool,
     /// Number of counters given to regions.
     pub(super) counted: AtomicU32,
 }
@@ -139,12 +145,14 @@ impl Engine {
             source,
             counters: Counters::default(),
             generation: AtomicU64::new(0),
+            visits: Visits::new(options.translate_after),
             cache: Mutex::new(CodeCache::new()),
             watch,
             compile,
             desks: Mutex::default(),
             ordered: AtomicBool::new(false),
             floats: AtomicU8::new(0),
+            afp: options.features.afp,
             counted: AtomicU32::new(0),
         })
     }
@@ -228,7 +236,7 @@ impl Engine {
 
     /// Lifts and compiles; no lock is held.
     fn make(&self, desk: &mut Desk, guest: GuestAddr, request: Request) -> Result<(), Fault> {
-        let known = |addr| self.lock().find(addr, false).is_some();
+        let known = |addr| self.visits.is_new(addr) || self.lock().find(addr, false).is_some();
         let heat = if request.counter.is_some() { Heat::Cold(&known) } else { Heat::Hot };
         let lift = || self.source.region(guest, heat).map_err(|LiftError::Fetch(fault)| fault);
         let mut region = lift()?;
@@ -317,7 +325,7 @@ impl Engine {
     }
 
     /// What code is made for now.
-    fn modes(&self) -> (bool, u8) {
+    pub(super) fn modes(&self) -> (bool, u8) {
         (self.ordered.load(Ordering::SeqCst), self.floats.load(Ordering::SeqCst))
     }
 

@@ -5,7 +5,35 @@ use crate::codegen::HostFeatures;
 pub fn detect() -> HostFeatures {
     // SAFETY: getauxval has no preconditions.
     let (hwcap, hwcap2) = unsafe { (libc::getauxval(libc::AT_HWCAP), libc::getauxval(libc::AT_HWCAP2)) };
-    from_hwcaps(hwcap, hwcap2)
+    let told = from_hwcaps(hwcap, hwcap2);
+    HostFeatures { afp: told.afp || has_afp(), ..told }
+}
+
+/// Whether FPCR.AH has its effect. Kernels before 5.16 and qemu-aarch64 have FEAT_AFP without telling.
+fn has_afp() -> bool {
+    let nan: u64;
+    // SAFETY: no memory is touched, FPCR and FPSR are as they were afterwards. Without the feature the bit does nothing.
+    unsafe {
+        std::arch::asm!(
+            "mrs {fpcr}, fpcr",
+            "mrs {fpsr}, fpsr",
+            "mov {nan}, #2",
+            "orr {nan}, {nan}, {fpcr}",
+            "msr fpcr, {nan}",
+            "movi {v:d}, #0",
+            "fdiv {v:d}, {v:d}, {v:d}",
+            "fmov {nan}, {v:d}",
+            "msr fpcr, {fpcr}",
+            "msr fpsr, {fpsr}",
+            fpcr = out(reg) _,
+            fpsr = out(reg) _,
+            nan = out(reg) nan,
+            v = out(vreg) _,
+            options(nomem, nostack)
+        );
+    }
+    // 0 / 0 is the default NaN, negative with AH.
+    nan >> 63 != 0
 }
 
 /// The same, from the two words of the auxiliary vector (asm/hwcap.h).

@@ -5,16 +5,26 @@ const RC_SHIFT: u32 = 13;
 const FTZ: u32 = 1 << 15;
 const DAZ: u32 = 1 << 6;
 
-/// FPSR bits with a counterpart in MXCSR: (FPSR bit, MXCSR bits). IDC is set for flushed operands only, which are no DE.
+/// FPSR.IDC: with FPCR.AH it is set for denormal operands as DE is, without for flushed ones only, which are no DE.
+const IDC: u32 = 1 << 7;
+const DE: u32 = 1 << 1;
+
+/// Other FPSR bits with a counterpart in MXCSR: (FPSR bit, MXCSR bits).
 /// UFC comes with IXC unless the result was flushed, which for x86 is inexact too.
 const STICKY: [(u32, u32); 5] = [(0, 1), (1, 1 << 2), (2, 1 << 3), (3, 1 << 4 | 1 << 5), (4, 1 << 5)];
 
-/// The FPCR translated code runs with: rounding mode and flush-to-zero. Zero for the MXCSR a process starts with.
-pub fn fpcr_from_mxcsr(mxcsr: u32) -> u64 {
+/// FPCR.AH and FPCR.NEP, which FEAT_AFP has (`codegen::emit::vector_afp`).
+const AH_NEP: u64 = 1 << 1 | 1 << 2;
+
+/// The FPCR translated code runs with: rounding mode and flush-to-zero. Without FEAT_AFP zero for the MXCSR a process starts with.
+pub fn fpcr_from_mxcsr(mxcsr: u32, afp: bool) -> u64 {
     // RC counts nearest, down, up, zero; RMode counts nearest, up, down, zero.
-    let rmode = [0u64, 2, 1, 3][(mxcsr >> RC_SHIFT & 3) as usize];
-    let fz = u64::from(mxcsr & (FTZ | DAZ) != 0);
-    rmode << 22 | fz << 24
+    let rmode = [0u64, 2, 1, 3][(mxcsr >> RC_SHIFT & 3) as usize] << 22;
+    let set = |bits| u64::from(mxcsr & bits != 0);
+    match afp {
+        true => rmode | set(FTZ) << 24 | set(DAZ) | AH_NEP,
+        false => rmode | set(FTZ | DAZ) << 24,
+    }
 }
 
 /// Whether the host's unit cannot do as an MXCSR says: it raises nothing, and flushes operands and results together.
@@ -25,7 +35,8 @@ pub fn needs_exact(mxcsr: u32) -> bool {
 }
 
 /// MXCSR with the exceptions that FPSR has accumulated.
-pub fn merge_fpsr(mxcsr: u32, fpsr: u32) -> u32 {
+pub fn merge_fpsr(mxcsr: u32, fpsr: u32, afp: bool) -> u32 {
+    let mxcsr = if afp && fpsr & IDC != 0 { mxcsr | DE } else { mxcsr };
     STICKY.iter().fold(mxcsr, |mxcsr, (from, to)| if fpsr >> from & 1 != 0 { mxcsr | to } else { mxcsr })
 }
 
@@ -38,8 +49,16 @@ mod tests {
         for (mxcsr, fpcr) in
             [(0x1f80, 0), (0x3f80, 2 << 22), (0x5f80, 1 << 22), (0x7f80, 3 << 22), (0x9f80, 1 << 24), (0x1fc0, 1 << 24)]
         {
-            assert_eq!(fpcr_from_mxcsr(mxcsr), fpcr, "{mxcsr:#x}");
+            assert_eq!(fpcr_from_mxcsr(mxcsr, false), fpcr, "{mxcsr:#x}");
         }
+    }
+
+    #[test]
+    fn control_with_afp() {
+        for (mxcsr, fpcr) in [(0x1f80, 0), (0x3f80, 2 << 22), (0x9f80, 1 << 24), (0x1fc0, 1), (0x9fc0, 1 << 24 | 1)] {
+            assert_eq!(fpcr_from_mxcsr(mxcsr, true), fpcr | AH_NEP, "{mxcsr:#x}");
+        }
+        assert_eq!(merge_fpsr(0x1f80, IDC, true), 0x1f82);
     }
 
     #[test]
@@ -59,9 +78,9 @@ mod tests {
 
     #[test]
     fn status() {
-        assert_eq!(merge_fpsr(0x1f80, 0), 0x1f80);
+        assert_eq!(merge_fpsr(0x1f80, 0, false), 0x1f80);
         for (fpsr, flag) in [(1, 1), (1 << 7, 0), (2, 4), (4, 8), (8, 0x30), (16, 32)] {
-            assert_eq!(merge_fpsr(0x1f80, fpsr), 0x1f80 | flag);
+            assert_eq!(merge_fpsr(0x1f80, fpsr, false), 0x1f80 | flag);
         }
     }
 }

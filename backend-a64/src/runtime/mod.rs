@@ -33,6 +33,7 @@ mod step;
 pub mod thread;
 #[allow(clippy::useless_conversion, reason = "dynasm converts register numbers that are u8 already")]
 mod trampoline;
+mod visits;
 mod world;
 mod x87;
 #[allow(clippy::useless_conversion, reason = "as in trampoline")]

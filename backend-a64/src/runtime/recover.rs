@@ -9,6 +9,7 @@ use super::trampoline::ExitKind;
 use super::HostPc;
 use crate::codegen::{abi, X87Fix};
 use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr};
+use ir::x87::ES;
 use std::sync::atomic::Ordering;
 
 /// Nothing is ever mapped in the last page below 4 GiB, and an access that begins here may run over its end.
@@ -91,7 +92,11 @@ impl Engine {
         // instruction is done by other means.
         let misaligned = fault.kind == FaultKind::Bus && fault.addr % 8 != 0;
         let pair = is_store_pair(self.code.memory.read(at));
-        let kind = if fault.addr < NEVER_MAPPED && !misaligned && !pair { ExitKind::Fault } else { ExitKind::Wrap };
+        // An x87 exception that is pending comes before a fault of an MMX instruction.
+        // SAFETY: as in `store`.
+        let pending = unsafe { (*state).fsw } & ES != 0;
+        let interpreted = misaligned || pair || pending;
+        let kind = if fault.addr < NEVER_MAPPED && !interpreted { ExitKind::Fault } else { ExitKind::Wrap };
         set_exit(state, kind, fault.addr, encode(fault.access, fault.kind));
         Recovered::Guest { resume_pc }
     }

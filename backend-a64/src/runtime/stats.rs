@@ -45,6 +45,7 @@ counters! {
     polls "exits at a loop back-edge",
     hots "exits for code that became hot",
     singles "instructions executed by the interpreter",
+    executed "instructions executed one by one as they are seldom run",
     invalidated "regions invalidated",
     flushes "times all code was dropped",
 }

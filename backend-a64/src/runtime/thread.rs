@@ -141,12 +141,14 @@ impl ThreadMemory {
         self.request(request::KICK);
     }
 
+    /// Whether anything was requested.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.requests.load(Ordering::SeqCst) != 0
+    }
+
     /// Takes what was requested; whether `run` is to return.
     pub(crate) fn take_requests(&self) -> bool {
-        if self.requests.load(Ordering::SeqCst) == 0 {
-            return false;
-        }
-        self.rearm_exit()
+        self.is_requested() && self.rearm_exit()
     }
 
     /// Makes the poll page readable, then takes the requests: one that comes between the two is answered by this exit.

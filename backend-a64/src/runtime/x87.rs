@@ -44,6 +44,18 @@ pub(crate) unsafe extern "C" fn enter(state: *mut CpuState, site: *const [u32; 5
     }
 }
 
+/// `X87Routine::Mmx`.
+///
+/// # Safety
+/// `state` is the calling thread's.
+pub(crate) unsafe extern "C" fn mmx(state: *mut CpuState, _: *const [u32; 5], _: *mut Frame) -> u64 {
+    // SAFETY: as the caller promises.
+    match unsafe { &mut *state }.x87_to_mmx() {
+        true => DONE,
+        false => LEAVE,
+    }
+}
+
 /// `X87Routine::Slow`.
 ///
 /// # Safety

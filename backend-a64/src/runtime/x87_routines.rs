@@ -32,6 +32,7 @@ pub(super) fn assemble(ops: &mut Asm) -> [u32; X87Routine::ALL.len()] {
     let mut note = |routine: X87Routine, offset: u32| at[routine as usize] = offset;
     note(X87Routine::Rest, call_rust(ops, x87::rest));
     note(X87Routine::Enter, call_rust(ops, x87::enter));
+    note(X87Routine::Mmx, call_rust(ops, x87::mmx));
     ops.align(16, 0);
     a64!(ops; ->x87_slow:);
     note(X87Routine::Slow, call_rust(ops, x87::slow));

@@ -4,17 +4,16 @@
 //! of the store must find the old flags (ADC reads them again when it is restarted). When the flags are dead the
 //! repetition is removed.
 use crate::lifter::{LiftCx, Operand};
-use ir::builder::Addr;
 use ir::guest::{FlagSet, Gpr, Trap};
-use ir::{Opcode, Ty, Value};
+use ir::sink::Addr;
+use ir::{Opcode, Sink, Ty};
 
 /// The LOCK form of an operation: does it in memory and gives the old value.
-pub(super) type Atomic = fn(&mut LiftCx, Addr, Value) -> Value;
+pub(super) type Atomic<S> = fn(&mut LiftCx<S>, Addr<<S as Sink>::Value>, <S as Sink>::Value) -> <S as Sink>::Value;
 
 /// Operand 1; the given value of operand 0 if both are the same register, so that `xor r, r` is seen as what it is.
-fn source(cx: &mut LiftCx, dst: Value) -> Value {
-    let same = !cx.is_mem(0) && !cx.is_mem(1) && cx.operand(0) == cx.operand(1);
-    if same {
+fn source<S: Sink>(cx: &mut LiftCx<S>, dst: S::Value) -> S::Value {
+    if cx.same_register() {
         dst
     } else {
         cx.read(1)
@@ -22,7 +21,7 @@ fn source(cx: &mut LiftCx, dst: Value) -> Value {
 }
 
 /// Operand 0 := operand 0 `op` operand 1, with `flags`.
-pub(super) fn modify(cx: &mut LiftCx, op: Opcode, atomic: Atomic) {
+pub(super) fn modify<S: Sink>(cx: &mut LiftCx<S>, op: Opcode, atomic: Atomic<S>) {
     let dst = cx.operand(0);
     let Some(addr) = dst.addr() else {
         let a = cx.get(&dst);
@@ -35,7 +34,14 @@ pub(super) fn modify(cx: &mut LiftCx, op: Opcode, atomic: Atomic) {
 }
 
 /// The same for a memory operand and a source value.
-fn modify_mem(cx: &mut LiftCx, op: Opcode, addr: Addr, b: Value, flags: FlagSet, atomic: Atomic) {
+fn modify_mem<S: Sink>(
+    cx: &mut LiftCx<S>,
+    op: Opcode,
+    addr: Addr<S::Value>,
+    b: S::Value,
+    flags: FlagSet,
+    atomic: Atomic<S>,
+) {
     let old = if cx.insn.has_lock_prefix() {
         atomic(cx, addr, b)
     } else {
@@ -48,11 +54,11 @@ fn modify_mem(cx: &mut LiftCx, op: Opcode, addr: Addr, b: Value, flags: FlagSet,
     cx.ir.binary(op, old, b, flags);
 }
 
-fn atomic_add(cx: &mut LiftCx, addr: Addr, b: Value) -> Value {
+fn atomic_add<S: Sink>(cx: &mut LiftCx<S>, addr: Addr<S::Value>, b: S::Value) -> S::Value {
     cx.ir.atomic(Opcode::AtomicAdd, addr, b)
 }
 
-fn atomic_sub(cx: &mut LiftCx, addr: Addr, b: Value) -> Value {
+fn atomic_sub<S: Sink>(cx: &mut LiftCx<S>, addr: Addr<S::Value>, b: S::Value) -> S::Value {
     let ty = cx.ir.ty(b);
     let zero = cx.ir.iconst(ty, 0);
     let negated = cx.ir.sub(zero, b);
@@ -60,24 +66,24 @@ fn atomic_sub(cx: &mut LiftCx, addr: Addr, b: Value) -> Value {
 }
 
 /// `b` plus the guest CF.
-fn plus_carry(cx: &mut LiftCx, b: Value) -> Value {
+fn plus_carry<S: Sink>(cx: &mut LiftCx<S>, b: S::Value) -> S::Value {
     let ty = cx.ir.ty(b);
     let zero = cx.ir.iconst(ty, 0);
     cx.ir.binary(Opcode::Adc, b, zero, FlagSet::NONE)
 }
 
 /// ADD: dst := dst + src.
-pub(crate) fn add(cx: &mut LiftCx) {
+pub(crate) fn add<S: Sink>(cx: &mut LiftCx<S>) {
     modify(cx, Opcode::Add, atomic_add);
 }
 
 /// SUB: dst := dst - src.
-pub(crate) fn sub(cx: &mut LiftCx) {
+pub(crate) fn sub<S: Sink>(cx: &mut LiftCx<S>) {
     modify(cx, Opcode::Sub, atomic_sub);
 }
 
 /// ADC: dst := dst + src + CF.
-pub(crate) fn adc(cx: &mut LiftCx) {
+pub(crate) fn adc<S: Sink>(cx: &mut LiftCx<S>) {
     modify(cx, Opcode::Adc, |cx, addr, b| {
         let b = plus_carry(cx, b);
         atomic_add(cx, addr, b)
@@ -85,7 +91,7 @@ pub(crate) fn adc(cx: &mut LiftCx) {
 }
 
 /// SBB: dst := dst - (src + CF).
-pub(crate) fn sbb(cx: &mut LiftCx) {
+pub(crate) fn sbb<S: Sink>(cx: &mut LiftCx<S>) {
     modify(cx, Opcode::Sbb, |cx, addr, b| {
         let ty = cx.ir.ty(b);
         let zero = cx.ir.iconst(ty, 0);
@@ -95,14 +101,14 @@ pub(crate) fn sbb(cx: &mut LiftCx) {
 }
 
 /// CMP: the flags of dst - src.
-pub(crate) fn cmp(cx: &mut LiftCx) {
+pub(crate) fn cmp<S: Sink>(cx: &mut LiftCx<S>) {
     let a = cx.read(0);
     let b = source(cx, a);
     cx.ir.binary(Opcode::Sub, a, b, FlagSet::ALL);
 }
 
 /// Operand 0 := operand 0 `op` 1, CF kept.
-fn step(cx: &mut LiftCx, op: Opcode, atomic: Atomic) {
+fn step<S: Sink>(cx: &mut LiftCx<S>, op: Opcode, atomic: Atomic<S>) {
     let dst = cx.operand(0);
     let one = cx.ir.iconst(dst.ty, 1);
     if let Some(addr) = dst.addr() {
@@ -114,17 +120,17 @@ fn step(cx: &mut LiftCx, op: Opcode, atomic: Atomic) {
 }
 
 /// INC.
-pub(crate) fn inc(cx: &mut LiftCx) {
+pub(crate) fn inc<S: Sink>(cx: &mut LiftCx<S>) {
     step(cx, Opcode::Add, atomic_add);
 }
 
 /// DEC.
-pub(crate) fn dec(cx: &mut LiftCx) {
+pub(crate) fn dec<S: Sink>(cx: &mut LiftCx<S>) {
     step(cx, Opcode::Sub, atomic_sub);
 }
 
 /// NEG: dst := 0 - dst.
-pub(crate) fn neg(cx: &mut LiftCx) {
+pub(crate) fn neg<S: Sink>(cx: &mut LiftCx<S>) {
     let dst = cx.operand(0);
     let zero = cx.ir.iconst(dst.ty, 0);
     match dst.addr() {
@@ -149,7 +155,7 @@ pub(crate) fn neg(cx: &mut LiftCx) {
 const CF_OF: FlagSet = FlagSet::CF.with(FlagSet::OF);
 
 /// A double-width result into AX, DX:AX or EDX:EAX.
-fn set_wide(cx: &mut LiftCx, ty: Ty, product: Value) {
+fn set_wide<S: Sink>(cx: &mut LiftCx<S>, ty: Ty, product: S::Value) {
     if ty == Ty::I8 {
         return cx.set(&Operand::low(Gpr::Eax, Ty::I16), product);
     }
@@ -160,7 +166,7 @@ fn set_wide(cx: &mut LiftCx, ty: Ty, product: Value) {
     cx.set(&Operand::low(Gpr::Edx, ty), high);
 }
 
-fn multiply_accumulator(cx: &mut LiftCx, op: Opcode) {
+fn multiply_accumulator<S: Sink>(cx: &mut LiftCx<S>, op: Opcode) {
     let src = cx.operand(0);
     let b = cx.get(&src);
     let a = cx.get(&Operand::low(Gpr::Eax, src.ty));
@@ -169,12 +175,12 @@ fn multiply_accumulator(cx: &mut LiftCx, op: Opcode) {
 }
 
 /// MUL: AX, DX:AX or EDX:EAX := accumulator * src, unsigned.
-pub(crate) fn mul(cx: &mut LiftCx) {
+pub(crate) fn mul<S: Sink>(cx: &mut LiftCx<S>) {
     multiply_accumulator(cx, Opcode::MulWideU);
 }
 
 /// IMUL: signed; one operand as MUL, two and three operands with a single-width result.
-pub(crate) fn imul(cx: &mut LiftCx) {
+pub(crate) fn imul<S: Sink>(cx: &mut LiftCx<S>) {
     let operands = cx.insn.op_count();
     if operands == 1 {
         return multiply_accumulator(cx, Opcode::MulWideS);
@@ -188,7 +194,7 @@ pub(crate) fn imul(cx: &mut LiftCx) {
 }
 
 /// The dividend, at twice the divisor's width but at least `I32`, and the divisor widened to the same type.
-fn division_operands(cx: &mut LiftCx, signed: bool) -> (Ty, Value, Value) {
+fn division_operands<S: Sink>(cx: &mut LiftCx<S>, signed: bool) -> (Ty, S::Value, S::Value) {
     let src = cx.operand(0);
     let divisor = if signed { cx.get_sext(&src) } else { cx.get_zext(&src) };
     let zero = cx.is_zero(divisor);
@@ -214,7 +220,7 @@ fn division_operands(cx: &mut LiftCx, signed: bool) -> (Ty, Value, Value) {
 }
 
 /// Quotient and remainder into AL and AH, AX and DX, or EAX and EDX.
-fn set_quotient(cx: &mut LiftCx, ty: Ty, quotient: Value, remainder: Value) {
+fn set_quotient<S: Sink>(cx: &mut LiftCx<S>, ty: Ty, quotient: S::Value, remainder: S::Value) {
     let quotient = cx.ir.trunc(ty, quotient);
     let remainder = cx.ir.trunc(ty, remainder);
     cx.set(&Operand::low(Gpr::Eax, ty), quotient);
@@ -223,7 +229,7 @@ fn set_quotient(cx: &mut LiftCx, ty: Ty, quotient: Value, remainder: Value) {
 }
 
 /// DIV: unsigned; #DE for a zero divisor or a quotient that does not fit.
-pub(crate) fn div(cx: &mut LiftCx) {
+pub(crate) fn div<S: Sink>(cx: &mut LiftCx<S>) {
     let (ty, dividend, divisor) = division_operands(cx, false);
     let quotient = cx.ir.binary(Opcode::Udiv, dividend, divisor, FlagSet::NONE);
     let wide = cx.ir.ty(quotient);
@@ -234,7 +240,7 @@ pub(crate) fn div(cx: &mut LiftCx) {
 }
 
 /// IDIV: signed; #DE for a zero divisor or a quotient that does not fit.
-pub(crate) fn idiv(cx: &mut LiftCx) {
+pub(crate) fn idiv<S: Sink>(cx: &mut LiftCx<S>) {
     let (ty, dividend, divisor) = division_operands(cx, true);
     let quotient = cx.ir.binary(Opcode::Sdiv, dividend, divisor, FlagSet::NONE);
     let fitted = cx.ir.extract_s(quotient, 0, ty.bits());

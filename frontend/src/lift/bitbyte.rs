@@ -1,22 +1,23 @@
 //! BITBYTE: BT, BTS, BTR, BTC, BSF, BSR, and the counting instructions POPCNT, LZCNT, TZCNT. SDM vol. 1, 7.3.6.
 use crate::flags::{set_carry, set_logic};
 use crate::lifter::{LiftCx, Operand, Place};
-use ir::builder::Addr;
 use ir::guest::FlagSet;
-use ir::{Opcode, Ty, Value};
+use ir::inst::Datum;
+use ir::sink::Addr;
+use ir::{Opcode, Sink, Ty};
 
 /// The selected bit: its operand, and its number within the operand.
-struct Bit {
-    place: Operand,
+struct Bit<V> {
+    place: Operand<V>,
     /// As `I8`, a shift count: modulo the operand's width.
-    number: Value,
+    number: V,
     /// The same, if it is an immediate.
     known: Option<u32>,
 }
 
 /// Finds the bit. With a register offset, a memory operand is a bit string of any length: the offset is signed and
 /// selects the word first.
-fn bit(cx: &mut LiftCx) -> Bit {
+fn bit<S: Sink>(cx: &mut LiftCx<S>) -> Bit<S::Value> {
     let ty = cx.ty(0);
     let width = ty.bits();
     if !matches!(cx.operand(1).place, Place::Gpr { .. }) {
@@ -37,7 +38,7 @@ fn bit(cx: &mut LiftCx) -> Bit {
 
 /// The word of a bit string in memory that has bit `index`. The segment's limit is about that word, not about the operand's
 /// own address.
-fn word_of_string(cx: &mut LiftCx, ty: Ty, index: Value) -> Operand {
+fn word_of_string<S: Sink>(cx: &mut LiftCx<S>, ty: Ty, index: S::Value) -> Operand<S::Value> {
     let start = cx.offset();
     let words = cx.ir.const8(ty.bits().trailing_zeros() as u8);
     let word = cx.ir.shift(Opcode::Sar, index, words, FlagSet::NONE);
@@ -48,7 +49,7 @@ fn word_of_string(cx: &mut LiftCx, ty: Ty, index: Value) -> Operand {
 }
 
 /// CF := the bit of `word`.
-fn test_bit(cx: &mut LiftCx, word: Value, bit: &Bit) {
+fn test_bit<S: Sink>(cx: &mut LiftCx<S>, word: S::Value, bit: &Bit<S::Value>) {
     let word = cx.ir.zext(Ty::I32, word);
     let selected = match bit.known {
         Some(n) => cx.ir.extract(word, n, 1),
@@ -58,14 +59,14 @@ fn test_bit(cx: &mut LiftCx, word: Value, bit: &Bit) {
 }
 
 /// BT.
-pub(crate) fn bt(cx: &mut LiftCx) {
+pub(crate) fn bt<S: Sink>(cx: &mut LiftCx<S>) {
     let bit = bit(cx);
     let word = cx.get(&bit.place);
     test_bit(cx, word, &bit);
 }
 
 /// Changes the bit: `op` with the mask (its complement for AND).
-fn change(cx: &mut LiftCx, op: Opcode, atomic: Opcode) {
+fn change<S: Sink>(cx: &mut LiftCx<S>, op: Opcode, atomic: Opcode) {
     let bit = bit(cx);
     let one = cx.ir.iconst(bit.place.ty, 1);
     let mask = match bit.known {
@@ -86,23 +87,23 @@ fn change(cx: &mut LiftCx, op: Opcode, atomic: Opcode) {
 }
 
 /// BTS.
-pub(crate) fn bts(cx: &mut LiftCx) {
+pub(crate) fn bts<S: Sink>(cx: &mut LiftCx<S>) {
     change(cx, Opcode::Or, Opcode::AtomicOr);
 }
 
 /// BTR.
-pub(crate) fn btr(cx: &mut LiftCx) {
+pub(crate) fn btr<S: Sink>(cx: &mut LiftCx<S>) {
     change(cx, Opcode::And, Opcode::AtomicAnd);
 }
 
 /// BTC.
-pub(crate) fn btc(cx: &mut LiftCx) {
+pub(crate) fn btc<S: Sink>(cx: &mut LiftCx<S>) {
     change(cx, Opcode::Xor, Opcode::AtomicXor);
 }
 
 /// BSF and BSR: ZF tells whether the source is zero, and then the destination keeps its value, as all CPUs do it.
 /// The other flags are undefined: they are those of `TEST src, src`.
-fn scan(cx: &mut LiftCx, index: impl Fn(&mut LiftCx, Value) -> Value) {
+fn scan<S: Sink>(cx: &mut LiftCx<S>, index: impl Fn(&mut LiftCx<S>, S::Value) -> S::Value) {
     let src = cx.operand(1);
     let wide = cx.get_zext(&src);
     let dst = cx.operand(0);
@@ -115,12 +116,12 @@ fn scan(cx: &mut LiftCx, index: impl Fn(&mut LiftCx, Value) -> Value) {
 }
 
 /// BSF.
-pub(crate) fn bsf(cx: &mut LiftCx) {
+pub(crate) fn bsf<S: Sink>(cx: &mut LiftCx<S>) {
     scan(cx, |cx, src| cx.ir.unary(Opcode::Ctz, src));
 }
 
 /// BSR: 31 less the leading zeros.
-pub(crate) fn bsr(cx: &mut LiftCx) {
+pub(crate) fn bsr<S: Sink>(cx: &mut LiftCx<S>) {
     scan(cx, |cx, src| {
         let zeros = cx.ir.unary(Opcode::Clz, src);
         let last = cx.ir.const32(31);
@@ -129,7 +130,7 @@ pub(crate) fn bsr(cx: &mut LiftCx) {
 }
 
 /// Writes a count with ZF of the result and this CF; the undefined flags are those of `TEST count, count`.
-fn set_count(cx: &mut LiftCx, result: Value, carry: Value) {
+fn set_count<S: Sink>(cx: &mut LiftCx<S>, result: S::Value, carry: S::Value) {
     let dst = cx.operand(0);
     set_logic(cx, result, FlagSet::ALL);
     set_carry(cx, carry);
@@ -138,7 +139,7 @@ fn set_count(cx: &mut LiftCx, result: Value, carry: Value) {
 }
 
 /// POPCNT: all flags cleared but ZF.
-pub(crate) fn popcnt(cx: &mut LiftCx) {
+pub(crate) fn popcnt<S: Sink>(cx: &mut LiftCx<S>) {
     let src = cx.operand(1);
     let wide = cx.get_zext(&src);
     let result = cx.ir.unary(Opcode::Popcnt, wide);
@@ -152,7 +153,7 @@ pub(crate) fn popcnt(cx: &mut LiftCx) {
 }
 
 /// LZCNT: the operand's width for zero, which sets CF.
-pub(crate) fn lzcnt(cx: &mut LiftCx) {
+pub(crate) fn lzcnt<S: Sink>(cx: &mut LiftCx<S>) {
     let src = cx.operand(1);
     let wide = cx.get_zext(&src);
     let zeros = cx.ir.unary(Opcode::Clz, wide);
@@ -163,7 +164,7 @@ pub(crate) fn lzcnt(cx: &mut LiftCx) {
 }
 
 /// TZCNT: the operand's width for zero, which sets CF.
-pub(crate) fn tzcnt(cx: &mut LiftCx) {
+pub(crate) fn tzcnt<S: Sink>(cx: &mut LiftCx<S>) {
     let src = cx.operand(1);
     let wide = cx.get_zext(&src);
     let carry = cx.is_zero(wide);

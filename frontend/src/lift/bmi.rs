@@ -4,7 +4,7 @@
 use crate::flags::{set_carry, set_logic};
 use crate::lifter::LiftCx;
 use ir::guest::{Cc, FlagSet, Gpr};
-use ir::{Helper, Opcode, Ty, Value};
+use ir::{Helper, Opcode, Sink, Ty, Value};
 
 /// ANDN.
 pub(crate) fn andn(cx: &mut LiftCx) {

@@ -6,12 +6,12 @@ use super::far;
 use super::stack::{pop_value, push_value, store};
 use crate::lifter::LiftCx;
 use crate::table::LiftFn;
-use ir::builder::Addr;
 use ir::guest::Gpr;
-use ir::{Target, Terminator, Ty, Value};
+use ir::sink::Addr;
+use ir::{Sink, Target, Terminator, Ty};
 
 /// The return address as it is pushed: 16 bits for the 16-bit forms.
-fn push_return(cx: &mut LiftCx) {
+fn push_return<S: Sink>(cx: &mut LiftCx<S>) {
     let next = cx.next();
     let ty = if cx.insn.stack_pointer_increment() == -2 { Ty::I16 } else { Ty::I32 };
     let value = cx.ir.iconst(ty, u64::from(next.0));
@@ -19,7 +19,7 @@ fn push_return(cx: &mut LiftCx) {
 }
 
 /// CALL near, direct and indirect.
-pub(crate) fn call(cx: &mut LiftCx) {
+pub(crate) fn call<S: Sink>(cx: &mut LiftCx<S>) {
     if cx.insn.is_call_far() || cx.insn.is_call_far_indirect() {
         return far::call(cx);
     }
@@ -40,7 +40,7 @@ pub(crate) fn call(cx: &mut LiftCx) {
 }
 
 /// The address popped by a RET, zero-extended; ESP is moved past it and the immediate operand's bytes.
-fn pop_return(cx: &mut LiftCx) -> Value {
+fn pop_return<S: Sink>(cx: &mut LiftCx<S>) -> S::Value {
     let extra = if cx.insn.op_count() == 1 { cx.imm32(0) & 0xffff } else { 0 };
     let ty = if (cx.insn.stack_pointer_increment() as u32).wrapping_sub(extra) == 2 { Ty::I16 } else { Ty::I32 };
     let (value, esp) = pop_value(cx, ty, extra);
@@ -49,13 +49,13 @@ fn pop_return(cx: &mut LiftCx) -> Value {
 }
 
 /// RET near, with and without bytes to release.
-pub(crate) fn ret(cx: &mut LiftCx) {
+pub(crate) fn ret<S: Sink>(cx: &mut LiftCx<S>) {
     let pc = pop_return(cx);
     cx.end(Terminator::Ret { pc });
 }
 
 /// A call of `mov reg, [esp]; ret`: EIP into a register. The return address is left below ESP as it would be.
-fn read_eip(cx: &mut LiftCx, reg: Gpr) {
+fn read_eip<S: Sink>(cx: &mut LiftCx<S>, reg: Gpr) {
     let esp = cx.ir.get_gpr(Gpr::Esp);
     let next = cx.ir.const32(cx.insn.next_ip32());
     store(cx, Addr::base(esp).plus(-4), next);

@@ -2,7 +2,7 @@
 use super::sse::{combine, get, imm8, lifts, second, set, transform, vector_register};
 use crate::lifter::LiftCx;
 use ir::guest::{FlagSet, Xmm};
-use ir::{Lane, Opcode, Ty, Value};
+use ir::{Lane, Opcode, Sink, Ty, Value};
 use Lane::S4;
 
 /// One opcode of both operands.

@@ -2,12 +2,12 @@
 use super::segment;
 use crate::lifter::{self, LiftCx, Operand, Place};
 use iced_x86::Register;
-use ir::builder::Addr;
 use ir::guest::{Gpr, Seg, Trap};
-use ir::{Opcode, Ty, Value};
+use ir::sink::Addr;
+use ir::{Opcode, Sink, Ty};
 
 /// MOV between general registers, memory, immediates and segment registers; control and debug registers need privilege.
-pub(crate) fn mov(cx: &mut LiftCx) {
+pub(crate) fn mov<S: Sink>(cx: &mut LiftCx<S>) {
     let special = |reg: Register| reg.is_cr() || reg.is_dr() || reg.is_tr();
     let (dst, src) = (cx.insn.op0_register(), cx.insn.op1_register());
     if let Some(seg) = lifter::segment(dst) {
@@ -24,14 +24,14 @@ pub(crate) fn mov(cx: &mut LiftCx) {
 }
 
 /// Zero-extended into a 32-bit register; 16 bits into memory.
-fn mov_from_segment(cx: &mut LiftCx, seg: Seg) {
+fn mov_from_segment<S: Sink>(cx: &mut LiftCx<S>, seg: Seg) {
     let selector = segment::selector(cx, seg);
     let ty = cx.ty(0);
     let value = cx.ir.zext(ty, selector);
     cx.write(0, value);
 }
 
-fn mov_to_segment(cx: &mut LiftCx, seg: Seg) {
+fn mov_to_segment<S: Sink>(cx: &mut LiftCx<S>, seg: Seg) {
     if seg == Seg::Cs {
         return cx.undefined();
     }
@@ -42,35 +42,35 @@ fn mov_to_segment(cx: &mut LiftCx, seg: Seg) {
 }
 
 /// An `I32` value cut to the width of operand 0 and written there.
-fn write_low(cx: &mut LiftCx, value: Value) {
+fn write_low<S: Sink>(cx: &mut LiftCx<S>, value: S::Value) {
     let ty = cx.ty(0);
     let value = cx.ir.trunc(ty, value);
     cx.write(0, value);
 }
 
 /// MOVZX.
-pub(crate) fn movzx(cx: &mut LiftCx) {
+pub(crate) fn movzx<S: Sink>(cx: &mut LiftCx<S>) {
     let src = cx.operand(1);
     let value = cx.get_zext(&src);
     write_low(cx, value);
 }
 
 /// MOVSX.
-pub(crate) fn movsx(cx: &mut LiftCx) {
+pub(crate) fn movsx<S: Sink>(cx: &mut LiftCx<S>) {
     let src = cx.operand(1);
     let value = cx.get_sext(&src);
     write_low(cx, value);
 }
 
 /// LEA: the offset, without the segment's base.
-pub(crate) fn lea(cx: &mut LiftCx) {
+pub(crate) fn lea<S: Sink>(cx: &mut LiftCx<S>) {
     let addr = cx.offset();
     let value = cx.ir.lea(addr);
     write_low(cx, value);
 }
 
 /// XCHG; with memory it is atomic with or without LOCK.
-pub(crate) fn xchg(cx: &mut LiftCx) {
+pub(crate) fn xchg<S: Sink>(cx: &mut LiftCx<S>) {
     let (a, b) = (cx.operand(0), cx.operand(1));
     if let Some(addr) = a.addr() {
         let new = cx.get(&b);
@@ -86,7 +86,7 @@ pub(crate) fn xchg(cx: &mut LiftCx) {
 }
 
 /// MOVBE: a move with the bytes reversed.
-pub(crate) fn movbe(cx: &mut LiftCx) {
+pub(crate) fn movbe<S: Sink>(cx: &mut LiftCx<S>) {
     let ty = cx.ty(0);
     let src = cx.operand(1);
     let wide = cx.get_zext(&src);
@@ -98,7 +98,7 @@ pub(crate) fn movbe(cx: &mut LiftCx) {
 }
 
 /// XLAT: AL := [EBX + AL].
-pub(crate) fn xlat(cx: &mut LiftCx) {
+pub(crate) fn xlat<S: Sink>(cx: &mut LiftCx<S>) {
     let table = cx.ir.get_gpr(Gpr::Ebx);
     let index = cx.get_zext(&Operand::low(Gpr::Eax, Ty::I8));
     let mut addr = Addr { index, ..Addr::base(table) };
@@ -112,7 +112,7 @@ pub(crate) fn xlat(cx: &mut LiftCx) {
 }
 
 /// BSWAP; with a 16-bit operand (undefined) the low half becomes zero, as CPUs do.
-pub(crate) fn bswap(cx: &mut LiftCx) {
+pub(crate) fn bswap<S: Sink>(cx: &mut LiftCx<S>) {
     let dst = cx.operand(0);
     let Place::Gpr { gpr, .. } = dst.place else { unreachable!("BSWAP has a register operand") };
     if dst.ty == Ty::I16 {

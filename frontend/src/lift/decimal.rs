@@ -3,7 +3,7 @@
 //! Conditions become 0 or 1 by carries: `digit > 9` is bit 4 of `digit + 6`, `al > 0x99` is bit 8 of `al + 0x66`.
 use crate::lifter::{LiftCx, Operand};
 use ir::guest::{FlagSet, Gpr, Trap};
-use ir::{Opcode, Ty, Value};
+use ir::{Opcode, Sink, Ty, Value};
 
 const AF_CF: FlagSet = FlagSet::AF.with(FlagSet::CF);
 const SZP: FlagSet = FlagSet::SF.with(FlagSet::ZF).with(FlagSet::PF);

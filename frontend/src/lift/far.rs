@@ -5,16 +5,16 @@
 use super::stack::{load, store};
 use super::{flagop, segment};
 use crate::lifter::LiftCx;
-use ir::builder::Addr;
 use ir::guest::state::offset;
 use ir::guest::{Gpr, Seg, Trap};
-use ir::{Terminator, Ty, Value};
+use ir::sink::Addr;
+use ir::{Sink, Terminator, Ty, Value};
 
 /// NT in eflags: IRET would return to another task.
 const EFLAGS_NT: u32 = 1 << 14;
 
 /// The destination of a far JMP or CALL, checked.
-fn destination(cx: &mut LiftCx) -> Value {
+fn destination<S: Sink>(cx: &mut LiftCx<S>) -> S::Value {
     use iced_x86::Code::*;
     if cx.insn.is_jmp_far() || cx.insn.is_call_far() {
         let selector = cx.ir.iconst(Ty::I16, u64::from(cx.insn.far_branch_selector()));
@@ -32,13 +32,13 @@ fn destination(cx: &mut LiftCx) -> Value {
 }
 
 /// JMP far.
-pub(super) fn jmp(cx: &mut LiftCx) {
+pub(super) fn jmp<S: Sink>(cx: &mut LiftCx<S>) {
     let pc = destination(cx);
     cx.end(Terminator::Indirect { pc });
 }
 
 /// CALL far: pushes CS and EIP.
-pub(super) fn call(cx: &mut LiftCx) {
+pub(super) fn call<S: Sink>(cx: &mut LiftCx<S>) {
     let old = segment::selector(cx, Seg::Cs);
     let pc = destination(cx);
     let ty = if cx.insn.stack_pointer_increment() == -4 { Ty::I16 } else { Ty::I32 };

@@ -4,50 +4,50 @@ use super::stack::{pop_value, push_value};
 use crate::lifter::{LiftCx, Operand};
 use ir::guest::state::{offset, EFLAGS_DF, EFLAGS_FIXED, EFLAGS_USER_SYSTEM};
 use ir::guest::{FlagSet, Gpr, Trap};
-use ir::{BlockId, Target, Terminator, Ty, Value};
+use ir::{BlockId, Sink, Target, Terminator, Ty, Value};
 
 /// The flags of the low byte.
 const LOW: FlagSet = FlagSet::SF.with(FlagSet::ZF).with(FlagSet::AF).with(FlagSet::PF).with(FlagSet::CF);
 /// TF and AC in eflags: with either the interpreter runs.
 const EFLAGS_TF_AC: u32 = 1 << 8 | 1 << 18;
 
-fn set_cf(cx: &mut LiftCx, value: u32) {
+fn set_cf<S: Sink>(cx: &mut LiftCx<S>, value: u32) {
     let value = cx.ir.const32(value);
     cx.ir.set_carry(value, 0);
 }
 
 /// CLC.
-pub(crate) fn clc(cx: &mut LiftCx) {
+pub(crate) fn clc<S: Sink>(cx: &mut LiftCx<S>) {
     set_cf(cx, 0);
 }
 
 /// STC.
-pub(crate) fn stc(cx: &mut LiftCx) {
+pub(crate) fn stc<S: Sink>(cx: &mut LiftCx<S>) {
     set_cf(cx, 1);
 }
 
 /// CMC.
-pub(crate) fn cmc(cx: &mut LiftCx) {
+pub(crate) fn cmc<S: Sink>(cx: &mut LiftCx<S>) {
     cx.ir.flip_carry();
 }
 
-fn set_step(cx: &mut LiftCx, step: i32) {
+fn set_step<S: Sink>(cx: &mut LiftCx<S>, step: i32) {
     let step = cx.ir.const32(step as u32);
     cx.ir.set_state(offset::DF_STEP, step);
 }
 
 /// CLD.
-pub(crate) fn cld(cx: &mut LiftCx) {
+pub(crate) fn cld<S: Sink>(cx: &mut LiftCx<S>) {
     set_step(cx, 1);
 }
 
 /// STD.
-pub(crate) fn std(cx: &mut LiftCx) {
+pub(crate) fn std<S: Sink>(cx: &mut LiftCx<S>) {
     set_step(cx, -1);
 }
 
 /// LAHF: AH := SF ZF 0 AF 0 PF 1 CF.
-pub(crate) fn lahf(cx: &mut LiftCx) {
+pub(crate) fn lahf<S: Sink>(cx: &mut LiftCx<S>) {
     let flags = cx.ir.get_flags(LOW);
     let fixed = cx.ir.const32(2);
     let image = cx.ir.or(flags, fixed);
@@ -56,7 +56,7 @@ pub(crate) fn lahf(cx: &mut LiftCx) {
 }
 
 /// SAHF.
-pub(crate) fn sahf(cx: &mut LiftCx) {
+pub(crate) fn sahf<S: Sink>(cx: &mut LiftCx<S>) {
     let image = cx.get_zext(&Operand::high(Gpr::Eax));
     cx.ir.set_flags(LOW, image);
 }

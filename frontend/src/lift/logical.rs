@@ -2,33 +2,32 @@
 use super::binary::modify;
 use crate::lifter::{LiftCx, Place};
 use ir::guest::FlagSet;
-use ir::{Opcode, Ty};
+use ir::{Opcode, Sink, Ty};
 
 /// AND.
-pub(crate) fn and(cx: &mut LiftCx) {
+pub(crate) fn and<S: Sink>(cx: &mut LiftCx<S>) {
     modify(cx, Opcode::And, |cx, addr, b| cx.ir.atomic(Opcode::AtomicAnd, addr, b));
 }
 
 /// OR.
-pub(crate) fn or(cx: &mut LiftCx) {
+pub(crate) fn or<S: Sink>(cx: &mut LiftCx<S>) {
     modify(cx, Opcode::Or, |cx, addr, b| cx.ir.atomic(Opcode::AtomicOr, addr, b));
 }
 
 /// XOR.
-pub(crate) fn xor(cx: &mut LiftCx) {
+pub(crate) fn xor<S: Sink>(cx: &mut LiftCx<S>) {
     modify(cx, Opcode::Xor, |cx, addr, b| cx.ir.atomic(Opcode::AtomicXor, addr, b));
 }
 
 /// TEST: the flags of AND.
-pub(crate) fn test(cx: &mut LiftCx) {
+pub(crate) fn test<S: Sink>(cx: &mut LiftCx<S>) {
     let a = cx.read(0);
-    let same = !cx.is_mem(0) && cx.operand(0) == cx.operand(1);
-    let b = if same { a } else { cx.read(1) };
+    let b = if cx.same_register() { a } else { cx.read(1) };
     cx.ir.binary(Opcode::And, a, b, FlagSet::ALL);
 }
 
 /// NOT: no flags. Part of a register is complemented in place.
-pub(crate) fn not(cx: &mut LiftCx) {
+pub(crate) fn not<S: Sink>(cx: &mut LiftCx<S>) {
     let dst = cx.operand(0);
     if let (Place::Gpr { gpr, lsb }, Ty::I8 | Ty::I16) = (dst.place, dst.ty) {
         let whole = cx.ir.get_gpr(gpr);

@@ -1,11 +1,11 @@
 //! SEMAPHORE: XADD, CMPXCHG, CMPXCHG8B. SDM vol. 1, 7.3.1.2; vol. 3, 9.1.2.2.
 use crate::lifter::{LiftCx, Operand};
-use ir::builder::Addr;
 use ir::guest::{Cc, FlagSet, Gpr};
-use ir::{Opcode, Ty, Value};
+use ir::sink::Addr;
+use ir::{Opcode, Sink, Ty};
 
 /// XADD: src and dst exchanged, then dst := their sum.
-pub(crate) fn xadd(cx: &mut LiftCx) {
+pub(crate) fn xadd<S: Sink>(cx: &mut LiftCx<S>) {
     let (dst, src) = (cx.operand(0), cx.operand(1));
     let b = cx.get(&src);
     let Some(addr) = dst.addr() else {
@@ -27,7 +27,7 @@ pub(crate) fn xadd(cx: &mut LiftCx) {
 }
 
 /// Memory half of both CMPXCHGs: if memory equals `expected`, it becomes `new`, else it is written back; the old value.
-fn compare_exchange(cx: &mut LiftCx, addr: Addr, expected: Value, new: Value) -> Value {
+fn compare_exchange<S: Sink>(cx: &mut LiftCx<S>, addr: Addr<S::Value>, expected: S::Value, new: S::Value) -> S::Value {
     if cx.insn.has_lock_prefix() {
         return cx.ir.atomic_cas(addr, expected, new);
     }
@@ -40,7 +40,7 @@ fn compare_exchange(cx: &mut LiftCx, addr: Addr, expected: Value, new: Value) ->
 }
 
 /// CMPXCHG: flags of accumulator - dst. The accumulator always becomes the old value: if they are equal it is that.
-pub(crate) fn cmpxchg(cx: &mut LiftCx) {
+pub(crate) fn cmpxchg<S: Sink>(cx: &mut LiftCx<S>) {
     let dst = cx.operand(0);
     let accumulator = Operand::low(Gpr::Eax, dst.ty);
     let new = cx.read(1);
@@ -58,9 +58,9 @@ pub(crate) fn cmpxchg(cx: &mut LiftCx) {
 }
 
 /// CMPXCHG8B: EDX:EAX with memory, ECX:EBX new; ZF only.
-pub(crate) fn cmpxchg8b(cx: &mut LiftCx) {
+pub(crate) fn cmpxchg8b<S: Sink>(cx: &mut LiftCx<S>) {
     let addr = cx.mem_addr();
-    let pair = |cx: &mut LiftCx, low, high| {
+    let pair = |cx: &mut LiftCx<S>, low, high| {
         let (low, high) = (cx.ir.get_gpr(low), cx.ir.get_gpr(high));
         cx.ir.concat(low, high)
     };

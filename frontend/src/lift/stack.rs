@@ -1,25 +1,25 @@
 //! PUSH and POP categories: PUSH, PUSHA, POP, POPA; and ENTER, LEAVE. SDM vol. 1, 6.2 and 6.6.
 use super::segment;
 use crate::lifter::{self, LiftCx, Operand};
-use ir::builder::Addr;
 use ir::guest::{Gpr, Seg};
-use ir::{BlockId, Target, Terminator, Ty, Value};
+use ir::sink::Addr;
+use ir::{BlockId, Sink, Target, Terminator, Ty, Value};
 
 /// Loads from an offset in the stack segment.
-pub(super) fn load(cx: &mut LiftCx, ty: Ty, offset: Addr) -> Value {
+pub(super) fn load<S: Sink>(cx: &mut LiftCx<S>, ty: Ty, offset: Addr<S::Value>) -> S::Value {
     let addr = cx.stack(offset, ty, false);
     cx.ir.load(ty, addr)
 }
 
 /// Stores to an offset in the stack segment.
-pub(super) fn store(cx: &mut LiftCx, offset: Addr, value: Value) {
+pub(super) fn store<S: Sink>(cx: &mut LiftCx<S>, offset: Addr<S::Value>, value: S::Value) {
     let ty = cx.ir.ty(value);
     let addr = cx.stack(offset, ty, true);
     cx.ir.store(addr, value);
 }
 
 /// Stores a value below ESP and moves ESP there: after everything else that can fault.
-pub(super) fn push_value(cx: &mut LiftCx, value: Value) {
+pub(super) fn push_value<S: Sink>(cx: &mut LiftCx<S>, value: S::Value) {
     let bytes = cx.ir.ty(value).bytes() as i32;
     let esp = cx.ir.get_gpr(Gpr::Esp);
     let top = Addr::base(esp).plus(-bytes);
@@ -29,7 +29,7 @@ pub(super) fn push_value(cx: &mut LiftCx, value: Value) {
 }
 
 /// Loads the value at ESP, and the ESP after popping it and `extra` bytes more; ESP is not yet written.
-pub(super) fn pop_value(cx: &mut LiftCx, ty: Ty, extra: u32) -> (Value, Value) {
+pub(super) fn pop_value<S: Sink>(cx: &mut LiftCx<S>, ty: Ty, extra: u32) -> (S::Value, S::Value) {
     let esp = cx.ir.get_gpr(Gpr::Esp);
     let value = load(cx, ty, Addr::base(esp));
     let new = cx.ir.lea(Addr::base(esp).plus((ty.bytes() + extra) as i32));
@@ -37,7 +37,7 @@ pub(super) fn pop_value(cx: &mut LiftCx, ty: Ty, extra: u32) -> (Value, Value) {
 }
 
 /// Whether a push or pop of this instruction moves 16 bits.
-fn width(cx: &LiftCx) -> Ty {
+fn width<S: Sink>(cx: &LiftCx<S>) -> Ty {
     if cx.insn.stack_pointer_increment().unsigned_abs() == 2 {
         Ty::I16
     } else {
@@ -46,7 +46,7 @@ fn width(cx: &LiftCx) -> Ty {
 }
 
 /// PUSH of a register, immediate, memory operand or segment register.
-pub(crate) fn push(cx: &mut LiftCx) {
+pub(crate) fn push<S: Sink>(cx: &mut LiftCx<S>) {
     let ty = width(cx);
     if let Some(seg) = lifter::segment(cx.insn.op0_register()) {
         return push_segment(cx, seg, ty);
@@ -58,14 +58,14 @@ pub(crate) fn push(cx: &mut LiftCx) {
 }
 
 /// Zero-extended. (The SDM also allows to leave the slot's upper half alone; Intel CPUs do that, AMD's do this.)
-fn push_segment(cx: &mut LiftCx, seg: Seg, ty: Ty) {
+fn push_segment<S: Sink>(cx: &mut LiftCx<S>, seg: Seg, ty: Ty) {
     let selector = segment::selector(cx, seg);
     let value = cx.ir.zext(ty, selector);
     push_value(cx, value);
 }
 
 /// POP into a register, memory operand or segment register.
-pub(crate) fn pop(cx: &mut LiftCx) {
+pub(crate) fn pop<S: Sink>(cx: &mut LiftCx<S>) {
     let ty = width(cx);
     if let Some(seg) = lifter::segment(cx.insn.op0_register()) {
         let (selector, new) = pop_segment(cx, ty);
@@ -85,13 +85,13 @@ pub(crate) fn pop(cx: &mut LiftCx) {
 }
 
 /// The selector at ESP and the ESP after popping it; only 16 bits are read.
-fn pop_segment(cx: &mut LiftCx, ty: Ty) -> (Value, Value) {
+fn pop_segment<S: Sink>(cx: &mut LiftCx<S>, ty: Ty) -> (S::Value, S::Value) {
     let esp = cx.ir.get_gpr(Gpr::Esp);
     let selector = load(cx, Ty::I16, Addr::base(esp));
     (selector, cx.ir.lea(Addr::base(esp).plus(ty.bytes() as i32)))
 }
 
-fn pop_address(cx: &mut LiftCx, ty: Ty) -> Addr {
+fn pop_address<S: Sink>(cx: &mut LiftCx<S>, ty: Ty) -> Addr<S::Value> {
     let offset = cx.offset();
     if cx.insn.memory_base() == iced_x86::Register::ESP {
         cx.mem_addr_at(offset.plus(ty.bytes() as i32))
@@ -101,7 +101,7 @@ fn pop_address(cx: &mut LiftCx, ty: Ty) -> Addr {
 }
 
 /// LEAVE: ESP := EBP, then pop EBP.
-pub(crate) fn leave(cx: &mut LiftCx) {
+pub(crate) fn leave<S: Sink>(cx: &mut LiftCx<S>) {
     let ty = if cx.insn.code() == iced_x86::Code::Leavew { Ty::I16 } else { Ty::I32 };
     let ebp = cx.ir.get_gpr(Gpr::Ebp);
     let value = load(cx, ty, Addr::base(ebp));

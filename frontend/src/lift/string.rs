@@ -5,23 +5,23 @@
 //! steps of MOVS and STOS keep to that: they never cross a page, so a fault hits their first access or none.
 use super::sse;
 use crate::lifter::{segment, LiftCx, Operand};
-use ir::builder::Addr;
 use ir::guest::state::offset;
 use ir::guest::{Cc, FlagSet, Gpr, Seg};
-use ir::{BlockId, Lane, Opcode, Target, Terminator, Ty, Value};
+use ir::sink::Addr;
+use ir::{BlockId, Lane, Opcode, Sink, Target, Terminator, Ty, Value};
 
 /// Bytes of a wide step; small against a page, large against the loop's overhead.
 const WIDE: u32 = 64;
 
 /// Whether the instruction addresses with SI, DI and CX.
-fn short_address(cx: &LiftCx) -> bool {
+pub(crate) fn short_address<S: Sink>(cx: &LiftCx<S>) -> bool {
     use iced_x86::OpKind::*;
     let kind = |i| matches!(cx.insn.op_kind(i), MemorySegSI | MemorySegDI | MemoryESDI);
     kind(0) || kind(1)
 }
 
 /// The width of ESI, EDI and ECX.
-fn address_ty(cx: &LiftCx) -> Ty {
+fn address_ty<S: Sink>(cx: &LiftCx<S>) -> Ty {
     if short_address(cx) {
         Ty::I16
     } else {
@@ -30,7 +30,7 @@ fn address_ty(cx: &LiftCx) -> Ty {
 }
 
 /// An element at `[seg:ESI]`.
-fn source(cx: &mut LiftCx, ty: Ty) -> Addr {
+fn source<S: Sink>(cx: &mut LiftCx<S>, ty: Ty) -> Addr<S::Value> {
     let esi = Operand::low(Gpr::Esi, address_ty(cx));
     let addr = Addr::base(cx.get_zext(&esi));
     let seg = segment(cx.insn.memory_segment()).unwrap_or(Seg::Ds);
@@ -38,14 +38,14 @@ fn source(cx: &mut LiftCx, ty: Ty) -> Addr {
 }
 
 /// An element at `[ES:EDI]`, to be written or only read.
-fn destination(cx: &mut LiftCx, ty: Ty, write: bool) -> Addr {
+fn destination<S: Sink>(cx: &mut LiftCx<S>, ty: Ty, write: bool) -> Addr<S::Value> {
     let edi = Operand::low(Gpr::Edi, address_ty(cx));
     let addr = Addr::base(cx.get_zext(&edi));
     cx.linear(Seg::Es, addr, ty.bytes(), write)
 }
 
 /// Moves ESI or EDI by one element in the direction of DF.
-fn advance(cx: &mut LiftCx, reg: Gpr, ty: Ty) {
+fn advance<S: Sink>(cx: &mut LiftCx<S>, reg: Gpr, ty: Ty) {
     let base = cx.ir.get_gpr(reg);
     let step = cx.ir.get_state(Ty::I32, offset::DF_STEP);
     let shift = ty.bytes().trailing_zeros() as u8;
@@ -58,7 +58,7 @@ fn advance(cx: &mut LiftCx, reg: Gpr, ty: Ty) {
 /// One step of an instruction on elements of a width.
 type Step = fn(&mut LiftCx, Ty);
 
-fn movs_step(cx: &mut LiftCx, ty: Ty) {
+pub(crate) fn movs_step<S: Sink>(cx: &mut LiftCx<S>, ty: Ty) {
     let (from, to) = (source(cx, ty), destination(cx, ty, true));
     let value = cx.ir.load(ty, from);
     cx.ir.store(to, value);
@@ -66,14 +66,14 @@ fn movs_step(cx: &mut LiftCx, ty: Ty) {
     advance(cx, Gpr::Edi, ty);
 }
 
-fn stos_step(cx: &mut LiftCx, ty: Ty) {
+pub(crate) fn stos_step<S: Sink>(cx: &mut LiftCx<S>, ty: Ty) {
     let to = destination(cx, ty, true);
     let value = cx.get(&Operand::low(Gpr::Eax, ty));
     cx.ir.store(to, value);
     advance(cx, Gpr::Edi, ty);
 }
 
-fn lods_step(cx: &mut LiftCx, ty: Ty) {
+pub(crate) fn lods_step<S: Sink>(cx: &mut LiftCx<S>, ty: Ty) {
     let from = source(cx, ty);
     let value = cx.ir.load(ty, from);
     cx.set(&Operand::low(Gpr::Eax, ty), value);
@@ -103,7 +103,7 @@ fn has_repeat(cx: &LiftCx) -> bool {
 }
 
 /// ECX (or CX) less `by`, written back; the new count zero-extended.
-fn count_down(cx: &mut LiftCx, by: u32) -> Value {
+pub(crate) fn count_down<S: Sink>(cx: &mut LiftCx<S>, by: u32) -> S::Value {
     let ecx = cx.ir.get_gpr(Gpr::Ecx);
     let new = cx.ir.lea(Addr::base(ecx).plus(-(by as i32)));
     if !short_address(cx) {

@@ -2,7 +2,7 @@
 use super::segment::store_system_selector;
 use crate::lifter::LiftCx;
 use ir::guest::{Cc, FlagSet, Gpr, Trap};
-use ir::{BlockId, Helper, Target, Terminator, Ty, Value};
+use ir::{BlockId, Helper, Sink, Target, Terminator, Ty, Value};
 
 /// NOP, and instructions that are hints.
 pub(crate) fn nop(_: &mut LiftCx) {}
@@ -81,7 +81,7 @@ pub(crate) fn unimplemented(cx: &mut LiftCx) {
 }
 
 /// Two 32-bit halves of a helper's result into registers.
-fn set_pair(cx: &mut LiftCx, pair: Value, low: Gpr, high: Gpr) {
+fn set_pair<S: Sink>(cx: &mut LiftCx<S>, pair: S::Value, low: Gpr, high: Gpr) {
     let first = cx.ir.trunc(Ty::I32, pair);
     let second = cx.ir.extract(pair, 32, 32);
     let second = cx.ir.trunc(Ty::I32, second);
@@ -90,7 +90,7 @@ fn set_pair(cx: &mut LiftCx, pair: Value, low: Gpr, high: Gpr) {
 }
 
 /// CPUID.
-pub(crate) fn cpuid(cx: &mut LiftCx) {
+pub(crate) fn cpuid<S: Sink>(cx: &mut LiftCx<S>) {
     let (leaf, subleaf) = (cx.ir.get_gpr(Gpr::Eax), cx.ir.get_gpr(Gpr::Ecx));
     let ab = cx.ir.helper(Helper::CpuidAb, Ty::I64, &[leaf, subleaf]);
     let cd = cx.ir.helper(Helper::CpuidCd, Ty::I64, &[leaf, subleaf]);
@@ -99,7 +99,7 @@ pub(crate) fn cpuid(cx: &mut LiftCx) {
 }
 
 /// RDTSC.
-pub(crate) fn rdtsc(cx: &mut LiftCx) {
+pub(crate) fn rdtsc<S: Sink>(cx: &mut LiftCx<S>) {
     let count = cx.ir.helper(Helper::Rdtsc, Ty::I64, &[]);
     set_pair(cx, count, Gpr::Eax, Gpr::Edx);
 }

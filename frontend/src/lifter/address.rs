@@ -4,20 +4,26 @@ use super::{register, segment, LiftCx, Operand, Place};
 use crate::access;
 use crate::region::Segments;
 use iced_x86::Register;
-use ir::builder::Addr;
 use ir::guest::{Seg, Trap};
-use ir::{Helper, Ty, Value};
+use ir::inst::Datum;
+use ir::sink::{Addr, Sink};
+use ir::{Helper, Ty};
 
-impl LiftCx {
+impl<S: Sink> LiftCx<S> {
     /// Linear address of the explicit memory operand: segment base, base, index, displacement. Where its segment has a limit,
     /// that is checked.
-    pub fn mem_addr(&mut self) -> Addr {
+    pub fn mem_addr(&mut self) -> Addr<S::Value> {
         let offset = self.offset();
         self.mem_addr_at(offset)
     }
 
     /// The same at another offset than the operand's own.
-    pub fn mem_addr_at(&mut self, offset: Addr) -> Addr {
+    pub fn mem_addr_at(&mut self, offset: Addr<S::Value>) -> Addr<S::Value> {
+        let prefix = self.insn.segment_prefix();
+        if self.segments != Segments::Full && !matches!(prefix, Register::FS | Register::GS) {
+            // The base of the others is zero.
+            return offset;
+        }
         let seg = segment(self.insn.memory_segment()).unwrap_or(Seg::Ds);
         let size = self.insn.memory_size().size().max(1);
         let write = self.segments == Segments::Full && access::writes_memory(&self.insn);
@@ -35,7 +41,7 @@ impl LiftCx {
 
     /// The linear address of an access of `size` bytes at an offset in a segment; `write` if it may write. An access that the
     /// segment does not allow is a fault.
-    pub fn linear(&mut self, seg: Seg, offset: Addr, size: u32, write: bool) -> Addr {
+    pub fn linear(&mut self, seg: Seg, offset: Addr<S::Value>, size: u32, write: bool) -> Addr<S::Value> {
         match (self.segments, seg) {
             (Segments::Full, _) => self.linear_by_helper(seg, offset, size, write),
             (_, Seg::Fs | Seg::Gs) => {
@@ -53,14 +59,14 @@ impl LiftCx {
     }
 
     /// An access of the stack: `linear` in SS.
-    pub fn stack(&mut self, offset: Addr, ty: Ty, write: bool) -> Addr {
+    pub fn stack(&mut self, offset: Addr<S::Value>, ty: Ty, write: bool) -> Addr<S::Value> {
         match self.segments {
             Segments::Full => self.linear(Seg::Ss, offset, ty.bytes(), write),
             _ => offset,
         }
     }
 
-    fn linear_by_helper(&mut self, seg: Seg, offset: Addr, size: u32, write: bool) -> Addr {
+    fn linear_by_helper(&mut self, seg: Seg, offset: Addr<S::Value>, size: u32, write: bool) -> Addr<S::Value> {
         let trap = if seg == Seg::Ss { Trap::StackFault } else { Trap::GeneralProtection };
         let offset = self.ir.lea(offset);
         let number = self.ir.const32(seg as u32);
@@ -72,7 +78,7 @@ impl LiftCx {
     }
 
     /// To the interpreter unless `size` bytes at an offset are before the end of a plain segment: it knows the rest.
-    fn check_end(&mut self, seg: Seg, offset: Value, size: u32) {
+    fn check_end(&mut self, seg: Seg, offset: S::Value, size: u32) {
         let end = self.ir.seg_end(seg);
         let offset = self.ir.zext(Ty::I64, offset);
         let size = self.ir.iconst(Ty::I64, u64::from(size));
@@ -83,7 +89,7 @@ impl LiftCx {
     }
 
     /// `addr` relative to a segment's base.
-    fn with_base(&mut self, seg_base: Value, addr: Addr) -> Addr {
+    fn with_base(&mut self, seg_base: S::Value, addr: Addr<S::Value>) -> Addr<S::Value> {
         if addr.base.is_none() {
             return Addr { base: seg_base, ..addr };
         }
@@ -95,7 +101,7 @@ impl LiftCx {
     }
 
     /// The offset part of the explicit memory operand, what LEA computes.
-    pub fn offset(&mut self) -> Addr {
+    pub fn offset(&mut self) -> Addr<S::Value> {
         let (base, index) = (self.insn.memory_base(), self.insn.memory_index());
         let wide = if base == Register::None { index } else { base };
         let addr = Addr {
@@ -113,7 +119,7 @@ impl LiftCx {
     }
 
     /// An address modulo 2^16, as 16-bit addressing wraps.
-    fn wrap16(&mut self, addr: Addr) -> Addr {
+    fn wrap16(&mut self, addr: Addr<S::Value>) -> Addr<S::Value> {
         if addr.base.is_none() && addr.index.is_none() {
             return Addr { disp: addr.disp & 0xffff, ..addr };
         }
@@ -123,7 +129,7 @@ impl LiftCx {
 
     /// Touches the last byte of a large operand, so that the fault of its last page comes before anything is done; `write`
     /// if it is going to be written. (Processors do this for state images.)
-    pub fn reach(&mut self, addr: Addr, size: usize, write: bool) {
+    pub fn reach(&mut self, addr: Addr<S::Value>, size: usize, write: bool) {
         let last = addr.plus(size as i32 - 1);
         let byte = self.ir.load(Ty::I8, last);
         if write {
@@ -132,10 +138,10 @@ impl LiftCx {
     }
 
     /// A base or index register as an `I32` value (BX and so on: with whatever is above the low half).
-    fn address_part(&mut self, reg: Register) -> Value {
-        match register(reg) {
+    fn address_part(&mut self, reg: Register) -> S::Value {
+        match register::<S::Value>(reg) {
             Some(Operand { place: Place::Gpr { gpr, .. }, .. }) => self.ir.get_gpr(gpr),
-            _ => Value::NONE,
+            _ => S::Value::NONE,
         }
     }
 }

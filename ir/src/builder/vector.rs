@@ -1,10 +1,11 @@
 //! Vectors: lanes, MMX registers, MXCSR; and SSE arithmetic in the way that [`Floats`] says.
-use super::{Addr, Builder};
+use super::Builder;
 use crate::guest::state::offset;
 use crate::guest::{FlagSet, Mm, Trap};
 use crate::helper::{sse, Helper};
 use crate::inst::{Inst, Value};
 use crate::opcode::{Effects, Opcode};
+use crate::sink::{Addr, Sink};
 use crate::source::Floats;
 use crate::types::{Lane, Ty};
 

@@ -8,6 +8,7 @@ use crate::guest::FlagSet;
 use crate::inst::{Inst, Value};
 use crate::interp::alu;
 use crate::opcode::Opcode;
+use crate::sink::Sink;
 use crate::types::Ty;
 
 /// `inst` with another opcode or arguments, without flags.

@@ -5,6 +5,7 @@ use super::fold;
 use crate::builder::Builder;
 use crate::inst::{Inst, Value};
 use crate::opcode::Opcode;
+use crate::sink::Sink;
 use crate::types::Ty;
 
 /// Zext to Insert, and the bit counts.

@@ -193,6 +193,11 @@ impl CpuState {
         cf | pf << 2 | af << 4 | zf << 6 | sf << 7 | of << 11 | df | self.eflags_system | EFLAGS_FIXED
     }
 
+    /// CF.
+    pub fn carry(&self) -> bool {
+        self.nzcv & 1 << 29 == 0
+    }
+
     /// AF.
     fn adjust(&self) -> bool {
         (self.af_raw ^ self.pf_raw) & 0x10 != 0
@@ -200,6 +205,13 @@ impl CpuState {
 
     /// Sets the arithmetic flags in `mask` from the same bits of an eflags image.
     pub fn set_flags(&mut self, mask: FlagSet, eflags: u32) {
+        if mask == FlagSet::ALL {
+            let (sf, zf, cf, of) = (eflags >> 7 & 1, eflags >> 6 & 1, !eflags & 1, eflags >> 11 & 1);
+            self.nzcv = sf << 31 | zf << 30 | cf << 29 | of << 28;
+            self.pf_raw = !eflags >> 2 & 1;
+            self.af_raw = self.pf_raw ^ eflags & 0x10;
+            return;
+        }
         let mut put = |flag: FlagSet, bit: u32, value: u32| {
             if mask.contains(flag) {
                 self.nzcv = self.nzcv & !(1 << bit) | (value & 1) << bit;

@@ -35,7 +35,8 @@ pub struct X87Live {
     pub top: u8,
     /// Bit i set: `st[i]` is not empty.
     pub ftw: u8,
-    /// 1 while the state is at rest, 0 while it is live. Only a state without a pending exception is made live.
+    /// 0 while the state is live, [`Self::REST`] or [`Self::MMX`] while it is at rest. Only a state without a pending exception
+    /// is made live.
     pub away: u8,
     zero: u8,
     /// C1, 0 or 1.
@@ -60,11 +61,16 @@ pub struct X87Live {
 const CODES: u16 = C0 | C2 | C3;
 
 impl X87Live {
+    /// `away` of a state at rest of which nothing more is known.
+    pub const REST: u8 = 1;
+    /// `away` of a state at rest as MMX instructions leave it: TOP is 0, no register is empty, no exception is pending.
+    pub const MMX: u8 = 2;
+
     /// At rest.
     pub const AWAY: Self = Self {
         top: 0,
         ftw: 0,
-        away: 1,
+        away: Self::REST,
         zero: 0,
         c1: 0,
         codes: 0,
@@ -144,9 +150,20 @@ impl CpuState {
         self.x87_to_live((self.top as u8).wrapping_sub(turn) & 7)
     }
 
-    /// Puts the x87 state at rest.
+    /// Makes the x87 state that of an MMX instruction; whether that was possible. It is not with an exception pending.
+    pub fn x87_to_mmx(&mut self) -> bool {
+        self.x87_to_rest();
+        if self.fsw & ES != 0 {
+            return false;
+        }
+        (self.top, self.ftw, self.live.away) = (0, 0xff, X87Live::MMX);
+        true
+    }
+
+    /// Puts the x87 state at rest; nothing more is known of it then.
     pub fn x87_to_rest(&mut self) {
         if !self.x87_is_live() {
+            self.live.away = X87Live::REST;
             return;
         }
         let live = std::mem::replace(&mut self.live, X87Live::AWAY);
@@ -219,6 +236,20 @@ mod tests {
         (state.fsw, state.ftw) = (0, 1);
         state.st[0] = St::new(0x3fff, 1);
         assert!(!state.x87_to_live(0));
+    }
+
+    #[test]
+    fn mmx_state_is_entered_unless_an_exception_is_pending() {
+        let mut state = CpuState::default();
+        state.top = 3;
+        assert!(state.x87_to_live(5) && state.x87_to_mmx());
+        assert_eq!((state.top, state.ftw, state.live.away), (0, 0xff, X87Live::MMX));
+        assert!(!state.x87_is_live());
+        state.x87_to_rest();
+        assert_eq!(state.live.away, X87Live::REST);
+        (state.fsw, state.top) = (ES, 3);
+        assert!(!state.x87_to_mmx());
+        assert_eq!((state.top, state.live.away), (3, X87Live::REST));
     }
 
     #[test]

@@ -60,7 +60,8 @@ pub fn sext(ty: Ty, value: u64) -> i64 {
 /// Computes an integer instruction; `None` for opcodes that are none (state, memory, vectors).
 ///
 /// `args` are the arguments in order, `src` the type of the first, `cf` the guest's CF before.
-pub fn eval(inst: &Inst, args: [u64; 3], src: Ty, cf: bool) -> Option<Out> {
+#[inline]
+pub fn eval<V>(inst: &Inst<V>, args: [u64; 3], src: Ty, cf: bool) -> Option<Out> {
     use Opcode::*;
     let (ty, [a, b, _]) = (inst.ty, args);
     let mask = ty.mask();
@@ -109,7 +110,7 @@ fn field_mask(width: u32) -> u64 {
     u64::MAX >> (64 - width)
 }
 
-fn field(inst: &Inst, value: u64) -> u64 {
+fn field<V>(inst: &Inst<V>, value: u64) -> u64 {
     let (lsb, width) = inst.field();
     value >> lsb & field_mask(width)
 }

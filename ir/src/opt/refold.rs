@@ -3,6 +3,7 @@
 use crate::builder::Builder;
 use crate::inst::Value;
 use crate::region::Block;
+use crate::sink::Sink;
 
 /// The pass.
 pub fn refold(block: &mut Block) {

@@ -1,11 +1,12 @@
 //! The generator of random regions.
 use super::Rng;
-use crate::builder::{Addr, Builder};
+use crate::builder::Builder;
 use crate::guest::state::offset;
 use crate::guest::{Cc, FlagSet, Gpr, GuestAddr, GuestRange, Seg, Trap};
 use crate::inst::Value;
 use crate::opcode::Opcode;
 use crate::region::{Block, BlockId, Region};
+use crate::sink::{Addr, Sink};
 use crate::terminator::{Target, Terminator};
 use crate::types::Ty;
 

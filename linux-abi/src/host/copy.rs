@@ -181,27 +181,39 @@ fn before_wrap(addr: GuestAddr, len: usize) -> usize {
     len.min((1usize << 32) - addr.host())
 }
 
+/// As [`read`], without wrapping.
+fn read_part(addr: GuestAddr, buf: &mut [u8]) -> Result<(), Fault> {
+    let source = std::ptr::with_exposed_provenance(addr.host());
+    // SAFETY: `buf` is writable for its length; the source is guest memory, whose faults are caught.
+    finish(unsafe { ferry_copy(buf.as_mut_ptr(), source, buf.len()) }, Access::Read).map(drop)
+}
+
+/// As [`write`], without wrapping.
+fn write_part(addr: GuestAddr, data: &[u8]) -> Result<(), Fault> {
+    let target = std::ptr::with_exposed_provenance_mut(addr.host());
+    // SAFETY: `data` is readable for its length; the target is below 4 GiB, where only guest memory is, whose faults are
+    // caught.
+    finish(unsafe { ferry_copy(target, data.as_ptr(), data.len()) }, Access::Write).map(drop)
+}
+
 /// Fills `buf` from guest memory at `addr`; wraps at 4 GiB.
 pub fn read(addr: GuestAddr, buf: &mut [u8]) -> Result<(), Fault> {
     let (head, tail) = buf.split_at_mut(before_wrap(addr, buf.len()));
-    for (from, part) in [(addr, head), (GuestAddr(0), tail)] {
-        let source = std::ptr::with_exposed_provenance(from.host());
-        // SAFETY: `part` is writable for its length; the source is guest memory, whose faults are caught.
-        finish(unsafe { ferry_copy(part.as_mut_ptr(), source, part.len()) }, Access::Read)?;
+    read_part(addr, head)?;
+    if tail.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    read_part(GuestAddr(0), tail)
 }
 
 /// Writes `data` to guest memory at `addr`; wraps at 4 GiB. On a fault a first part may have been written.
 pub fn write(addr: GuestAddr, data: &[u8]) -> Result<(), Fault> {
     let (head, tail) = data.split_at(before_wrap(addr, data.len()));
-    for (to, part) in [(addr, head), (GuestAddr(0), tail)] {
-        let target = std::ptr::with_exposed_provenance_mut(to.host());
-        // SAFETY: `part` is readable for its length; the target is below 4 GiB, where only guest memory is, whose faults
-        // are caught.
-        finish(unsafe { ferry_copy(target, part.as_ptr(), part.len()) }, Access::Write)?;
+    write_part(addr, head)?;
+    if tail.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    write_part(GuestAddr(0), tail)
 }
 
 /// Finds out whether the byte at `addr` can be written, without changing it.

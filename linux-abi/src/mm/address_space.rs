@@ -164,6 +164,9 @@ impl AddressSpace {
     /// Writes all of `data` at `addr`, or nothing on a fault. Code that was translated from there is dropped.
     pub fn store(&self, addr: GuestAddr, data: &[u8]) -> Result<(), Fault> {
         let first_page_left = (PAGE_SIZE - addr.0 % PAGE_SIZE) as usize;
+        if data.len() <= first_page_left {
+            return self.repairing(|| copy::write(addr, data));
+        }
         for offset in (first_page_left..data.len()).step_by(PAGE_SIZE as usize) {
             self.repairing(|| copy::touch(addr.plus(offset as u32)))?;
         }

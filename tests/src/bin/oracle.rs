@@ -100,7 +100,7 @@ fn compare_model(words: &[&str]) -> Result<()> {
     for (g, group) in groups.iter().enumerate() {
         for (c, case) in group.cases.iter().enumerate() {
             let want = answers.next(case.inputs.len()).context("the CPU stopped")?;
-            for (i, output) in model::run(case, true).0.into_iter().enumerate() {
+            for (i, output) in model::run(case, model::Way::Optimized).0.into_iter().enumerate() {
                 count += usize::from(output.is_some());
                 differences.extend(output.and_then(|got| Difference::new((g, c, i), case, &want.outputs[i], &got)));
             }

@@ -80,7 +80,8 @@ impl Host {
             command.arg(&ferry);
             command
         };
-        command.arg(program);
+        // Translated code is what is looked at here; `model` looks at execution without translation.
+        command.args(["--translate-after", "0"]).arg(program);
         Ok(command)
     }
 

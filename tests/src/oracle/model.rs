@@ -1,5 +1,6 @@
-//! Cases through lifter and IR interpreter, on any host: what the guest program does, in this process.
-use super::{Case, Input, Outcome, Output, CODE, DATA, FX, STACK, WINDOWS};
+//! Cases through lifter and IR interpreter, or executed as they are decoded, on any host: what the guest program does, in this
+//! process.
+use super::{Case, Input, Output, CODE, DATA, FX, STACK, WINDOWS};
 use frontend::fault::Report;
 use frontend::RegionPolicy;
 use ir::guest::state::St;
@@ -11,6 +12,9 @@ const PAGE: u32 = 4096;
 const MAX_REGIONS: u32 = 10_000;
 /// Blocks a region may run through.
 const MAX_BLOCKS: u64 = 1_000_000;
+
+/// TF and AC in eflags: with either the engine executes step by step.
+const TF_AC: u32 = 1 << 8 | 1 << 18;
 
 /// What ends a case here: `int 0x80`.
 const LEAVE: [u8; 2] = [0xcd, 0x80];
@@ -142,22 +146,27 @@ impl GuestMem for Memory {
     }
 }
 
-/// Runs a case on all its inputs, with or without the passes. An output is missing where the case asks for descriptor
+/// How instructions get to be executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Lifted, and interpreted.
+    Lifted,
+    /// The same after the passes.
+    Optimized,
+    /// As they are decoded; lifted and interpreted from the first one on that is left to be translated.
+    Direct,
+}
+
+/// Runs a case on all its inputs. An output is missing where the case asks for descriptor
 /// tables, which are the kernel's.
-pub fn run(case: &Case, optimize: bool) -> (Vec<Option<Output>>, bool) {
+pub fn run(case: &Case, way: Way) -> (Vec<Option<Output>>, bool) {
     let mut mem = Memory::new(case);
-    let outputs = case.inputs.iter().map(|input| run_input(case, input, &mut mem, optimize)).collect();
+    let outputs = case.inputs.iter().map(|input| run_input(case, input, &mut mem, way)).collect();
     let strayed = mem.strayed();
     (outputs, strayed)
 }
 
-/// The same as an outcome, if nothing is missing.
-pub fn outcome(case: &Case, optimize: bool) -> Option<Outcome> {
-    let (outputs, strayed) = run(case, optimize);
-    Some(Outcome { outputs: outputs.into_iter().collect::<Option<_>>()?, strayed })
-}
-
-fn run_input(case: &Case, input: &Input, mem: &mut Memory, optimize: bool) -> Option<Output> {
+fn run_input(case: &Case, input: &Input, mem: &mut Memory, way: Way) -> Option<Output> {
     mem.fill(input);
     let mut state = state(input);
     state.eip = CODE + case.at;
@@ -166,9 +175,16 @@ fn run_input(case: &Case, input: &Input, mem: &mut Memory, optimize: bool) -> Op
     // SSE arithmetic as the interpreter does it, whatever MXCSR says.
     let policy = RegionPolicy { floats: Floats::Interpreted, ..RegionPolicy::default() };
     for _ in 0..MAX_REGIONS {
+        if way == Way::Direct && state.eflags() & TF_AC == 0 && state.segmented == 0 {
+            let mut jumps = MAX_BLOCKS;
+            frontend::direct::execute(&mut state, mem, &mut |_| {
+                jumps -= 1;
+                jumps > 0
+            });
+        }
         let outcome = match frontend::lift_region(mem, GuestAddr(state.eip), &policy) {
             Ok(mut region) => {
-                if optimize {
+                if way == Way::Optimized {
                     ir::opt::optimize(&mut region);
                 }
                 if let Err(error) = ir::verify::verify(&region) {

@@ -21,6 +21,7 @@ mod rotate;
 mod shift;
 mod shift_double;
 mod vector;
+mod vector_afp;
 mod vector_convert;
 mod vector_denormal;
 mod vector_fp;
@@ -480,6 +481,7 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         TrapIf => branch::trap_if(cx, inst),
         Helper => call::helper(cx, inst),
         X87Wait => x87::wait(cx),
+        MmxEnter => x87::mmx_enter(cx),
         X87 => x87::operation(cx, inst),
         X87Store => x87::store(cx, inst),
         X87Status => x87::status(cx),

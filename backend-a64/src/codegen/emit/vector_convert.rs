@@ -5,7 +5,7 @@
 use super::super::asm::{a64, Label};
 use super::branch;
 use super::vector::{VS0, VS1};
-use super::vector_fp::merge;
+use super::vector_fp::{merge, unary};
 use super::{EmitCx, S0, S2};
 use ir::{Inst, Lane};
 
@@ -22,6 +22,14 @@ pub(crate) struct IntFix {
 
 /// `f_to_int`: inline if the magnitude is below 2^31.
 pub(super) fn to_int(cx: &mut EmitCx, inst: &Inst) {
+    if cx.options.features.frintts {
+        let (d, n) = (cx.dst(), cx.v(0));
+        round_to_int32(cx, inst.lane, inst.imm & 1 != 0, n);
+        return match inst.lane {
+            Lane::F32 => a64!(cx; fcvtzs W(d), S(VS0)),
+            _ => a64!(cx; fcvtzs W(d), D(VS0)),
+        };
+    }
     let (d, n) = (cx.dst(), cx.v(0));
     let truncate = inst.imm & 1 != 0;
     let single = inst.lane == Lane::F32;
@@ -46,6 +54,22 @@ pub(super) fn to_int(cx: &mut EmitCx, inst: &Inst) {
         (false, false) => a64!(cx; fcvtzs w16, D(n); fcvtzs W(d), D(rounded)),
     }
     cx.asm.bind(back);
+}
+
+/// FRINT32Z if `truncate`, else FRINT32X, to VS0: what does not fit becomes -2^31, with the flags of x86 (FEAT_FRINTTS; Arm ARM
+/// C7.2). The assembler does not know them.
+fn round_to_int32(cx: &mut EmitCx, lane: Lane, truncate: bool, n: u8) {
+    let word = match (lane, truncate) {
+        (Lane::F32, true) => 0x1e28_4000,
+        (Lane::F32, false) => 0x1e28_c000,
+        (Lane::F64, true) => 0x1e68_4000,
+        (Lane::F64, false) => 0x1e68_c000,
+        (Lane::F32x4, true) => 0x4e21_e800,
+        (Lane::F32x4, false) => 0x6e21_e800,
+        (_, true) => 0x4e61_e800,
+        (_, false) => 0x6e61_e800,
+    };
+    cx.asm.word(word | u32::from(n) << 5 | u32::from(VS0));
 }
 
 /// The cold code: NaN, or a magnitude of 2^31 or more.
@@ -109,17 +133,32 @@ fn two_doubles(cx: &mut EmitCx, fix: &IntFix) {
 /// `int_to_f`.
 pub(super) fn from_int(cx: &mut EmitCx, inst: &Inst) {
     let n = cx.x(1);
-    match inst.lane {
-        Lane::F32 => a64!(cx; scvtf S(VS0), W(n)),
-        _ => a64!(cx; scvtf D(VS0), W(n)),
+    let lane = inst.lane;
+    let direct = cx.options.features.afp;
+    let r = if direct { cx.dst_v() } else { VS0 };
+    if direct {
+        cx.mov_v(r, cx.v(0));
     }
-    merge(cx, inst.lane, VS0);
+    match lane {
+        Lane::F32 => a64!(cx; scvtf S(r), W(n)),
+        _ => a64!(cx; scvtf D(r), W(n)),
+    }
+    if !direct {
+        merge(cx, lane, r);
+    }
 }
 
 /// `vf_to_int`.
 pub(super) fn packed_to_int(cx: &mut EmitCx, inst: &Inst) {
     let (d, n) = (cx.dst_v(), cx.v(0));
     let truncate = inst.imm & 1 != 0;
+    if cx.options.features.frintts {
+        round_to_int32(cx, inst.lane, truncate, n);
+        return match inst.lane {
+            Lane::F32x4 => a64!(cx; fcvtzs V(d).s4, V(VS0).s4),
+            _ => a64!(cx; fcvtzs V(VS0).d2, V(VS0).d2; xtn V(d).s2, V(VS0).d2),
+        };
+    }
     if inst.lane == Lane::F64x2 {
         return doubles_to_int(cx, truncate);
     }
@@ -171,8 +210,7 @@ pub(super) fn widen(cx: &mut EmitCx, inst: &Inst) {
     if inst.lane == Lane::F32x4 {
         return a64!(cx; fcvtl V(cx.dst_v()).d2, V(m).s2);
     }
-    a64!(cx; fcvt D(VS0), S(m));
-    merge(cx, Lane::F64, VS0);
+    unary(cx, Lane::F64, |cx, d, m| a64!(cx; fcvt D(d), S(m)));
 }
 
 /// `fnarrow`.
@@ -181,6 +219,5 @@ pub(super) fn narrow(cx: &mut EmitCx, inst: &Inst) {
     if inst.lane == Lane::F64x2 {
         return a64!(cx; fcvtn V(cx.dst_v()).s2, V(m).d2);
     }
-    a64!(cx; fcvt S(VS0), D(m));
-    merge(cx, Lane::F32, VS0);
+    unary(cx, Lane::F32, |cx, d, m| a64!(cx; fcvt S(d), D(m)));
 }

@@ -5,6 +5,7 @@
 use super::super::asm::{a64, Cond};
 use super::flags;
 use super::vector::{by_lane, VS0, VS1};
+use super::vector_afp;
 use super::vector_nan::{self, Operands};
 use super::{EmitCx, S0};
 use ir::guest::state::offset;
@@ -41,6 +42,9 @@ pub(super) fn merge(cx: &mut EmitCx, lane: Lane, result: u8) {
 
 /// `fadd` and its kin.
 pub(super) fn arithmetic(cx: &mut EmitCx, inst: &Inst) {
+    if cx.options.features.afp {
+        return vector_afp::arithmetic(cx, inst);
+    }
     let (n, m) = (cx.v(0), cx.v(1));
     let lane = inst.lane;
     let r = result_register(cx, lane);
@@ -84,6 +88,9 @@ fn negate_even(cx: &mut EmitCx, lane: Lane, m: u8) {
 
 /// `fmin`, `fmax`: a comparison chooses, so that NaNs and zeros give the second argument.
 pub(super) fn min_max(cx: &mut EmitCx, inst: &Inst) {
+    if cx.options.features.afp {
+        return vector_afp::arithmetic(cx, inst);
+    }
     let (n, m) = (cx.v(0), cx.v(1));
     let lane = inst.lane;
     match inst.op {
@@ -96,6 +103,9 @@ pub(super) fn min_max(cx: &mut EmitCx, inst: &Inst) {
 
 /// `fcmp`: masks.
 pub(super) fn compare(cx: &mut EmitCx, inst: &Inst) {
+    if cx.options.features.afp {
+        return vector_afp::compare(cx, inst);
+    }
     let (n, m) = (cx.v(0), cx.v(1));
     let lane = inst.lane;
     let r = if is_scalar(lane) { VS0 } else { cx.dst_v() };
@@ -171,21 +181,27 @@ fn clear_n(cx: &mut EmitCx) {
 pub(super) fn round(cx: &mut EmitCx, inst: &Inst) {
     let m = cx.v(1);
     let lane = inst.lane;
-    let quiet = inst.imm & 8 != 0;
-    match (inst.imm & 4 != 0, quiet, inst.imm & 3) {
-        (true, true, _) => by_lane!(cx, lane, frinti VS0, m; F32x4 F64x2 F32 F64),
-        (true, false, _) => by_lane!(cx, lane, frintx VS0, m; F32x4 F64x2 F32 F64),
-        (false, _, mode) => {
-            if !quiet {
-                by_lane!(cx, lane, frintx VS0, m; F32x4 F64x2 F32 F64);
-            }
-            match mode {
-                0 => by_lane!(cx, lane, frintn VS0, m; F32x4 F64x2 F32 F64),
-                1 => by_lane!(cx, lane, frintm VS0, m; F32x4 F64x2 F32 F64),
-                2 => by_lane!(cx, lane, frintp VS0, m; F32x4 F64x2 F32 F64),
-                _ => by_lane!(cx, lane, frintz VS0, m; F32x4 F64x2 F32 F64),
-            }
-        }
+    let (current, quiet) = (inst.imm & 4 != 0, inst.imm & 8 != 0);
+    if !current && !quiet {
+        by_lane!(cx, lane, frintx VS1, m; F32x4 F64x2 F32 F64);
     }
+    unary(cx, lane, |cx, d, m| match (current, quiet, inst.imm & 3) {
+        (true, true, _) => by_lane!(cx, lane, frinti d, m; F32x4 F64x2 F32 F64),
+        (true, false, _) => by_lane!(cx, lane, frintx d, m; F32x4 F64x2 F32 F64),
+        (false, _, 0) => by_lane!(cx, lane, frintn d, m; F32x4 F64x2 F32 F64),
+        (false, _, 1) => by_lane!(cx, lane, frintm d, m; F32x4 F64x2 F32 F64),
+        (false, _, 2) => by_lane!(cx, lane, frintp d, m; F32x4 F64x2 F32 F64),
+        (false, _, _) => by_lane!(cx, lane, frintz d, m; F32x4 F64x2 F32 F64),
+    });
+}
+
+/// An operation of one operand, argument 1, that makes no NaN: `f(cx, d, m)` emits it. A scalar one keeps the rest of
+/// argument 0.
+pub(super) fn unary(cx: &mut EmitCx, lane: Lane, f: impl FnOnce(&mut EmitCx, u8, u8)) {
+    if cx.options.features.afp || !is_scalar(lane) {
+        return vector_afp::unary(cx, lane, f);
+    }
+    let m = cx.v(1);
+    f(cx, VS0, m);
     merge(cx, lane, VS0);
 }

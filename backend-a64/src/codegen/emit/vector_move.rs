@@ -222,10 +222,14 @@ pub(super) fn get_mxcsr(cx: &mut EmitCx) {
         ; and w30, w16, 1
         ; orr w17, w17, w30
         ; and w30, w16, 0x1e
-        ; orr w17, w17, w30, lsl 1
+        ; orr w17, w17, w30, lsl 1);
+    if cx.options.features.afp {
+        // IDC is DE.
+        a64!(cx; and w16, w16, 0x80; orr W(d), w17, w16, lsr 6);
+    } else {
         // A flushed result is inexact too, which FPSR does not say.
-        ; and w16, w16, 8
-        ; orr W(d), w17, w16, lsl 2);
+        a64!(cx; and w16, w16, 8; orr W(d), w17, w16, lsl 2);
+    }
 }
 
 /// `set_mxcsr`: the state, FPCR's rounding mode and flush-to-zero, no flag in FPSR.
@@ -237,10 +241,21 @@ pub(super) fn set_mxcsr(cx: &mut EmitCx) {
         // RC counts nearest, down, up, zero; RMode nearest, up, down, zero: the two bits change places.
         ; rbit w16, W(n)
         ; ubfx w16, w16, 17, 2
-        ; lsl w16, w16, 22
+        ; lsl w16, w16, 22);
+    if cx.options.features.afp {
+        // FTZ (15) is FZ (24), DAZ (6) is FIZ (0); AH and NEP stay.
+        a64!(cx
+            ; ubfx w17, W(n), 15, 1
+            ; orr w16, w16, w17, lsl 24
+            ; ubfx w17, W(n), 6, 1
+            ; orr w16, w16, w17
+            ; orr w16, w16, 6);
+    } else {
         // FTZ (15) or DAZ (6): FZ (24) does both.
-        ; orr w17, W(n), W(n), lsl 9
-        ; ubfx w17, w17, 15, 1
-        ; orr w16, w16, w17, lsl 24
-        ; msr FPCR, x16);
+        a64!(cx
+            ; orr w17, W(n), W(n), lsl 9
+            ; ubfx w17, w17, 15, 1
+            ; orr w16, w16, w17, lsl 24);
+    }
+    a64!(cx; msr FPCR, x16);
 }

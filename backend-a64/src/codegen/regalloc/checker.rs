@@ -224,9 +224,9 @@ impl Checker<'_> {
 mod tests {
     use super::super::{allocate, Registers};
     use super::*;
-    use ir::builder::Addr;
     use ir::guest::{FlagSet, Gpr, GuestAddr};
-    use ir::{Builder, Terminator, Trap};
+    use ir::sink::Addr;
+    use ir::{Builder, Sink, Terminator, Trap};
 
     fn block() -> Block {
         let start = GuestAddr(0x1000);

@@ -3,9 +3,9 @@ mod machine;
 mod random;
 
 use super::*;
-use ir::builder::Addr;
 use ir::guest::{Cc, FlagSet, Gpr, GuestAddr, Xmm};
-use ir::{Block, BlockId, Builder, Lane, Opcode, Target, Terminator, Ty};
+use ir::sink::Addr;
+use ir::{Block, BlockId, Builder, Lane, Opcode, Sink, Target, Terminator, Ty};
 use std::io::Write;
 use std::process::{Command, Stdio};
 

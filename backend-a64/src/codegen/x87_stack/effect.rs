@@ -1,6 +1,7 @@
 //! What instructions do to the x87 stack: which registers they read, fill and empty, how they move the top, and which of them
 //! work on the live form at all.
 use ir::guest::state::offset;
+use ir::opcode::Effects;
 use ir::x87::StoreKind;
 use ir::{Block, Helper, Inst, Opcode};
 
@@ -75,13 +76,29 @@ pub(crate) fn effect(block: &Block, inst: &Inst) -> Effect {
 pub(crate) fn is_barrier(inst: &Inst) -> bool {
     match inst.op {
         Opcode::Helper => inst.helper().name().starts_with("x87_"),
-        Opcode::GetMm | Opcode::SetMm => true,
+        Opcode::GetMm | Opcode::SetMm | Opcode::MmxEnter => true,
         Opcode::GetState | Opcode::SetState => {
             let field = inst.imm as u32;
             (offset::FSW..offset::FTW + 1).contains(&field) || (offset::ST..offset::XMM).contains(&field)
         }
         _ => false,
     }
+}
+
+/// Whether a barrier may end MMX state: it writes the status word, TOP or tags.
+pub(crate) fn leaves_mmx(inst: &Inst) -> bool {
+    let status = || (offset::FSW..offset::FTW + 1).contains(&(inst.imm as u32));
+    matches!(inst.op, Opcode::Helper) && is_barrier(inst) || inst.op == Opcode::SetState && status()
+}
+
+/// Whether the `x87_wait` at `pos` begins an MMX instruction that neither stores nor traps. Then `mmx_enter` looks for an exception: what
+/// is before it, a load, is executed again by the interpreter if it faults with an exception pending (`runtime::recover`).
+pub(crate) fn leads_to_mmx(block: &Block, pos: usize) -> bool {
+    let insn = block.insts[pos].insn;
+    let mut rest = block.insts[pos..].iter().take_while(|inst| inst.insn == insn);
+    let stops = |e: Effects| e.has(Effects::STORE) || e.has(Effects::TRAPS);
+    rest.find(|inst| inst.op == Opcode::MmxEnter || stops(inst.op.effects()))
+        .is_some_and(|inst| inst.op == Opcode::MmxEnter)
 }
 
 /// Whether an instruction works on the live form.

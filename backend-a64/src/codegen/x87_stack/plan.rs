@@ -2,7 +2,7 @@
 use super::effect::is_live;
 use super::track::{Guard, Track};
 use super::{needs, Needs, X87Hint};
-use ir::{Region, Target, Terminator};
+use ir::{Inst, Opcode, Region, Target, Terminator};
 
 /// What emission needs to know of a block.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,8 @@ struct Analysis<'a> {
 /// The plan of every block; empty if the region does nothing with the x87 stack. `counted`: it may be left at every block for
 /// better code.
 pub(crate) fn analyse(region: &Region, hint: X87Hint, counted: bool) -> Vec<Plan> {
-    if !region.blocks.iter().any(|b| b.insts.iter().any(is_live)) {
+    let of_interest = |inst: &Inst| is_live(inst) || inst.op == Opcode::MmxEnter;
+    if !region.blocks.iter().any(|b| b.insts.iter().any(of_interest)) {
         return Vec::new();
     }
     let n = region.blocks.len();

@@ -1,6 +1,6 @@
 //! What is known of the x87 stack along a block, instruction by instruction, and what memory lacks meanwhile.
 use super::super::compiled::X87Fix;
-use super::effect::{effect, expected_turn, is_barrier, leads_to_live, Effect, C1};
+use super::effect::{effect, expected_turn, is_barrier, leads_to_live, leads_to_mmx, leaves_mmx, Effect, C1};
 use super::{needs, Form, Needs, Stack};
 use ir::{Block, Helper, Opcode};
 
@@ -66,7 +66,10 @@ impl Track {
         }
         let (top, ftw, known) = match self.form {
             Form::Live(stack) => (stack.top, stack.full, stack),
-            Form::Unknown { top, ftw } => (top, ftw, Stack { top, full: 0, empty: 0 }),
+            Form::Mmx | Form::Unknown { .. } => {
+                let (top, ftw) = self.expected();
+                (top, ftw, Stack { top, full: 0, empty: 0 })
+            }
         };
         let needs = needs(block, pos, top, behind);
         let sure = needs.full & !known.full == 0 && needs.empty & !known.empty == 0;
@@ -83,7 +86,7 @@ impl Track {
                     self.sync();
                     let known = match self.form {
                         Form::Live(stack) => stack,
-                        Form::Unknown { .. } => Stack { top, full: 0, empty: 0 },
+                        Form::Mmx | Form::Unknown { .. } => Stack { top, full: 0, empty: 0 },
                     };
                     let (full, empty) = (known.full | needs.full, known.empty | needs.empty);
                     self.form = Form::Live(Stack { top, full, empty });
@@ -91,11 +94,13 @@ impl Track {
                 }
                 self.covered = true;
             }
-            Opcode::X87Wait => self.rest(0),
+            Opcode::MmxEnter => *self = Self { form: Form::Mmx, ..Self::unknown(0, 0xff) },
+            Opcode::X87Wait if leads_to_mmx(block, pos) => {}
+            Opcode::X87Wait if self.form != Form::Mmx => self.rest(0),
             Opcode::X87 | Opcode::X87Store => self.operate(&effect(block, inst)),
             Opcode::Helper if inst.helper() == Helper::X87Init => *self = Self::unknown(0, 0),
             Opcode::Helper if is_barrier(inst) => self.rest(expected_turn(inst.helper())),
-            _ if is_barrier(inst) => self.rest(0),
+            _ if is_barrier(inst) && (self.form != Form::Mmx || leaves_mmx(inst)) => self.rest(0),
             _ => {}
         }
     }
@@ -130,6 +135,7 @@ impl Track {
     pub(super) fn expected(&self) -> (u8, u8) {
         match self.form {
             Form::Live(stack) => (stack.top, stack.full),
+            Form::Mmx => (0, 0xff),
             Form::Unknown { top, ftw } => (top, ftw),
         }
     }
@@ -143,6 +149,9 @@ impl Track {
     /// Where two ways meet; `None` if memory has to be brought up to date before that.
     pub(super) fn meet(&self, other: &Self) -> Option<Self> {
         let clean = self.fix().is_none() && other.fix().is_none();
+        if self.form == Form::Mmx && other.form == Form::Mmx {
+            return Some(*self);
+        }
         let (Form::Live(a), Form::Live(b)) = (self.form, other.form) else {
             return clean.then_some(self.forgotten());
         };

@@ -5,7 +5,7 @@ use crate::codegen::LinkKind;
 use crate::runtime::{HostFault, HostRegs, Recovered};
 use dynasmrt::DynasmLabelApi;
 use ir::guest::{Access, FaultKind, Trap};
-use ir::{Builder, Terminator, Ty};
+use ir::{Builder, Sink, Terminator, Ty};
 use std::cell::Cell;
 use std::sync::Once;
 use std::time::Duration;
@@ -267,7 +267,7 @@ impl RegionSource for AddToMemory {
         let mut b = Builder::new(entry);
         b.begin_insn(entry, 2);
         let base = b.get_gpr(Gpr::Ebx);
-        let addr = ir::builder::Addr { disp: 0x20, ..ir::builder::Addr::base(base) };
+        let addr = ir::sink::Addr { disp: 0x20, ..ir::sink::Addr::base(base) };
         let old = b.load(Ty::I32, addr);
         let value = b.get_gpr(Gpr::Eax);
         let sum = b.add(old, value);

@@ -82,7 +82,7 @@ fn emitted_code_does_what_the_interpreter_does() {
     let (mut endless, mut left, mut all) = (0, 0, 0);
     for features in [HostFeatures::default(), features::detect()] {
         let current = Current::default();
-        let options = EngineOptions { code_len: 1 << 20, features, observer: None };
+        let options = EngineOptions { code_len: 1 << 20, features, translate_after: 0, observer: None };
         let engine = Engine::new(&options, Box::new(current.clone()), Box::new(NoWatch)).unwrap();
         guard(&engine);
         let mut thread = engine.new_thread().unwrap();

@@ -10,7 +10,7 @@ use ir::guest::{CpuState, FlagSet, Gpr, Trap};
 use ir::interp;
 use ir::testgen::{state, Rng, TestMem};
 use ir::x87::J;
-use ir::{Block, BlockId, Builder, Opcode, Target, Terminator};
+use ir::{Block, BlockId, Builder, Opcode, Sink, Target, Terminator};
 use ops::{lift, op, Op};
 
 const START: u32 = 0x1000;

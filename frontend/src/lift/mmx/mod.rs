@@ -2,14 +2,12 @@
 //!
 //! Every MMX instruction sets TOP to 0 and all tags to valid, and first reports a pending x87 exception. Within a block
 //! that has to be done once only, until something else writes the x87 state.
+use super::sse::Reg;
 use crate::lifter::LiftCx;
 use iced_x86::{OpKind, Register};
 use ir::guest::state::offset;
 use ir::guest::Mm;
-use ir::{Opcode, Ty, Value};
-
-/// Tag word with every register valid.
-const ALL_VALID: u64 = 0xff;
+use ir::{Opcode, Sink, Ty};
 
 /// The MMX register of operand `i`.
 pub(super) fn register(cx: &LiftCx, i: u32) -> Option<Mm> {
@@ -21,13 +19,9 @@ pub(super) fn register(cx: &LiftCx, i: u32) -> Option<Mm> {
 
 /// Whether the block is already in MMX state at this point.
 fn entered(cx: &LiftCx) -> bool {
-    let block = cx.ir.block();
-    for inst in block.insts.iter().rev() {
+    for inst in cx.ir.block().insts.iter().rev() {
         match inst.op {
-            Opcode::SetMm => return true,
-            Opcode::SetState if inst.imm == i64::from(offset::FTW) => {
-                return block.as_const(inst.args[0]) == Some(ALL_VALID);
-            }
+            Opcode::SetMm | Opcode::MmxEnter => return true,
             // Whatever else may concern the x87 state.
             Opcode::SetState | Opcode::Helper | Opcode::X87 | Opcode::X87Store => return false,
             _ => {}
@@ -38,35 +32,29 @@ fn entered(cx: &LiftCx) -> bool {
 
 /// First of all in an MMX instruction: a pending x87 exception.
 pub(super) fn check(cx: &mut LiftCx) {
-    if entered(cx) {
-        return;
+    if !entered(cx) {
+        cx.ir.x87_wait();
     }
-    cx.ir.x87_wait();
 }
 
-/// After everything that can fault in an MMX instruction: TOP := 0, all tags valid.
+/// TOP := 0, all tags valid: after everything in an MMX instruction that can fault, before its registers are read.
 pub(super) fn enter(cx: &mut LiftCx) {
     if !entered(cx) {
-        set_tags(cx, ALL_VALID);
+        cx.ir.mmx_enter();
     }
 }
 
-/// TOP := 0 and the tags. The tags come last: that is where `entered` looks.
-fn set_tags(cx: &mut LiftCx, valid: u64) {
-    let top = cx.ir.const32(0);
-    cx.ir.set_state(offset::TOP, top);
-    let tags = cx.ir.iconst(Ty::I8, valid);
-    cx.ir.set_state(offset::FTW, tags);
-}
-
-/// Writes MMX register `mm` as the last step of an instruction.
-pub(super) fn set(cx: &mut LiftCx, mm: Mm, value: Value) {
-    enter(cx);
-    cx.ir.set_mm(mm, value);
+/// The same if `reg` is an MMX register.
+pub(super) fn enter_for(cx: &mut LiftCx, reg: Reg) {
+    if matches!(reg, Reg::Mm(_)) {
+        enter(cx);
+    }
 }
 
 /// EMMS: all tags empty; TOP is set to 0 as by every MMX instruction.
 pub(crate) fn emms(cx: &mut LiftCx) {
     check(cx);
-    set_tags(cx, 0);
+    enter(cx);
+    let tags = cx.ir.iconst(Ty::I8, 0);
+    cx.ir.set_state(offset::FTW, tags);
 }

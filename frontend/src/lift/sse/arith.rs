@@ -2,7 +2,7 @@
 //! SDM vol. 1, 10.4 and 11.4.1; vol. 2, each by name.
 use super::{combine, get, imm8, lifts, set, source, vector_register};
 use crate::lifter::LiftCx;
-use ir::{Helper, Lane, Opcode, Ty};
+use ir::{Helper, Lane, Opcode, Sink, Ty};
 use Lane::{F32x4, F64x2, F32, F64};
 
 /// Operand 0 := operand 0 op operand 1, in all lanes or in lane 0.

@@ -2,7 +2,7 @@
 use super::{combine, copy_lane, get, imm8, lifts, load, register, set, source, vector_register};
 use crate::lifter::LiftCx;
 use ir::guest::Xmm;
-use ir::{Lane, Opcode, Ty, Value};
+use ir::{Lane, Opcode, Sink, Ty, Value};
 use Lane::{F32x4, F64x2, B16, D2, H8, S4};
 
 fn blend_lanes(cx: &mut LiftCx, lane: Lane, a: Value, b: Value, mask: u32) -> Value {

@@ -50,6 +50,7 @@ fn from_int(cx: &mut LiftCx, lane: Lane) {
 fn to_mmx(cx: &mut LiftCx, lane: Lane, truncate: bool) {
     let dst = vector_register(cx, 0);
     let a = source(cx, 1);
+    mmx::enter(cx);
     // The two lanes above take no part, not even with their exceptions.
     let a = if lane == F32x4 { low_half(cx, a) } else { a };
     let result = cx.ir.vector(Opcode::VFToInt, Ty::V128, lane, &[a], i64::from(truncate));
@@ -73,9 +74,6 @@ fn from_mmx(cx: &mut LiftCx, lane: Lane) {
     } else {
         floats
     };
-    if from_register {
-        mmx::enter(cx);
-    }
     set(cx, dst, result);
 }
 

@@ -3,7 +3,7 @@
 use super::{combine, get, imm8, lifts, same_registers, set, source, transform, vector_register, Reg};
 use crate::lift::mmx;
 use crate::lifter::LiftCx;
-use ir::{Lane, Opcode, Ty, Value};
+use ir::{Lane, Opcode, Sink, Ty, Value};
 use Lane::{B16, D2, H8, S4};
 
 /// Lane by lane.
@@ -80,7 +80,6 @@ fn move_mask(cx: &mut LiftCx, lane: Lane) {
     let mut mask = cx.ir.vector(Opcode::VMoveMask, Ty::I32, lane, &[a], 0);
     if matches!(src, Reg::Mm(_)) {
         mask = cx.ir.extract(mask, 0, 8);
-        mmx::enter(cx);
     }
     cx.write(0, mask);
 }

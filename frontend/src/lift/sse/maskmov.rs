@@ -4,9 +4,9 @@
 use super::{get, vector_register, Reg};
 use crate::lift::mmx;
 use crate::lifter::{segment, LiftCx, Operand};
-use ir::builder::Addr;
 use ir::guest::{Gpr, Seg};
-use ir::{Lane, Opcode, Ty, Value};
+use ir::sink::Addr;
+use ir::{Lane, Opcode, Sink, Ty, Value};
 
 /// The byte `lane` of what begins at `[DS:EDI]`, or with the override, or with DI.
 fn destination(cx: &mut LiftCx, lane: i32) -> Addr {

@@ -15,9 +15,9 @@ pub(crate) mod text;
 
 use super::mmx;
 use crate::lifter::LiftCx;
-use ir::builder::Addr;
 use ir::guest::{Mm, Trap, Xmm};
-use ir::{Lane, Opcode, Ty, Value};
+use ir::sink::Addr;
+use ir::{Lane, Opcode, Sink, Ty, Value};
 
 /// A vector register of either file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,16 +45,25 @@ pub(super) fn vector_register(cx: &mut LiftCx, i: u32) -> Reg {
     reg
 }
 
+/// Reads a register. What an MMX instruction loads is loaded before.
 pub(super) fn get(cx: &mut LiftCx, reg: Reg) -> Value {
     match reg {
-        Reg::Mm(mm) => cx.ir.get_mm(mm),
+        Reg::Mm(mm) => {
+            if !cx.is_mem(0) {
+                mmx::enter(cx);
+            }
+            cx.ir.get_mm(mm)
+        }
         Reg::Xmm(xmm) => cx.ir.get_xmm(xmm),
     }
 }
 
 pub(super) fn set(cx: &mut LiftCx, reg: Reg, value: Value) {
     match reg {
-        Reg::Mm(mm) => mmx::set(cx, mm, value),
+        Reg::Mm(mm) => {
+            mmx::enter(cx);
+            cx.ir.set_mm(mm, value);
+        }
         Reg::Xmm(xmm) => cx.ir.set_xmm(xmm, value),
     }
 }
@@ -116,8 +125,9 @@ pub(super) fn imm8(cx: &LiftCx) -> u8 {
 /// Operand 0 := f(operand 0, operand 1).
 pub(super) fn combine(cx: &mut LiftCx, f: impl FnOnce(&mut LiftCx, Value, Value) -> Value) {
     let dst = vector_register(cx, 0);
+    let loaded = (matches!(dst, Reg::Mm(_)) && cx.is_mem(1)).then(|| load(cx));
     let a = get(cx, dst);
-    let b = second(cx, a);
+    let b = loaded.unwrap_or_else(|| second(cx, a));
     let result = f(cx, a, b);
     set(cx, dst, result);
 }

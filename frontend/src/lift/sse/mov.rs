@@ -3,7 +3,7 @@
 use super::{copy_lane, get, lifts, load, low_half, register, require_aligned, set, source, vector_register, Reg};
 use crate::lift::mmx;
 use crate::lifter::LiftCx;
-use ir::{Lane, Opcode, Ty};
+use ir::{Lane, Opcode, Sink, Ty};
 use Lane::{D2, H8, S4};
 
 /// MOVAPS, MOVDQA, MOVNTPS and so on; MOVUPS, MOVDQU, LDDQU and so on.
@@ -34,9 +34,7 @@ fn store(cx: &mut LiftCx, lane: Lane) {
     let addr = cx.mem_addr();
     let value = get(cx, src);
     cx.ir.vstore(lane, addr, value);
-    if matches!(src, Reg::Mm(_)) {
-        mmx::enter(cx);
-    }
+    mmx::enter_for(cx, src);
 }
 
 /// MOVSS, MOVSD: a load zeroes the rest, a register move keeps it.
@@ -97,9 +95,6 @@ pub(crate) fn movd(cx: &mut LiftCx) {
     let src = vector_register(cx, 1);
     let a = get(cx, src);
     let value = cx.ir.vector(Opcode::VLane, Ty::I32, S4, &[a], 0);
-    if matches!(src, Reg::Mm(_)) {
-        mmx::enter(cx);
-    }
     cx.write(0, value);
 }
 
@@ -126,7 +121,6 @@ pub(crate) fn movq2dq(cx: &mut LiftCx) {
     let dst = vector_register(cx, 0);
     let value = get(cx, src);
     let value = low_half(cx, value);
-    mmx::enter(cx);
     set(cx, dst, value);
 }
 
@@ -167,9 +161,6 @@ pub(crate) fn pextrw(cx: &mut LiftCx) {
     if cx.is_mem(0) {
         let addr = cx.mem_addr();
         return cx.ir.store(addr, word);
-    }
-    if matches!(src, Reg::Mm(_)) {
-        mmx::enter(cx);
     }
     let wide = cx.ir.zext(Ty::I32, word);
     cx.write(0, wide);

@@ -1,7 +1,7 @@
 //! MXCSR, fences, cache control. SDM vol. 1, 10.2.3, 10.4.6; vol. 2, each by name.
 use crate::lifter::LiftCx;
 use ir::guest::{FlagSet, Trap};
-use ir::{Floats, Opcode, Value};
+use ir::{Floats, Opcode, Sink, Value};
 
 /// Bits of MXCSR that do not exist: writing them is #GP.
 const MXCSR_RESERVED: u32 = 0xffff_0000;

@@ -4,7 +4,7 @@
 use super::{get, imm8, lifts, register, vector_register};
 use crate::lifter::LiftCx;
 use ir::guest::{FlagSet, Gpr, Xmm};
-use ir::{Helper, Lane, Opcode, Ty, Value};
+use ir::{Helper, Lane, Opcode, Sink, Ty, Value};
 use Lane::{B16, D2, H8, S4};
 
 /// Bit 0 of the control byte: words instead of bytes. Bit 6: a mask of whole elements, or the highest index.

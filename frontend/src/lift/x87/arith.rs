@@ -3,7 +3,7 @@
 use super::{operation, simple, st, wait};
 use crate::lifter::LiftCx;
 use iced_x86::MemorySize;
-use ir::{Helper, Ty};
+use ir::{Helper, Sink, Ty};
 
 /// The helpers of one operation by where its second operand is.
 struct Forms {

@@ -2,7 +2,7 @@
 use super::arith::{memory_operand, Kind};
 use super::{last_st, operation, simple, wait};
 use crate::lifter::LiftCx;
-use ir::{Helper, Ty};
+use ir::{Helper, Sink, Ty};
 
 /// FCOM, FICOM.
 pub(crate) fn fcom(cx: &mut LiftCx) {

@@ -2,7 +2,7 @@
 use super::{call, last_st, operation, wait};
 use crate::lifter::LiftCx;
 use ir::guest::state::offset;
-use ir::{Helper, Opcode, Ty, Value};
+use ir::{Helper, Opcode, Sink, Ty, Value};
 
 /// WAIT, FNOP.
 pub(crate) fn fwait(cx: &mut LiftCx) {

@@ -3,9 +3,9 @@ use super::control::padded;
 use super::{call, wait};
 use crate::lifter::LiftCx;
 use iced_x86::MemorySize;
-use ir::builder::Addr;
 use ir::guest::state::offset;
-use ir::{Helper, Ty, Value};
+use ir::sink::Addr;
+use ir::{Helper, Sink, Ty, Value};
 
 /// Whether the operand size is 32 bits: seven double words instead of seven words.
 fn is_wide(cx: &LiftCx) -> bool {

@@ -1,10 +1,10 @@
 //! FXSAVE and FXRSTOR: the 512-byte image of x87, MMX and SSE state. SDM vol. 1, 10.5.
 use crate::lift::sse::state;
 use crate::lifter::LiftCx;
-use ir::builder::Addr;
 use ir::guest::state::offset;
 use ir::guest::{Trap, Xmm};
-use ir::{Helper, Ty, Value};
+use ir::sink::Addr;
+use ir::{Helper, Sink, Ty, Value};
 
 /// Bits of MXCSR that may be set: what the image announces in MXCSR_MASK.
 const MXCSR_MASK: u32 = 0xffff;

@@ -5,11 +5,11 @@
 use super::{last_st, operation, simple, st, wait};
 use crate::lifter::LiftCx;
 use iced_x86::{MemorySize, Mnemonic};
-use ir::builder::Addr;
 use ir::guest::Cc;
 use ir::helper::Pending;
+use ir::sink::Addr;
 use ir::x87::{StoreForm, StoreKind};
-use ir::{Helper, Ty, Value};
+use ir::{Helper, Sink, Ty, Value};
 
 /// FLD.
 pub(crate) fn fld(cx: &mut LiftCx) {

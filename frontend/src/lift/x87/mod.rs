@@ -13,7 +13,7 @@ pub(crate) mod transcendental;
 
 use crate::lifter::LiftCx;
 use iced_x86::{OpKind, Register};
-use ir::{Helper, Ty, Value};
+use ir::{Helper, Sink, Ty, Value};
 
 /// Raises #MF if an unmasked exception is pending.
 fn wait(cx: &mut LiftCx) {

@@ -18,7 +18,7 @@ use super::flags::{self, Carry};
 use super::{a64, branch, call, EmitCx, S0, S1};
 use ir::guest::state::offset as state;
 use ir::guest::x87_live::offset as live;
-use ir::guest::Trap;
+use ir::guest::{Trap, X87Live};
 use ir::opt::dead_flags::branch_reads;
 use ir::{FlagSet, Helper, Inst, Opcode};
 
@@ -33,6 +33,8 @@ pub(crate) struct X87State {
     track: Track,
     /// Whether the state is at rest for sure.
     rests: bool,
+    /// Whether the state is at rest and not marked as that of MMX instructions for sure.
+    plain: bool,
     /// The guest's NZCV is in the state, that of the host is an operation's.
     flags_away: bool,
     /// The place whose register is in x14 and x15.
@@ -48,6 +50,7 @@ impl X87State {
             plans,
             track: Track::unknown(0, 0),
             rests: false,
+            plain: false,
             flags_away: false,
             cached: None,
             may_cache: false,
@@ -74,7 +77,7 @@ impl X87State {
     fn stack(&self) -> Stack {
         match self.track.form {
             Form::Live(stack) => stack,
-            Form::Unknown { .. } => panic!("an x87 operation without a guard before it"),
+            Form::Mmx | Form::Unknown { .. } => panic!("an x87 operation without a guard before it"),
         }
     }
 
@@ -87,7 +90,7 @@ impl X87State {
 pub(super) fn begin_block(cx: &mut EmitCx, index: usize) {
     let uses = |slot: &Slot| matches!(slot.loc, Loc::X(8..=15));
     let x87 = &mut cx.x87;
-    (x87.rests, x87.cached, x87.flags_away) = (false, None, false);
+    (x87.rests, x87.plain, x87.cached, x87.flags_away) = (false, false, None, false);
     let Some(plan) = x87.plans.get(index) else { return };
     x87.track = plan.begin;
     x87.track.covered = false;
@@ -114,7 +117,12 @@ pub(super) fn before(cx: &mut EmitCx, inst: &Inst) {
         cx.x87.cached = None;
     }
     if x87_stack::is_barrier(inst) {
-        to_rest(cx);
+        if inst.op != Opcode::MmxEnter || matches!(cx.x87.track.form, Form::Live(_)) {
+            to_rest(cx);
+        }
+        if x87_stack::leaves_mmx(inst) && !std::mem::replace(&mut cx.x87.plain, true) {
+            a64!(cx; movz w16, u32::from(X87Live::REST); strb w16, [x28, live::AWAY]);
+        }
         cx.x87.cached = None;
     }
 }
@@ -193,7 +201,7 @@ fn sync(cx: &mut EmitCx) {
 
 /// Puts the state at rest if it is not.
 fn to_rest(cx: &mut EmitCx) {
-    if std::mem::replace(&mut cx.x87.rests, true) {
+    if std::mem::replace(&mut cx.x87.rests, true) || cx.x87.track.form == Form::Mmx {
         return;
     }
     if matches!(cx.x87.track.form, Form::Unknown { .. }) {
@@ -211,13 +219,18 @@ fn to_rest(cx: &mut EmitCx) {
 /// `x87_wait`: a guard if operations follow, else the plain check for a pending exception on the state at rest.
 pub(super) fn wait(cx: &mut EmitCx) {
     let pos = cx.value;
+    if x87_stack::leads_to_mmx(cx.block, pos)
+        || cx.x87.track.form == Form::Mmx && !x87_stack::leads_to_live(cx.block, pos)
+    {
+        return;
+    }
     if !x87_stack::leads_to_live(cx.block, pos) {
         to_rest(cx);
         let trap = branch::cold_trap(cx, Trap::X87);
         a64!(cx; ldrb w16, [x28, state::FSW]);
         return cx.asm.tbnz(S0, 7, trap);
     }
-    cx.x87.rests = false;
+    (cx.x87.rests, cx.x87.plain) = (false, false);
     let behind = cx.x87.behind(cx.block_index);
     let Some(guard) = cx.x87.track.guard(cx.block, pos, behind) else { return };
     sync(cx);
@@ -227,6 +240,20 @@ pub(super) fn wait(cx: &mut EmitCx) {
     compare_stack(cx, &guard, cold);
     cx.asm.bind(back);
     cx.x87.cached = None;
+}
+
+/// `mmx_enter`.
+pub(super) fn mmx_enter(cx: &mut EmitCx) {
+    if cx.x87.track.form == Form::Mmx {
+        return;
+    }
+    let site = site(cx);
+    let site = add_site(cx, site);
+    let (cold, back) = cold(cx, ColdX87::Call(X87Routine::Mmx, site));
+    a64!(cx; ldrb w16, [x28, live::AWAY]);
+    cx.asm.tbz(S0, X87Live::MMX.trailing_zeros(), cold);
+    cx.asm.bind(back);
+    (cx.x87.rests, cx.x87.plain, cx.x87.cached) = (true, false, None);
 }
 
 fn guard_site(site: X87Site, guard: &Guard, flags_away: bool) -> X87Site {

@@ -1,11 +1,10 @@
 //! The instructions of random x87 programs: how they are chosen and what the frontend would make of them.
-use ir::builder::Addr;
-use ir::guest::state::offset;
 use ir::guest::{Cc, FlagSet, Gpr, Mm};
+use ir::sink::Addr;
 use ir::testgen::Rng;
 use ir::x87::{StoreForm, StoreKind};
 use ir::Helper::{self, *};
-use ir::{Builder, Lane, Opcode, Ty};
+use ir::{Builder, Lane, Opcode, Sink, Ty};
 
 /// One guest instruction.
 #[derive(Clone, Copy, Debug)]
@@ -206,10 +205,7 @@ fn add(b: &mut Builder, op: Opcode, to: Gpr, by: Gpr) {
 
 fn mmx(b: &mut Builder, n: u8) {
     b.x87_wait();
-    let zero = b.const32(0);
-    b.set_state(offset::TOP, zero);
-    let tags = b.iconst(Ty::I8, 0xff);
-    b.set_state(offset::FTW, tags);
+    b.mmx_enter();
     let old = b.get_mm(Mm::ALL[usize::from(n)]);
     let ones = b.vector(Opcode::VConst, Ty::V128, Lane::None, &[], 0x0101);
     let sum = b.vector(Opcode::VAdd, Ty::V128, Lane::B16, &[old, ones], 0);
