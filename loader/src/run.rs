@@ -81,6 +81,9 @@ fn load(start: &Start) -> Result<(Arc<Machine>, SpawnRequest)> {
     process.exec = Arc::new(exec_options(options)?);
     process.strace = options.strace;
     let process = Arc::new(process);
+    if options.renew_proc {
+        linux_abi::fs::procfs::renew_inherited(&process);
+    }
     let mut thread = Thread::first();
     thread.enter();
     Ok((machine, SpawnRequest { process, thread, state }))
