@@ -81,6 +81,7 @@ fn load(start: &Start) -> Result<(Arc<Machine>, SpawnRequest)> {
     process.exec = Arc::new(exec_options(options)?);
     process.strace = options.strace;
     let process = Arc::new(process);
+    host::startup::close_standard_files();
     if options.renew_proc {
         linux_abi::fs::procfs::renew_inherited(&process);
     }
