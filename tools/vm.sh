@@ -3,7 +3,7 @@
 # busybox command, the static demos, the guest programs of tests/guest. Exit status 0 if all of it was as on a real CPU.
 # PATTERN chooses recordings of guest programs, as in '/guest/kernel/*.out /guest/t*.out'.
 # The image is any arm64 kernel with initramfs, devtmpfs and the virt machine's console built in (gzip-compressed is fine).
-# FERRY_UNDER_TEST names another binary than the release build; VM_TIMEOUT is how many seconds the machine may take, 1800 unless set.
+# FERRY_UNDER_TEST names another binary than the release build; VM_TIMEOUT is how many seconds the machine may take, 3600 unless set.
 set -euo pipefail
 image=$(realpath "${1:?usage: tools/vm.sh KERNEL-IMAGE [CPU [PATTERN]]}"); cpu=${2:-neoverse-n1}
 cd "$(dirname "$0")/.."
@@ -19,6 +19,6 @@ cargo run --quiet --package tests --bin guest -- --build "$dir/root/guest"
 (cd tests/guest && find . -name '*.out' | cpio --quiet -pd "$dir/root/guest")
 mknod "$dir/root/dev/console" c 5 1 2>/dev/null || true
 (cd "$dir/root" && find . | cpio --quiet -o -H newc | gzip -1) >"$dir/initrd"
-timeout "${VM_TIMEOUT:-1800}" qemu-system-aarch64 -M virt,gic-version=3 -cpu "$cpu" -smp 2 -m 1G -nographic -no-reboot -nic none \
-  -kernel "$image" -initrd "$dir/initrd" -append "console=ttyAMA0 quiet panic=-1 ${3:+GUEST=\"$3\"}" </dev/null | tee "$dir/log" | sed -u 's/\r$//' || echo "vm: the emulator did not end by itself (VM_TIMEOUT is in seconds)" >&2
+timeout "${VM_TIMEOUT:-3600}" qemu-system-aarch64 -M virt,gic-version=3 -cpu "$cpu" -smp 2 -m 1G -nographic -no-reboot -nic none \
+  -kernel "$image" -initrd "$dir/initrd" -append "console=ttyAMA0 quiet panic=-1 DATE=$(date +%s) ${3:+GUEST=\"$3\"}" </dev/null | tee "$dir/log" | sed -u 's/\r$//' || echo "vm: the emulator did not end by itself (VM_TIMEOUT is in seconds)" >&2
 grep -q '^VM-EXIT 0' "$dir/log"

@@ -173,12 +173,17 @@ impl FsContext {
 
 impl Cx<'_> {
     /// The host path of the guest's path argument at `path`, relative to `dirfd`.
+    ///
+    /// A pointer that leads nowhere, or to something too long, stays as it is: when among its checks a call looks at the
+    /// path is for the host to know.
     pub fn path(&self, dirfd: i32, path: GuestAddr, follow: Follow) -> Result<HostPath, Errno> {
-        if self.process.fs.rootfs().is_none() && !self.starts_in_proc(path)? {
+        if self.process.fs.rootfs().is_none() && !self.starts_in_proc(path) {
             return Ok(HostPath::untouched(dirfd, path));
         }
-        let text = self.read_path(path)?;
-        self.process.fs.resolve(dirfd, &text, follow)
+        match self.read_path(path) {
+            Ok(text) => self.process.fs.resolve(dirfd, &text, follow),
+            Err(_) => Ok(HostPath::untouched(dirfd, path)),
+        }
     }
 
     /// As [`Cx::path`] for calls with AT_EMPTY_PATH or that take a NULL path: those mean `dirfd` itself.
@@ -189,14 +194,14 @@ impl Cx<'_> {
         self.path(dirfd, path, follow)
     }
 
-    fn starts_in_proc(&self, path: GuestAddr) -> Result<bool, Errno> {
+    fn starts_in_proc(&self, path: GuestAddr) -> bool {
         const PREFIX: &[u8; 6] = b"/proc/";
         let mut head = [0; PREFIX.len()];
         if self.read_into(path, &mut head).is_ok() {
-            return Ok(&head == PREFIX);
+            return &head == PREFIX;
         }
         // The string may end just before an unmapped page, or be no string at all.
-        self.read_path(path).map(|text| text.to_bytes().starts_with(PREFIX))
+        self.read_path(path).is_ok_and(|text| text.to_bytes().starts_with(PREFIX))
     }
 }
 

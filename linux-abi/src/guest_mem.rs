@@ -4,6 +4,7 @@
 //! the host kernel and announce buffers the kernel will fill with [`Cx::will_write`].
 use crate::context::Cx;
 use crate::errno::Errno;
+use crate::host::call::{mut_ptr, ptr, HostArg};
 use ir::guest::{GuestAddr, GuestRange};
 use std::ffi::CString;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -14,7 +15,46 @@ pub const PATH_MAX: usize = 4096;
 /// Bytes of a string read at once; pieces never straddle a page.
 const CHUNK: u32 = 256;
 
+/// An address that no process has, neither of ours nor of the guest's: the host finds EFAULT there.
+pub const NOWHERE: u64 = 0xffff_ffff_ffff_0000;
+
+/// A structure of the guest in the host's form, for a call that reads it.
+///
+/// A guest pointer that leads nowhere is no error yet: the host is given one that leads nowhere either, and says EFAULT
+/// where that comes among its checks.
+#[derive(Debug)]
+pub struct Input<H>(Option<H>);
+
+impl<H> Input<H> {
+    /// The structure as the host has left it; EFAULT if there was none.
+    pub fn value(&self) -> Result<&H, Errno> {
+        self.0.as_ref().ok_or(Errno::EFAULT)
+    }
+}
+
+impl<H> HostArg for &mut Input<H> {
+    fn raw(self) -> u64 {
+        self.0.as_mut().map_or(NOWHERE, mut_ptr)
+    }
+}
+
+impl HostArg for &Input<Vec<u8>> {
+    fn raw(self) -> u64 {
+        self.0.as_deref().map_or(NOWHERE, ptr)
+    }
+}
+
 impl Cx<'_> {
+    /// Reads one value for the host.
+    pub fn input<G: FromBytes + IntoBytes, H>(&self, addr: GuestAddr, to_host: impl FnOnce(&G) -> H) -> Input<H> {
+        Input(self.read(addr).ok().map(|guest| to_host(&guest)))
+    }
+
+    /// Reads `len` bytes for the host. The caller bounds `len`.
+    pub fn input_bytes(&self, addr: GuestAddr, len: usize, to_host: impl FnOnce(&[u8]) -> Vec<u8>) -> Input<Vec<u8>> {
+        Input(self.read_bytes(addr, len).ok().map(|guest| to_host(&guest)))
+    }
+
     /// Fills `buf` from guest memory.
     pub fn read_into(&self, addr: GuestAddr, buf: &mut [u8]) -> Result<(), Errno> {
         Ok(self.process.mm.load(addr, buf)?)

@@ -55,6 +55,9 @@ pub enum EngineError {
          (SELinux: execmem, systemd: MemoryDenyWriteExecute=no)"
     )]
     ExecMem(#[source] io::Error),
+    /// No memory for the counters of code that is not translated.
+    #[error("cannot reserve memory to count how often code runs: {0}")]
+    Visits(#[source] io::Error),
     /// No memory for a thread.
     #[error("cannot reserve memory for a guest thread: {0}")]
     Thread(#[source] io::Error),
@@ -145,7 +148,7 @@ impl Engine {
             source,
             counters: Counters::default(),
             generation: AtomicU64::new(0),
-            visits: Visits::new(options.translate_after),
+            visits: Visits::new(options.translate_after).map_err(EngineError::Visits)?,
             cache: Mutex::new(CodeCache::new()),
             watch,
             compile,

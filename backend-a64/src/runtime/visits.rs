@@ -1,25 +1,24 @@
 //! How often control has come to addresses that are not translated. Different addresses may share a counter: then one of them
 //! is translated earlier than it need be.
+use super::mapping::Mapping;
 use ir::guest::GuestAddr;
+use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Number of counters: some times the blocks of a program's start.
-const COUNTERS: usize = 1 << 13;
-/// Multiplicative hash (the golden ratio).
-const HASH: u32 = 0x9e37_79b1;
+/// Number of counters, in memory that is touched as code is met: neighbours in code are neighbours here.
+const COUNTERS: usize = 1 << 18;
 
 /// The counters, and how far they count.
 #[derive(Debug)]
 pub(super) struct Visits {
-    counters: Box<[AtomicU8]>,
+    counters: Mapping,
     limit: u8,
 }
 
 impl Visits {
     /// Of every address that many visits are to be let through.
-    pub(super) fn new(limit: u8) -> Self {
-        let counters = (0..if limit == 0 { 0 } else { COUNTERS }).map(|_| AtomicU8::new(0)).collect();
-        Self { counters, limit }
+    pub(super) fn new(limit: u8) -> io::Result<Self> {
+        Ok(Self { counters: Mapping::new(COUNTERS, libc::PROT_READ | libc::PROT_WRITE)?, limit })
     }
 
     /// Whether none are let through.
@@ -29,21 +28,24 @@ impl Visits {
 
     /// Whether another visit would be let through.
     pub(super) fn is_new(&self, guest: GuestAddr) -> bool {
-        self.counter(guest).is_some_and(|counter| counter.load(Ordering::Relaxed) < self.limit)
-    }
-
-    fn counter(&self, guest: GuestAddr) -> Option<&AtomicU8> {
-        self.counters.get((guest.0.wrapping_mul(HASH) >> (32 - COUNTERS.trailing_zeros())) as usize)
+        self.counter(guest).load(Ordering::Relaxed) < self.limit
     }
 
     /// Counts a visit; whether it is let through.
     pub(super) fn count(&self, guest: GuestAddr) -> bool {
-        let Some(counter) = self.counter(guest) else { return false };
+        let counter = self.counter(guest);
         let seen = counter.load(Ordering::Relaxed);
         if seen < self.limit {
             counter.store(seen + 1, Ordering::Relaxed);
         }
         seen < self.limit
+    }
+
+    fn counter(&self, guest: GuestAddr) -> &AtomicU8 {
+        let folded = guest.0 ^ guest.0 >> COUNTERS.trailing_zeros();
+        let at = self.counters.base().wrapping_add(folded as usize % COUNTERS);
+        // SAFETY: inside the mapping, which lives as long as `self` and is accessed as atomic bytes only.
+        unsafe { AtomicU8::from_ptr(at) }
     }
 }
 
@@ -53,10 +55,11 @@ mod tests {
 
     #[test]
     fn visits_are_let_through_up_to_the_limit() {
-        let visits = Visits::new(2);
-        let at = GuestAddr(0x0804_8000);
-        assert!(!visits.is_off() && visits.count(at) && visits.is_new(at) && visits.count(at) && !visits.is_new(at));
-        assert!(!visits.count(at) && !visits.count(at) && visits.count(GuestAddr(0x0804_8001)));
-        assert!(Visits::new(0).is_off() && !Visits::new(0).count(at));
+        let visits = Visits::new(2).unwrap();
+        let at = GuestAddr(0xffff_8001);
+        assert!(!visits.is_off() && visits.count(at) && visits.count(at));
+        assert!(!visits.count(at) && !visits.is_new(at) && visits.is_new(GuestAddr(0xffff_8002)));
+        let off = Visits::new(0).unwrap();
+        assert!(off.is_off() && !off.count(at) && !off.is_new(at));
     }
 }

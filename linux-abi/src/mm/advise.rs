@@ -28,8 +28,15 @@ impl AddressSpace {
         Self::range(addr, len, outside).map(|range| Some(range).filter(|r| !r.is_empty()))
     }
 
-    /// madvise(2).
+    /// madvise(2). Unknown advice is refused even where nothing is mapped.
     pub fn madvise(&self, addr: u32, len: u32, advice: i32) -> Result<(), Errno> {
+        match self.advise_parts(addr, len, advice) {
+            Ok(()) if len != 0 => Ok(()),
+            result => host::syscall(libc::SYS_madvise, [0, 0, advice as u64, 0, 0, 0]).and(result),
+        }
+    }
+
+    fn advise_parts(&self, addr: u32, len: u32, advice: i32) -> Result<(), Errno> {
         let Some(range) = Self::aligned(addr, len, libc::ENOMEM)? else { return Ok(()) };
         if matches!(advice, libc::MADV_DONTNEED | libc::MADV_REMOVE | libc::MADV_FREE | libc::MADV_DONTNEED_LOCKED) {
             // The contents change; translations of them must not outlive that.
@@ -40,6 +47,11 @@ impl AddressSpace {
 
     /// msync(2).
     pub fn msync(&self, addr: u32, len: u32, flags: u32) -> Result<(), Errno> {
+        let known = (libc::MS_ASYNC | libc::MS_INVALIDATE | libc::MS_SYNC) as u32;
+        let both = (libc::MS_ASYNC | libc::MS_SYNC) as u32;
+        if flags & !known != 0 || flags & both == both {
+            return Err(Errno(libc::EINVAL));
+        }
         let Some(range) = Self::aligned(addr, len, libc::ENOMEM)? else { return Ok(()) };
         self.on_parts(range, |part| host_map::on(libc::SYS_msync, part, [u64::from(flags), 0, 0, 0]).map(drop))
     }
@@ -58,6 +70,9 @@ impl AddressSpace {
 
     /// mlock2(2), and mlock(2) with no flags. The range need not be aligned.
     pub fn mlock(&self, addr: u32, len: u32, flags: u32) -> Result<(), Errno> {
+        if flags & !libc::MLOCK_ONFAULT != 0 {
+            return Err(Errno(libc::EINVAL));
+        }
         let Some(range) = Self::loose(addr, len)? else { return Ok(()) };
         self.on_parts(range, |part| host_map::lock(part, flags))
     }

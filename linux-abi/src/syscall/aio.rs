@@ -95,7 +95,10 @@ pub fn io_submit(cx: &mut Cx<'_>, a: &Args) -> SysResult {
         let block = cx.read::<U32>(a.addr(2).plus(4 * done as u32)).map(|at| GuestAddr(at.get()));
         match block.and_then(|block| submit(cx, a, block)) {
             Ok(_) => {}
-            Err(errno) if done == 0 => return Err(errno),
+            // The kernel looks for the context before it looks at the first block.
+            Err(errno) if done == 0 => {
+                return cx.host(a, libc::SYS_io_submit, args![a.uint(0), 0, 0]).and(Err(errno));
+            }
             Err(_) => return Ok(done as u32),
         }
     }
@@ -118,7 +121,7 @@ fn submit(cx: &mut Cx<'_>, a: &Args, at: GuestAddr) -> SysResult {
         return submit(cx);
     }
     let count = u32::try_from(block.nbytes.get()).map_err(|_| Errno::EINVAL)?;
-    let iov = HostIov::read(cx, GuestAddr(block.buf.get() as u32), count, block.opcode.get() == PREADV)?;
+    let iov = HostIov::read(cx, GuestAddr(block.buf.get() as u32), count, block.opcode.get() == PREADV);
     let field = at.plus(offset_of!(Iocb, buf) as u32);
     cx.write(field, &iov.pointer())?;
     let result = submit(cx);

@@ -249,6 +249,8 @@ fn same_file(path: &HostPath, fd: i32) -> bool {
 }
 
 fn exec(cx: &mut Cx<'_>, mut program: Program, argv_at: GuestAddr, env_at: GuestAddr) -> SysResult {
+    // The file is opened before the strings are read.
+    let mut head = program.head()?;
     let mut total = 0;
     let mut argv = strings(cx, argv_at, &mut total)?;
     let env = strings(cx, env_at, &mut total)?;
@@ -257,7 +259,7 @@ fn exec(cx: &mut Cx<'_>, mut program: Program, argv_at: GuestAddr, env_at: Guest
         argv.push(CString::default());
     }
     for _ in 0..=MAX_DEPTH {
-        match program_kind(&program.head()?)? {
+        match program_kind(&head)? {
             ProgramKind::I386 => {
                 let renew = cx.process.fs.made_files.load(Ordering::Relaxed);
                 let command = cx.process.exec.command(&program.path, &argv, renew);
@@ -269,6 +271,7 @@ fn exec(cx: &mut Cx<'_>, mut program: Program, argv_at: GuestAddr, env_at: Guest
                     &mut program,
                     Program::resolve(cx, libc::AT_FDCWD, interpreter.clone(), Follow::Yes)?,
                 );
+                head = program.head()?;
                 argv.splice(..1, [Some(interpreter), argument, Some(script.path)].into_iter().flatten());
             }
         }

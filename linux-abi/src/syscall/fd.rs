@@ -4,7 +4,6 @@ use crate::args;
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
 use crate::host;
-use crate::host::call::mut_ptr;
 use crate::layout::fcntl::{open_flags_to_guest, open_flags_to_host, Flock32, Flock64};
 use crate::layout::host64::Flock;
 
@@ -155,16 +154,21 @@ impl GuestLock for Flock32 {
     }
 }
 
+/// Whether this is a descriptor.
+pub fn is_open(fd: i32) -> bool {
+    host::syscall(libc::SYS_fcntl, args![fd, libc::F_GETFD]).is_ok()
+}
+
 fn get_lock<L: GuestLock>(cx: &mut Cx<'_>, a: &Args, cmd: u32) -> SysResult {
-    let mut lock = cx.read::<L>(a.addr(2))?.to_host();
-    host::syscall(libc::SYS_fcntl, args![a.int(0), cmd, mut_ptr(&mut lock)])?;
-    cx.write(a.addr(2), &L::from_host(&lock)?)?;
+    let mut lock = cx.input(a.addr(2), L::to_host);
+    host::syscall(libc::SYS_fcntl, args![a.int(0), cmd, &mut lock])?;
+    cx.write(a.addr(2), &L::from_host(lock.value()?)?)?;
     Ok(0)
 }
 
 fn set_lock<L: GuestLock>(cx: &mut Cx<'_>, a: &Args, cmd: u32) -> SysResult {
-    let mut lock = cx.read::<L>(a.addr(2))?.to_host();
-    cx.host(a, libc::SYS_fcntl, args![a.int(0), cmd, mut_ptr(&mut lock)])
+    let mut lock = cx.input(a.addr(2), L::to_host);
+    cx.host(a, libc::SYS_fcntl, args![a.int(0), cmd, &mut lock])
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use crate::args;
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
 use crate::host;
-use crate::host::call::{mut_ptr, ptr};
-use crate::layout::{U16, U32};
+use crate::host::call::mut_ptr;
+use crate::layout::U16;
 
 const OVERFLOW_ID: u16 = 65534;
 const NGROUPS_MAX: u32 = 65536;
@@ -132,12 +132,13 @@ pub fn getgroups16(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 
 /// setgroups(2) with 16-bit ids.
 pub fn setgroups16(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    if a.uint(0) > NGROUPS_MAX {
-        return Err(Errno::EINVAL);
-    }
-    let short: Vec<U16> = cx.read_array(a.addr(1), a.uint(0) as usize)?;
-    let groups: Vec<U32> = short.iter().map(|id| low_to_high(u32::from(id.get())).into()).collect();
-    cx.host(a, libc::SYS_setgroups, args![groups.len(), ptr(groups.as_slice())])
+    let count = a.uint(0);
+    let widened = |bytes: &[u8]| {
+        let short = bytes.chunks_exact(2).map(|id| u32::from(u16::from_le_bytes([id[0], id[1]])));
+        short.flat_map(|id| low_to_high(id).to_le_bytes()).collect()
+    };
+    let groups = cx.input_bytes(a.addr(1), 2 * count.min(NGROUPS_MAX) as usize, widened);
+    cx.host(a, libc::SYS_setgroups, args![count, &groups])
 }
 
 /// getgroups32(2).

@@ -4,6 +4,7 @@ use super::Args;
 use crate::args;
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
+use crate::guest_mem::NOWHERE;
 use crate::host::call::ptr;
 use crate::layout::host64::Iovec;
 use crate::layout::uio::Iovec32;
@@ -20,30 +21,42 @@ pub struct HostIov {
     inline: [Iovec; INLINE],
     heap: Vec<Iovec>,
     len: usize,
+    readable: bool,
 }
 
 impl HostIov {
     /// Reads `count` i386 iovecs. `writes` says that the kernel will write into the buffers.
-    pub fn read(cx: &Cx<'_>, addr: GuestAddr, count: u32, writes: bool) -> Result<Self, Errno> {
-        if count > MAX_SEGMENTS {
-            return Err(Errno::EINVAL);
-        }
+    ///
+    /// What is wrong with them is for the host to say, after it has looked at the descriptor: too many stay too many, a
+    /// negative length stays negative, and an array that cannot be read is nowhere for the host too.
+    pub fn read(cx: &Cx<'_>, addr: GuestAddr, count: u32, writes: bool) -> Self {
         let len = count as usize;
-        let mut iov = Self { inline: [Iovec::default(); INLINE], heap: Vec::new(), len };
-        if len > INLINE {
-            iov.heap = vec![Iovec::default(); len];
+        let mut iov =
+            Self { inline: [Iovec::default(); INLINE], heap: Vec::new(), len, readable: count <= MAX_SEGMENTS };
+        if iov.readable {
+            iov.readable = iov.fill(cx, addr, writes).is_ok();
         }
-        for i in 0..len {
+        iov
+    }
+
+    fn fill(&mut self, cx: &Cx<'_>, addr: GuestAddr, writes: bool) -> Result<(), Errno> {
+        if self.len > INLINE {
+            self.heap = vec![Iovec::default(); self.len];
+        }
+        for i in 0..self.len {
             let one: Iovec32 = cx.read(addr.plus(8 * i as u32))?;
-            let (base, size) = (one.iov_base.get(), one.iov_len.get());
-            if size as i32 >= 0 && writes {
-                cx.will_write(GuestAddr(base), u64::from(size));
-            } else if (size as i32) < 0 {
-                return Err(Errno::EINVAL);
+            let (base, size) = (one.iov_base.get(), one.iov_len.get() as i32);
+            let wide = i64::from(size) as u64;
+            self.as_mut()[i] = Iovec { iov_base: u64::from(base).into(), iov_len: wide.into() };
+            if size < 0 {
+                // EINVAL, whatever follows.
+                return Ok(());
             }
-            iov.as_mut()[i] = Iovec { iov_base: u64::from(base).into(), iov_len: u64::from(size).into() };
+            if writes {
+                cx.will_write(GuestAddr(base), wide);
+            }
         }
-        Ok(iov)
+        Ok(())
     }
 
     fn as_mut(&mut self) -> &mut [Iovec] {
@@ -56,7 +69,9 @@ impl HostIov {
 
     /// Pointer to the array, for the host.
     pub fn pointer(&self) -> u64 {
-        if self.len > INLINE {
+        if !self.readable {
+            NOWHERE
+        } else if self.len > INLINE {
             ptr(self.heap.as_slice())
         } else {
             ptr(&self.inline)
@@ -76,43 +91,43 @@ impl HostIov {
 
 /// readv(2).
 pub fn readv(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true)?;
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true);
     cx.host(a, libc::SYS_readv, args![a.int(0), iov.pointer(), iov.len()])
 }
 
 /// writev(2).
 pub fn writev(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false)?;
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false);
     cx.host(a, libc::SYS_writev, args![a.int(0), iov.pointer(), iov.len()])
 }
 
 /// preadv(2): the offset is 64 bits in arguments 3 and 4.
 pub fn preadv(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true)?;
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true);
     cx.host(a, libc::SYS_preadv, args![a.int(0), iov.pointer(), iov.len(), a.pair(3), 0u32])
 }
 
 /// pwritev(2).
 pub fn pwritev(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false)?;
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false);
     cx.host(a, libc::SYS_pwritev, args![a.int(0), iov.pointer(), iov.len(), a.pair(3), 0u32])
 }
 
 /// preadv2(2): flags follow the offset.
 pub fn preadv2(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true)?;
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true);
     cx.host(a, libc::SYS_preadv2, args![a.int(0), iov.pointer(), iov.len(), a.pair(3), 0u32, a.uint(5)])
 }
 
 /// pwritev2(2).
 pub fn pwritev2(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false)?;
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false);
     cx.host(a, libc::SYS_pwritev2, args![a.int(0), iov.pointer(), iov.len(), a.pair(3), 0u32, a.uint(5)])
 }
 
 /// vmsplice(2).
 pub fn vmsplice(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true)?;
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), true);
     cx.host(a, libc::SYS_vmsplice, args![a.int(0), iov.pointer(), iov.len(), a.uint(3)])
 }
 
@@ -128,12 +143,12 @@ pub fn process_vm_writev(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 
 /// process_madvise(2): the ranges are the other process's.
 pub fn process_madvise(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false)?;
+    let iov = HostIov::read(cx, a.addr(1), a.uint(2), false);
     cx.host(a, super::nr::PROCESS_MADVISE, args![a.int(0), iov.pointer(), iov.len(), a.int(3), a.uint(4)])
 }
 
 fn process_vm(cx: &mut Cx<'_>, a: &Args, nr: i64, local_written: bool) -> SysResult {
-    let local = HostIov::read(cx, a.addr(1), a.uint(2), local_written)?;
-    let remote = HostIov::read(cx, a.addr(3), a.uint(4), false)?;
+    let local = HostIov::read(cx, a.addr(1), a.uint(2), local_written);
+    let remote = HostIov::read(cx, a.addr(3), a.uint(4), false);
     cx.host(a, nr, args![a.int(0), local.pointer(), local.len(), remote.pointer(), remote.len(), a.uint(5)])
 }

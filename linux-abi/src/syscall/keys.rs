@@ -25,7 +25,7 @@ pub fn keyctl(cx: &mut Cx<'_>, a: &Args) -> SysResult {
         CAPABILITIES => reply(cx, 1, a.uint(2)),
         PKEY_QUERY..=PKEY_SIGN => reply(cx, 4, 4096),
         INSTANTIATE_IOV => {
-            let iov = HostIov::read(cx, a.addr(2), a.uint(3), false)?;
+            let iov = HostIov::read(cx, a.addr(2), a.uint(3), false);
             return cx.host(a, libc::SYS_keyctl, args![a.uint(0), a.int(1), iov.pointer(), iov.len(), a.int(4)]);
         }
         DH_COMPUTE => return compute(cx, a),

@@ -1,5 +1,5 @@
 //! Memory: mmap(2) and its kin. The work is in [`crate::mm`]; here are the arguments.
-use super::Args;
+use super::{fd, Args};
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
 use crate::layout::U32;
@@ -13,7 +13,15 @@ records! {
     OldMmap [24] { addr: U32, len: U32, prot: U32, flags: U32, fd: U32, offset: U32 }
 }
 
+/// Of several mistakes the kernel finds a bad descriptor first.
 fn map(cx: &mut Cx<'_>, request: MmapRequest) -> SysResult {
+    match try_map(cx, request) {
+        Err(_) if request.flags & flag::ANONYMOUS == 0 && !fd::is_open(request.fd) => Err(Errno::EBADF),
+        result => result,
+    }
+}
+
+fn try_map(cx: &mut Cx<'_>, request: MmapRequest) -> SysResult {
     let kind = request.flags & flag::TYPE;
     let known = kind == flag::SHARED || kind == flag::PRIVATE || kind == flag::SHARED | flag::PRIVATE || kind == 8;
     if !known {
@@ -26,6 +34,9 @@ fn map(cx: &mut Cx<'_>, request: MmapRequest) -> SysResult {
 pub fn old_mmap(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let m: OldMmap = cx.read(a.addr(0))?;
     let offset = u64::from(m.offset.get());
+    if m.offset.get() % PAGE_SIZE != 0 {
+        return Err(Errno::EINVAL);
+    }
     let (addr, len, prot, flags) = (m.addr.get(), m.len.get(), m.prot.get(), m.flags.get());
     map(cx, MmapRequest { addr, len, prot, flags, fd: m.fd.get() as i32, offset })
 }

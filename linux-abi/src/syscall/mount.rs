@@ -83,18 +83,22 @@ pub fn quotactl_fd(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 fn quota(cx: &mut Cx<'_>, a: &Args, number: i64, first: [u64; 2], cmd: u32) -> SysResult {
     let [one, two] = first;
     match cmd >> 8 {
-        command @ (Q_GETQUOTA | Q_SETQUOTA) => {
+        Q_GETQUOTA => {
             let mut host = Dqblk::default();
             let len = size_of::<Dqblk32>();
-            if command == Q_SETQUOTA {
-                cx.read_into(a.addr(3), &mut host.as_mut_bytes()[..len])?;
-            }
             let result = cx.host(a, number, args![one, two, a.int(2), mut_ptr(&mut host)])?;
-            if command == Q_GETQUOTA {
-                let guest = Dqblk32::read_from_bytes(&host.as_bytes()[..len]).map_err(|_| Errno::EINVAL)?;
-                cx.write(a.addr(3), &guest)?;
-            }
+            let guest = Dqblk32::read_from_bytes(&host.as_bytes()[..len]).map_err(|_| Errno::EINVAL)?;
+            cx.write(a.addr(3), &guest)?;
             Ok(result)
+        }
+        Q_SETQUOTA => {
+            let to_host = |guest: &Dqblk32| {
+                let mut host = Dqblk::default();
+                host.as_mut_bytes()[..size_of::<Dqblk32>()].copy_from_slice(guest.as_bytes());
+                host
+            };
+            let mut host = cx.input(a.addr(3), to_host);
+            cx.host(a, number, args![one, two, a.int(2), &mut host])
         }
         Q_QUOTAON => {
             let file = cx.path(AT_FDCWD, a.addr(3), Follow::Yes)?;
@@ -111,7 +115,7 @@ fn quota(cx: &mut Cx<'_>, a: &Args, number: i64, first: [u64; 2], cmd: u32) -> S
 /// name_to_handle_at(2).
 pub fn name_to_handle_at(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let path = cx.path_or_fd(a.int(0), a.addr(1), stat::follow_if(a.uint(4)))?;
-    let room: u32 = cx.read(a.addr(2))?;
+    let room: u32 = cx.read(a.addr(2)).unwrap_or(0);
     cx.will_write(a.addr(2), 8 + u64::from(room.min(4096)));
     cx.will_write(a.addr(3), 8);
     cx.host(a, libc::SYS_name_to_handle_at, args![path.dirfd, &path, a.addr(2), a.addr(3), a.uint(4)])
@@ -180,7 +184,7 @@ pub fn listmount(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 
 /// lsm_get_self_attr(2).
 pub fn lsm_get_self_attr(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let size: u32 = cx.read(a.addr(2))?;
+    let size: u32 = cx.read(a.addr(2)).unwrap_or(0);
     cx.will_write(a.addr(1), u64::from(size.min(MAX_REPLY)));
     cx.will_write(a.addr(2), 4);
     cx.host(a, nr::LSM_GET_SELF_ATTR, args![a.uint(0), a.addr(1), a.addr(2), a.uint(3)])
@@ -188,7 +192,7 @@ pub fn lsm_get_self_attr(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 
 /// lsm_list_modules(2).
 pub fn lsm_list_modules(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let size: u32 = cx.read(a.addr(1))?;
+    let size: u32 = cx.read(a.addr(1)).unwrap_or(0);
     cx.will_write(a.addr(0), u64::from(size.min(MAX_REPLY)));
     cx.will_write(a.addr(1), 4);
     cx.host(a, nr::LSM_LIST_MODULES, args![a.addr(0), a.addr(1), a.uint(2)])

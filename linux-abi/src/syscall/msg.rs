@@ -3,7 +3,7 @@ use super::Args;
 use crate::args;
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
-use crate::host::call::{mut_ptr, ptr};
+use crate::host::call::{mut_ptr, ptr, HostArg};
 use crate::layout::ipc::{saturate, Msqid, Msqid32, Perm, Perm32};
 
 const IPC_SET: i32 = 1;
@@ -20,10 +20,10 @@ const MAX_MESSAGE: u32 = 1 << 26;
 /// msgsnd(2).
 pub fn msgsnd(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let size = a.uint(2);
-    if size > MAX_MESSAGE {
+    let kind: i32 = cx.read(a.addr(1))?;
+    if size > MAX_MESSAGE || a.int(0) < 0 || kind < 1 {
         return Err(Errno::EINVAL);
     }
-    let kind: i32 = cx.read(a.addr(1))?;
     let mut message = vec![0u8; 8 + size as usize];
     message[..8].copy_from_slice(&i64::from(kind).to_le_bytes());
     cx.read_into(a.addr(1).plus(4), &mut message[8..])?;
@@ -50,9 +50,11 @@ pub fn msgctl(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let call = |cx: &mut Cx<'_>, arg: u64| cx.host(a, libc::SYS_msgctl, args![id, cmd, arg]);
     match cmd {
         IPC_SET => {
-            let guest: Msqid32 = cx.read(arg)?;
-            let qbytes = u64::from(guest.qbytes.get()).into();
-            call(cx, ptr(&Msqid { perm: Perm::from(&guest.perm), qbytes, ..Msqid::default() }))
+            let to_host = |guest: &Msqid32| {
+                let qbytes = u64::from(guest.qbytes.get()).into();
+                Msqid { perm: Perm::from(&guest.perm), qbytes, ..Msqid::default() }
+            };
+            call(cx, (&mut cx.input(arg, to_host)).raw())
         }
         IPC_STAT | MSG_STAT | MSG_STAT_ANY => {
             let mut host = Msqid::default();

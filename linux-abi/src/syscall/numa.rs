@@ -3,8 +3,8 @@ use super::Args;
 use crate::args;
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
-use crate::host::call::{mut_ptr, ptr};
-use crate::layout::U32;
+use crate::guest_mem::Input;
+use crate::host::call::{mut_ptr, HostArg};
 use ir::guest::GuestAddr;
 use zerocopy::IntoBytes;
 
@@ -13,37 +13,34 @@ const MAX_BITS: u32 = 8 * 4096;
 /// Most pages in one move_pages(2).
 const MAX_PAGES: u32 = 1 << 20;
 
-/// A node mask of the guest: `None` for NULL.
-fn read_mask(cx: &Cx<'_>, at: GuestAddr, bits: u32) -> Result<Option<Vec<u64>>, Errno> {
-    if at.0 == 0 || bits == 0 {
-        return Ok(None);
-    }
-    if bits > MAX_BITS {
-        return Err(Errno::EINVAL);
-    }
-    let mut mask = vec![0u64; bits.div_ceil(64) as usize];
-    let len = guest_bytes(bits);
-    cx.read_into(at, &mut mask.as_mut_bytes()[..len])?;
-    Ok(Some(mask))
+/// A node mask of the guest, or NULL. The host refuses one that is too long for its length, so a part of it will do.
+fn read_mask(cx: &Cx<'_>, at: GuestAddr, bits: u32) -> Option<Input<Vec<u8>>> {
+    let len = guest_bytes(bits.min(MAX_BITS));
+    let widened = |bytes: &[u8]| {
+        let mut mask = bytes.to_vec();
+        mask.resize(len.next_multiple_of(8), 0);
+        mask
+    };
+    (at.0 != 0 && bits != 0).then(|| cx.input_bytes(at, len, widened))
 }
 
 fn guest_bytes(bits: u32) -> usize {
     bits.div_ceil(32) as usize * 4
 }
 
-fn pointer(mask: &Option<Vec<u64>>) -> u64 {
-    mask.as_deref().map_or(0, ptr)
+fn pointer(mask: &Option<Input<Vec<u8>>>) -> u64 {
+    mask.as_ref().map_or(0, HostArg::raw)
 }
 
 /// mbind(2).
 pub fn mbind(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let mask = read_mask(cx, a.addr(3), a.uint(4))?;
+    let mask = read_mask(cx, a.addr(3), a.uint(4));
     cx.host(a, libc::SYS_mbind, args![a.addr(0), a.uint(1), a.uint(2), pointer(&mask), a.uint(4), a.uint(5)])
 }
 
 /// set_mempolicy(2).
 pub fn set_mempolicy(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let mask = read_mask(cx, a.addr(1), a.uint(2))?;
+    let mask = read_mask(cx, a.addr(1), a.uint(2));
     cx.host(a, libc::SYS_set_mempolicy, args![a.int(0), pointer(&mask), a.uint(2)])
 }
 
@@ -62,7 +59,7 @@ pub fn get_mempolicy(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 
 /// migrate_pages(2).
 pub fn migrate_pages(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let (old, new) = (read_mask(cx, a.addr(2), a.uint(1))?, read_mask(cx, a.addr(3), a.uint(1))?);
+    let (old, new) = (read_mask(cx, a.addr(2), a.uint(1)), read_mask(cx, a.addr(3), a.uint(1)));
     cx.host(a, libc::SYS_migrate_pages, args![a.int(0), a.uint(1), pointer(&old), pointer(&new)])
 }
 
@@ -71,10 +68,9 @@ pub fn move_pages(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     if a.uint(1) > MAX_PAGES {
         return Err(Errno::E2BIG);
     }
-    let pages: Vec<U32> = cx.read_array(a.addr(2), a.uint(1) as usize)?;
-    let pages: Vec<u64> = pages.iter().map(|page| u64::from(page.get())).collect();
+    let widened = |bytes: &[u8]| bytes.chunks_exact(4).flat_map(|page| [page, &[0; 4]].concat()).collect();
+    let pages = cx.input_bytes(a.addr(2), 4 * a.uint(1) as usize, widened);
     cx.will_write(a.addr(4), 4 * u64::from(a.uint(1)));
-    let first = pages.first().map(|_| ptr(pages.as_slice()));
-    let host_args = args![a.int(0), a.uint(1), first.unwrap_or(0), a.addr(3), a.addr(4), a.uint(5)];
+    let host_args = args![a.int(0), a.uint(1), &pages, a.addr(3), a.addr(4), a.uint(5)];
     cx.host(a, libc::SYS_move_pages, host_args)
 }

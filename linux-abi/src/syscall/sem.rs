@@ -4,7 +4,7 @@ use super::Args;
 use crate::args;
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
-use crate::host::call::{mut_ptr, opt_ptr, ptr};
+use crate::host::call::{mut_ptr, opt_ptr, HostArg};
 use crate::layout::ipc::{saturate, Perm, Perm32, Semid, Semid32};
 use ir::guest::GuestAddr;
 
@@ -26,8 +26,8 @@ pub fn semctl(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let call = |cx: &mut Cx<'_>, arg: u64| cx.host(a, libc::SYS_semctl, args![id, index, cmd, arg]);
     match cmd {
         IPC_SET => {
-            let guest: Semid32 = cx.read(arg)?;
-            call(cx, ptr(&Semid { perm: Perm::from(&guest.perm), ..Semid::default() }))
+            let to_host = |guest: &Semid32| Semid { perm: Perm::from(&guest.perm), ..Semid::default() };
+            call(cx, (&mut cx.input(arg, to_host)).raw())
         }
         IPC_STAT | SEM_STAT | SEM_STAT_ANY => {
             let mut host = Semid::default();

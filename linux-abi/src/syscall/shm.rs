@@ -2,7 +2,7 @@
 use super::Args;
 use crate::args;
 use crate::context::{Cx, SysResult};
-use crate::host::call::{mut_ptr, ptr};
+use crate::host::call::{mut_ptr, HostArg};
 use crate::layout::ipc::{saturate, Perm, Perm32, ShmUsage, ShmUsage32, Shmid, Shmid32, Shminfo, Shminfo32};
 use ir::guest::GuestAddr;
 
@@ -43,8 +43,8 @@ pub fn shmctl(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let call = |cx: &mut Cx<'_>, arg: u64| cx.host(a, libc::SYS_shmctl, args![id, cmd, arg]);
     match cmd {
         IPC_SET => {
-            let guest: Shmid32 = cx.read(arg)?;
-            call(cx, ptr(&Shmid { perm: Perm::from(&guest.perm), ..Shmid::default() }))
+            let to_host = |guest: &Shmid32| Shmid { perm: Perm::from(&guest.perm), ..Shmid::default() };
+            call(cx, (&mut cx.input(arg, to_host)).raw())
         }
         IPC_STAT | SHM_STAT | SHM_STAT_ANY => {
             let mut host = Shmid::default();

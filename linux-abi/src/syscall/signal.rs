@@ -1,11 +1,13 @@
 //! Signals: sigaction(2), sigprocmask(2), sigaltstack(2), waiting for signals, sending them.
+use super::time::Width;
 use super::Args;
 use crate::args;
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
+use crate::guest_mem::NOWHERE;
 use crate::host;
 use crate::host::call::{mut_ptr, ptr};
-use crate::layout::time::{valid, Timespec, Timespec32, Timespec64};
+use crate::layout::time::valid;
 use crate::layout::{U32, U64};
 use crate::records;
 use crate::signal::action::{flag, Action};
@@ -171,10 +173,10 @@ pub fn pause(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     cx.host(a, libc::SYS_ppoll, args![0u64, 0u64, 0u64, 0u64, 0u64])
 }
 
-fn timed_wait(cx: &mut Cx<'_>, a: &Args, timeout: Option<Timespec>) -> SysResult {
+fn timed_wait(cx: &mut Cx<'_>, a: &Args, width: Width) -> SysResult {
     check_len(a.uint(3))?;
     let set = cx.read::<U64>(a.addr(0))?.get();
-    let timeout = timeout.map(valid).transpose()?;
+    let timeout = width.read_opt(cx, a.addr(2))?.map(valid).transpose()?;
     let info = match cx.thread.signals.take_held(set) {
         Some(info) => info,
         None => {
@@ -191,14 +193,12 @@ fn timed_wait(cx: &mut Cx<'_>, a: &Args, timeout: Option<Timespec>) -> SysResult
 
 /// rt_sigtimedwait(2) with 32-bit times.
 pub fn rt_sigtimedwait(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let timeout = cx.read_opt::<Timespec32>(a.addr(2))?.map(Timespec::from);
-    timed_wait(cx, a, timeout)
+    timed_wait(cx, a, Width::Time32)
 }
 
 /// rt_sigtimedwait(2) with 64-bit times.
 pub fn rt_sigtimedwait_time64(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let timeout = cx.read_opt::<Timespec64>(a.addr(2))?.map(Timespec::from);
-    timed_wait(cx, a, timeout)
+    timed_wait(cx, a, Width::Time64)
 }
 
 /// kill(2).
@@ -239,8 +239,10 @@ pub fn pidfd_send_signal(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     if a.uint(2) == 0 {
         return cx.host(a, SYS_PIDFD_SEND_SIGNAL, args![a.int(0), a.int(1), 0u64, a.uint(3)]);
     }
-    let mut info = given_info(cx, a.addr(2))?;
-    cx.host(a, SYS_PIDFD_SEND_SIGNAL, args![a.int(0), a.int(1), info.pointer(), a.uint(3)])
+    // The descriptor and the flags come first.
+    let mut info = given_info(cx, a.addr(2)).ok();
+    let info = info.as_mut().map_or(NOWHERE, SigInfo64::pointer);
+    cx.host(a, SYS_PIDFD_SEND_SIGNAL, args![a.int(0), a.int(1), info, a.uint(3)])
 }
 
 /// sigaltstack(2).

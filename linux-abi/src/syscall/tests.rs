@@ -3,6 +3,8 @@ use crate::layout::stat::{Stat64, Statfs64};
 use crate::testing::Guest;
 use crate::Errno;
 
+mod order;
+
 const AT_FDCWD: u32 = -100i32 as u32;
 const BAD: u32 = 0xffff_f000;
 

@@ -5,6 +5,7 @@ use super::{Args, Entry};
 use crate::args;
 use crate::context::{Cx, Restart, SysResult};
 use crate::errno::Errno;
+use crate::guest_mem::Input;
 use crate::host;
 use crate::host::call::{mut_ptr, opt_ptr, ptr};
 use crate::layout::host64;
@@ -44,6 +45,14 @@ impl Width {
     /// Reads a time unless the pointer is NULL.
     pub fn read_opt(self, cx: &Cx<'_>, addr: GuestAddr) -> Result<Option<Timespec>, Errno> {
         (addr.0 != 0).then(|| self.read(cx, addr)).transpose()
+    }
+
+    /// Reads a time for the host, which looks at the clock first.
+    pub fn input(self, cx: &Cx<'_>, addr: GuestAddr) -> Input<Timespec> {
+        match self {
+            Self::Time32 => cx.input(addr, |time: &Timespec32| Timespec::from(*time)),
+            Self::Time64 => cx.input(addr, |time: &Timespec64| Timespec::from(*time)),
+        }
     }
 
     /// Writes a time.
@@ -127,8 +136,8 @@ fn get_clock(cx: &mut Cx<'_>, a: &Args, width: Width) -> SysResult {
 }
 
 fn set_clock(cx: &mut Cx<'_>, a: &Args, width: Width) -> SysResult {
-    let time = width.read(cx, a.addr(1))?;
-    cx.host(a, libc::SYS_clock_settime, args![a.int(0), ptr(&time)])
+    let mut time = width.input(cx, a.addr(1));
+    cx.host(a, libc::SYS_clock_settime, args![a.int(0), &mut time])
 }
 
 fn get_resolution(cx: &mut Cx<'_>, a: &Args, width: Width) -> SysResult {
@@ -148,13 +157,13 @@ pub fn nanosleep(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 
 fn sleep_on_clock(cx: &mut Cx<'_>, a: &Args, width: Width) -> SysResult {
     let (clock, absolute) = (a.int(0), a.uint(1) & TIMER_ABSTIME != 0);
-    let request = width.read(cx, a.addr(2))?;
-    if absolute {
-        let slept = cx.host(a, libc::SYS_clock_nanosleep, args![clock, TIMER_ABSTIME, ptr(&request), 0]);
+    let mut request = width.input(cx, a.addr(2));
+    if absolute || request.value().is_err() {
+        let slept = cx.host(a, libc::SYS_clock_nanosleep, args![clock, TIMER_ABSTIME, &mut request, 0]);
         return slept
             .map_err(|errno| if errno == Errno::ERESTART_RESTARTBLOCK { Errno::ERESTARTNOHAND } else { errno });
     }
-    sleep_for(cx, a, clock, request, Remainder { at: a.addr(3), width })
+    sleep_for(cx, a, clock, *request.value()?, Remainder { at: a.addr(3), width })
 }
 
 /// Where the time that is left goes when a sleep is interrupted.

@@ -2,7 +2,6 @@
 use super::Args;
 use crate::args;
 use crate::context::{Cx, SysResult};
-use crate::errno::Errno;
 use crate::host::call::mut_ptr;
 use crate::layout::host64::Rusage;
 use crate::layout::time::Rusage32;
@@ -33,19 +32,20 @@ pub fn waitpid(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     wait(cx, a, GuestAddr(0))
 }
 
-/// waitid(2): of siginfo_t the kernel writes the first six words only.
+/// waitid(2): of siginfo_t the kernel writes the first six words only, zeros if the call fails. A pointer that leads nowhere
+/// is EFAULT whatever else is wrong.
 pub fn waitid(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     const WRITTEN: usize = 24;
     let mut info = SigInfo64::new([0; 128]);
     let mut rusage = Rusage::new_zeroed();
     let host_rusage = if a.uint(4) != 0 { mut_ptr(&mut rusage) } else { 0 };
-    cx.host(a, libc::SYS_waitid, args![a.int(0), a.int(1), info.pointer(), a.uint(3), host_rusage])?;
+    let waited = cx.host(a, libc::SYS_waitid, args![a.int(0), a.int(1), info.pointer(), a.uint(3), host_rusage]);
     if info.signo() != 0 {
         cx.write_opt(a.addr(4), &Rusage32::from(&rusage))?;
     }
     let bytes = SigInfo::from_host(&info).to_bytes();
     match a.uint(2) {
-        0 => Ok(0),
-        _ => cx.write(a.addr(2), &bytes[..WRITTEN]).map(|()| 0).map_err(|_| Errno::EFAULT),
+        0 => waited,
+        _ => cx.write(a.addr(2), &bytes[..WRITTEN]).and(waited),
     }
 }

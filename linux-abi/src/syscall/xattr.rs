@@ -94,7 +94,7 @@ pub fn setxattrat(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 
 /// getxattrat(2): the buffer is described by `struct xattr_args`, which has one layout.
 pub fn getxattrat(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let [value, _, size, _]: [u32; 4] = cx.read(a.addr(4))?;
+    let [value, _, size, _]: [u32; 4] = cx.read(a.addr(4)).unwrap_or_default();
     cx.will_write(GuestAddr(value), u64::from(size.min(SIZE_MAX)));
     at(cx, a, nr::GETXATTRAT)
 }

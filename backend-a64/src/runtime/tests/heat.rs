@@ -34,7 +34,7 @@ impl RegionSource for Countdown {
 
 #[test]
 fn hot_code_takes_the_place_of_cold_code() {
-    let options = EngineOptions { code_len: 1 << 20, ..EngineOptions::default() };
+    let options = EngineOptions { code_len: 1 << 20, translate_after: 0, ..EngineOptions::default() };
     let engine = Engine::new(&options, Box::new(Countdown), Box::new(NoWatch)).unwrap();
     let mut thread = engine.new_thread().unwrap();
     let mut passes = |count| passes(&engine, &mut thread, count);

@@ -6,6 +6,7 @@ use super::Args;
 use crate::args;
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
+use crate::guest_mem::NOWHERE;
 use crate::host;
 use crate::host::call::{mut_ptr, HostArg};
 use ir::guest::GuestAddr;
@@ -90,11 +91,16 @@ where
     G: FromBytes + IntoBytes + Immutable,
     H: FromBytes + IntoBytes + Immutable,
 {
+    let mut host = cx.input(a.addr(2), &to_host);
+    let result = cx.host(a, libc::SYS_ioctl, args![a.int(0), request, &mut host])?;
     let guest: G = cx.read(a.addr(2))?;
-    let mut host = to_host(&guest);
-    let result = cx.host(a, libc::SYS_ioctl, args![a.int(0), request, mut_ptr(&mut host)])?;
-    cx.write(a.addr(2), &to_guest(&host, &guest))?;
+    cx.write(a.addr(2), &to_guest(host.value()?, &guest))?;
     Ok(result)
+}
+
+/// A structure that cannot be read: the host says what is wrong, the descriptor or the pointer.
+fn nowhere(cx: &mut Cx<'_>, a: &Args) -> SysResult {
+    cx.host(a, libc::SYS_ioctl, args![a.int(0), a.uint(1), NOWHERE])
 }
 
 /// A 32-bit pointer of the guest as the host's structures hold it.

@@ -1,5 +1,5 @@
 //! Network interface requests, netdevice(7): `struct ifreq` has 32 bytes on i386 and 40 on the host.
-use super::{exchange, wide};
+use super::{exchange, nowhere, wide};
 use crate::args;
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
@@ -72,7 +72,7 @@ pub fn map(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 
 /// SIOCGIFCONF: a NULL buffer asks for the length alone.
 pub fn ifconf(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let guest: Ifconf32 = cx.read(a.addr(2))?;
+    let Ok(guest) = cx.read::<Ifconf32>(a.addr(2)) else { return nowhere(cx, a) };
     let asks_length = guest.buf.get() == 0;
     let count = (guest.len.get().max(0) as usize / size_of::<Ifreq32>()).min(1 << 16);
     let mut list = vec![Ifreq::default(); count];
@@ -103,7 +103,7 @@ pub fn route(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     if is_inet6(a.int(0)) {
         return exchange(cx, a, a.uint(1), widen_route6, |_, guest: &In6Rtmsg32| *guest);
     }
-    let guest: Rtentry32 = cx.read(a.addr(2))?;
+    let Ok(guest) = cx.read::<Rtentry32>(a.addr(2)) else { return nowhere(cx, a) };
     let mut name = [0u8; NAME_MAX];
     if guest.dev.get() != 0 {
         let text = cx.read_cstr(GuestAddr(guest.dev.get()), NAME_MAX, Errno::ENODEV)?;

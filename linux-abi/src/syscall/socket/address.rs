@@ -26,7 +26,7 @@ impl HostAddress {
         if cx.process.fs.rootfs().is_none() || at.0 == 0 || !(3..=SUN_MAX as u32).contains(&len) {
             return Ok(untouched);
         }
-        let bytes = cx.read_bytes(at, len as usize)?;
+        let Ok(bytes) = cx.read_bytes(at, len as usize) else { return Ok(untouched) };
         if bytes[..2] != AF_UNIX || bytes[2] != b'/' {
             return Ok(untouched);
         }

@@ -4,6 +4,7 @@ use super::{bytes_pointer, control};
 use crate::args;
 use crate::context::{Cx, SysResult};
 use crate::errno::Errno;
+use crate::host;
 use crate::host::call::{mut_ptr, ptr};
 use crate::layout::host64::Msghdr;
 use crate::layout::socket::{Mmsghdr32, Msghdr32};
@@ -26,17 +27,18 @@ pub fn sendmsg(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 }
 
 fn send(cx: &mut Cx<'_>, a: &Args, at: GuestAddr, flags: u32) -> SysResult {
-    let guest: Msghdr32 = cx.read(at)?;
+    let guest: Msghdr32 = of_socket(a, cx.read(at))?;
     let address = HostAddress::read(cx, GuestAddr(guest.msg_name.get()), guest.msg_namelen.get())?;
-    let iov = read_iov(cx, &guest, false)?;
+    let iov = read_iov(cx, &guest, false);
     let control_len = guest.msg_controllen.get() as usize;
-    if control_len > control::MAX_CONTROL {
-        return Err(Errno::ENOBUFS);
-    }
     let control = match control_len {
-        0 => Vec::new(),
-        _ => control::to_host(&cx.read_bytes(GuestAddr(guest.msg_control.get()), control_len)?)?,
+        0 => Ok(Vec::new()),
+        1..=control::MAX_CONTROL => {
+            cx.read_bytes(GuestAddr(guest.msg_control.get()), control_len).and_then(|bytes| control::to_host(&bytes))
+        }
+        _ => Err(Errno::ENOBUFS),
     };
+    let control = of_socket(a, control)?;
     let host = Msghdr {
         msg_name: address.pointer().into(),
         msg_namelen: address.len().into(),
@@ -49,13 +51,18 @@ fn send(cx: &mut Cx<'_>, a: &Args, at: GuestAddr, flags: u32) -> SysResult {
     cx.host(a, libc::SYS_sendmsg, args![a.int(0), ptr(&host), flags])
 }
 
-/// Too many segments are EMSGSIZE here, not EINVAL.
-fn read_iov(cx: &Cx<'_>, guest: &Msghdr32, writes: bool) -> Result<HostIov, Errno> {
-    let (at, count) = (GuestAddr(guest.msg_iov.get()), guest.msg_iovlen.get());
-    if count > MAX_MESSAGES {
-        return Err(Errno::EMSGSIZE);
+/// An error of the message, unless the descriptor is not even a socket: that is what the kernel looks at first.
+fn of_socket<T>(a: &Args, result: Result<T, Errno>) -> Result<T, Errno> {
+    if result.is_err() {
+        let (mut kind, mut len) = (0i32, 4u32);
+        let host_args = args![a.int(0), libc::SOL_SOCKET, libc::SO_TYPE, mut_ptr(&mut kind), mut_ptr(&mut len)];
+        host::syscall(libc::SYS_getsockopt, host_args)?;
     }
-    HostIov::read(cx, at, count, writes)
+    result
+}
+
+fn read_iov(cx: &Cx<'_>, guest: &Msghdr32, writes: bool) -> HostIov {
+    HostIov::read(cx, GuestAddr(guest.msg_iov.get()), guest.msg_iovlen.get(), writes)
 }
 
 /// recvmsg(2).
@@ -64,15 +71,12 @@ pub fn recvmsg(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 }
 
 fn receive(cx: &mut Cx<'_>, a: &Args, at: GuestAddr, flags: u32) -> SysResult {
-    let guest: Msghdr32 = cx.read(at)?;
+    let guest: Msghdr32 = of_socket(a, cx.read(at))?;
     let (name, name_len) = (GuestAddr(guest.msg_name.get()), guest.msg_namelen.get());
-    if (name_len as i32) < 0 {
-        return Err(Errno::EINVAL);
-    }
     if name.0 != 0 {
         cx.will_write(name, u64::from(name_len.min(4096)));
     }
-    let iov = read_iov(cx, &guest, true)?;
+    let iov = read_iov(cx, &guest, true);
     let room = if guest.msg_control.get() == 0 { 0 } else { guest.msg_controllen.get() as usize };
     let mut control = vec![0u8; control::host_room(room)];
     let mut host = Msghdr {

@@ -1,9 +1,9 @@
 //! getsockopt(2) and setsockopt(2): options whose value holds a `long`, a time or a pointer are converted.
 use crate::args;
 use crate::context::{Cx, SysResult};
-use crate::errno::Errno;
+use crate::guest_mem::Input;
 use crate::host;
-use crate::host::call::{mut_ptr, ptr};
+use crate::host::call::mut_ptr;
 use crate::layout::socket::{SockFprog, SockFprog32};
 use crate::layout::time::{Timeval, Timeval32};
 use crate::syscall::Args;
@@ -19,6 +19,10 @@ const SOL_PACKET: i32 = 263;
 const MCAST_JOIN_GROUP: i32 = 42;
 const MCAST_LEAVE_SOURCE_GROUP: i32 = 47;
 const MCAST_MSFILTER: i32 = 48;
+/// Bytes of `struct group_filter` without an address.
+const MIN_GROUP_FILTER: usize = 140;
+/// Most bytes of a group's structure; the host allows fewer.
+const MAX_GROUP: usize = 1 << 16;
 
 /// What is special about a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,30 +50,34 @@ fn value_of(level: i32, name: i32) -> Value {
     }
 }
 
-fn set(cx: &mut Cx<'_>, a: &Args, value: &[u8]) -> SysResult {
-    cx.host(a, libc::SYS_setsockopt, args![a.int(0), a.int(1), a.int(2), ptr(value), value.len()])
+fn set<H>(cx: &mut Cx<'_>, a: &Args, mut value: Input<H>) -> SysResult {
+    cx.host(a, libc::SYS_setsockopt, args![a.int(0), a.int(1), a.int(2), &mut value, size_of::<H>()])
 }
 
-/// setsockopt(2).
+/// setsockopt(2). Lengths that are wrong for the guest's structure are passed on as ones that are wrong for the host's.
 pub fn setsockopt(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let (at, len) = (a.addr(3), a.uint(4) as usize);
+    let (at, len) = (a.addr(3), a.int(4));
+    let room = len.max(0) as usize;
+    let pass =
+        |cx: &mut Cx<'_>, len: i32| cx.host(a, libc::SYS_setsockopt, args![a.int(0), a.int(1), a.int(2), at, len]);
     match value_of(a.int(1), a.int(2)) {
-        Value::Same => cx.host(a, libc::SYS_setsockopt, args![a.int(0), a.int(1), a.int(2), at, a.int(4)]),
-        Value::Time if len < size_of::<Timeval32>() => Err(Errno::EINVAL),
-        Value::Time => {
-            let time = Timeval::from(cx.read::<Timeval32>(at)?);
-            set(cx, a, time.as_bytes())
-        }
-        Value::Filter if len < size_of::<SockFprog32>() => Err(Errno::EINVAL),
+        Value::Same => pass(cx, len),
+        Value::Time if room < size_of::<Timeval32>() => pass(cx, len),
+        Value::Time => set(cx, a, cx.input(at, |time: &Timeval32| Timeval::from(*time))),
+        Value::Filter if room != size_of::<SockFprog32>() => pass(cx, len.min(4)),
         Value::Filter => {
-            let program: SockFprog32 = cx.read(at)?;
-            let filter = u64::from(program.filter.get()).into();
-            set(cx, a, SockFprog { len: program.len, filter, ..SockFprog::default() }.as_bytes())
+            let to_host = |program: &SockFprog32| SockFprog {
+                len: program.len,
+                filter: u64::from(program.filter.get()).into(),
+                ..SockFprog::default()
+            };
+            set(cx, a, cx.input(at, to_host))
         }
-        Value::Group | Value::GroupFilter if !(4..=1 << 16).contains(&len) => Err(Errno::EINVAL),
+        Value::Group | Value::GroupFilter if room < 4 => pass(cx, len),
         Value::Group | Value::GroupFilter => {
-            let bytes = cx.read_bytes(at, len)?;
-            set(cx, a, &[&bytes[..4], &[0; 4], &bytes[4..]].concat())
+            let room = room.min(MAX_GROUP);
+            let value = cx.input_bytes(at, room, |bytes| [&bytes[..4], &[0; 4], &bytes[4..]].concat());
+            cx.host(a, libc::SYS_setsockopt, args![a.int(0), a.int(1), a.int(2), &value, room + 4])
         }
     }
 }
@@ -77,38 +85,35 @@ pub fn setsockopt(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 /// getsockopt(2).
 pub fn getsockopt(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let (at, len_at) = (a.addr(3), a.addr(4));
-    let len: u32 = cx.read(len_at)?;
-    match value_of(a.int(1), a.int(2)) {
-        Value::Time => get_time(cx, a, at, len_at, len),
-        Value::GroupFilter => get_group_filter(cx, a, at, len_at, len),
-        Value::Same | Value::Filter | Value::Group => {
-            cx.will_write(at, u64::from(len.min(1 << 20)));
+    let len = cx.read::<i32>(len_at).ok().and_then(|len| usize::try_from(len).ok());
+    match (value_of(a.int(1), a.int(2)), len) {
+        (Value::Time, Some(len)) => get_time(cx, a, at, len_at, len),
+        (Value::GroupFilter, Some(len @ MIN_GROUP_FILTER..)) => get_group_filter(cx, a, at, len_at, len.min(MAX_GROUP)),
+        // Lengths that cannot be read, are negative or too small are for the host to refuse.
+        (_, len) => {
+            cx.will_write(at, len.unwrap_or(0).min(1 << 20) as u64);
             cx.will_write(len_at, 4);
             cx.host(a, libc::SYS_getsockopt, args![a.int(0), a.int(1), a.int(2), at, len_at])
         }
     }
 }
 
-fn get_time(cx: &Cx<'_>, a: &Args, at: GuestAddr, len_at: GuestAddr, len: u32) -> SysResult {
+fn get_time(cx: &Cx<'_>, a: &Args, at: GuestAddr, len_at: GuestAddr, len: usize) -> SysResult {
     let (mut time, mut host_len) = (Timeval::default(), size_of::<Timeval>() as u32);
     let host_args = args![a.int(0), a.int(1), a.int(2), mut_ptr(&mut time), mut_ptr(&mut host_len)];
     host::syscall(libc::SYS_getsockopt, host_args)?;
     let short = Timeval32::from(time);
-    let len = (len as usize).min(size_of::<Timeval32>());
+    let len = len.min(size_of::<Timeval32>());
     cx.write(at, &short.as_bytes()[..len])?;
     cx.write(len_at, &(len as u32))?;
     Ok(0)
 }
 
-fn get_group_filter(cx: &Cx<'_>, a: &Args, at: GuestAddr, len_at: GuestAddr, len: u32) -> SysResult {
-    if !(140..=1 << 16).contains(&len) {
-        return Err(Errno::EINVAL);
-    }
-    let guest = cx.read_bytes(at, len as usize)?;
-    let mut value = [&guest[..4], &[0; 4], &guest[4..]].concat();
-    let mut host_len = value.len() as u32;
-    let host_args = args![a.int(0), a.int(1), a.int(2), mut_ptr(value.as_mut_slice()), mut_ptr(&mut host_len)];
-    host::syscall(libc::SYS_getsockopt, host_args)?;
+fn get_group_filter(cx: &Cx<'_>, a: &Args, at: GuestAddr, len_at: GuestAddr, len: usize) -> SysResult {
+    let value = cx.input_bytes(at, len, |guest| [&guest[..4], &[0; 4], &guest[4..]].concat());
+    let mut host_len = (len + 4) as u32;
+    host::syscall(libc::SYS_getsockopt, args![a.int(0), a.int(1), a.int(2), &value, mut_ptr(&mut host_len)])?;
+    let value = value.value()?;
     let end = (host_len as usize).clamp(8, value.len());
     let answer = [&value[..4], &value[8..end]].concat();
     cx.write(at, answer.as_slice())?;
