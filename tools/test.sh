@@ -7,8 +7,9 @@ cd "$(dirname "$0")/.."
 target=aarch64-unknown-linux-musl
 echo "== unit tests on this host"
 cargo test --quiet -p ir -p frontend -p backend-a64 -p linux-abi -p loader
-echo "== the backend on AArch64"
+echo "== the backend and the heap on AArch64"
 cargo test --quiet -p backend-a64 --target $target
+cargo test --quiet -p linux-abi --target $target host::alloc
 echo "== house rules, file tests"
 cargo test --quiet -p tests --test tidy --test filetests
 echo "== code quality ledger"

@@ -109,6 +109,8 @@ pub struct FsContext {
     /// chroot(2) was called: the rootfs is out of reach.
     left: AtomicBool,
     program: RwLock<Program>,
+    /// Files of /proc with made content have been opened, by this program or one before it in this process.
+    pub made_files: AtomicBool,
     /// Directory positions as the guest knows them.
     pub dirs: dirpos::DirPositions,
 }

@@ -65,6 +65,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 6, env = "FERRY_TRANSLATE_AFTER", hide_env_values = true)]
     pub translate_after: u8,
 
+    /// Files of /proc that an earlier program of this process has opened tell of this one
+    #[arg(long, hide = true)]
+    pub renew_proc: bool,
+
     /// Give the program this argv[0] instead of PROGRAM
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub argv0: Option<OsString>,

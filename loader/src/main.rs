@@ -2,9 +2,8 @@
 #![forbid(unsafe_code)]
 use std::process::ExitCode;
 
-/// musl's allocator asks the kernel for every other page; translation allocates too often for that.
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static HEAP: linux_abi::host::alloc::Heap = linux_abi::host::alloc::Heap;
 
 fn main() -> ExitCode {
     loader::command::main()

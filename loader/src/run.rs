@@ -17,7 +17,8 @@ use linux_abi::fs::{FsContext, Program};
 use linux_abi::mm::{AddressSpace, Prot};
 use linux_abi::{host, ExecOptions, Executor, Process, SpawnRequest, Thread, VdsoSymbols};
 use std::convert::Infallible;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ fn load(start: &Start) -> Result<(Arc<Machine>, SpawnRequest)> {
         execfn: c_string(&program.guest_path),
         random: random_bytes(),
     };
-    let (state, described) = initial_state(&mm, &image, &args, &program)?;
+    let (state, described) = initial_state(&mm, &fs, &image, &args, &program)?;
     fs.set_program(described);
     host::startup::set_thread_name(&c_string(start.path.file_name().unwrap_or_default()));
 
@@ -80,6 +81,10 @@ fn load(start: &Start) -> Result<(Arc<Machine>, SpawnRequest)> {
     process.exec = Arc::new(exec_options(options)?);
     process.strace = options.strace;
     let process = Arc::new(process);
+    host::startup::close_standard_files();
+    if options.renew_proc {
+        linux_abi::fs::procfs::renew_inherited(&process);
+    }
     let mut thread = Thread::first();
     thread.enter();
     Ok((machine, SpawnRequest { process, thread, state }))
@@ -183,7 +188,13 @@ impl Image {
 }
 
 /// Registers at the entry point, and what /proc/self tells about the program.
-fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: &Found) -> Result<(CpuState, Program)> {
+fn initial_state(
+    mm: &AddressSpace,
+    fs: &FsContext,
+    image: &Image,
+    args: &StartArgs,
+    found: &Found,
+) -> Result<(CpuState, Program)> {
     if stack::size(args) > 16 << 20 {
         return Err(LoadError::TooLong.into());
     }
@@ -202,9 +213,15 @@ fn initial_state(mm: &AddressSpace, image: &Image, args: &StartArgs, found: &Fou
     let end = auxv.chunks_exact(8).position(|pair| pair[..4] == [0; 4]).map_or(0, |i| 8 * (i + 1));
     auxv.truncate(end);
     let range = |(from, to): (GuestAddr, GuestAddr)| GuestRange::new(from, u64::from(to.0 - from.0));
+    // As /proc/self/exe has it: no symbolic links. Programs look for their libraries from there ($ORIGIN).
+    let host_path = std::fs::canonicalize(&found.host_path);
+    let guest_path = match &host_path {
+        Ok(path) => PathBuf::from(OsStr::from_bytes(fs.to_guest(path.as_os_str().as_bytes()))),
+        Err(_) => std::path::absolute(&found.guest_path).unwrap_or_else(|_| found.guest_path.clone()),
+    };
     let described = Program {
-        guest_path: std::path::absolute(&found.guest_path).unwrap_or_else(|_| found.guest_path.clone()),
-        host_path: std::fs::canonicalize(&found.host_path).unwrap_or_else(|_| found.host_path.clone()),
+        guest_path,
+        host_path: host_path.unwrap_or_else(|_| found.host_path.clone()),
         args: range(built.args),
         env: range(built.env),
         auxv,

@@ -101,9 +101,10 @@ impl Translator {
         Self { mm, policy, dump, floats: AtomicU8::new(0), gs, desks: Mutex::default() }
     }
 
+    /// The desks; none if another thread is looking, which for a child of fork(2) may be for ever.
     #[allow(clippy::vec_box, reason = "as the field")]
-    fn desks(&self) -> MutexGuard<'_, Vec<Box<Desk>>> {
-        self.desks.lock().expect("no panic under this lock")
+    fn desks(&self) -> Option<MutexGuard<'_, Vec<Box<Desk>>>> {
+        self.desks.try_lock().ok()
     }
 
     /// Lifts a region, with checks of its own if its bytes may change without notice.
@@ -172,14 +173,16 @@ impl Translator {
 
 impl RegionSource for Translator {
     fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
-        let mut desk = self.desks().pop().unwrap_or_default();
+        let mut desk = self.desks().and_then(|mut desks| desks.pop()).unwrap_or_default();
         let region = self.translate(&mut desk, entry, heat);
-        self.desks().push(desk);
+        if let Some(mut desks) = self.desks() {
+            desks.push(desk);
+        }
         region
     }
 
     fn recycle(&self, region: Region) {
-        if let Some(desk) = self.desks().last_mut() {
+        if let Some(desk) = self.desks().as_mut().and_then(|desks| desks.last_mut()) {
             desk.lifter.recycle(region);
         }
     }

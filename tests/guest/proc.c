@@ -34,6 +34,8 @@ static void mapping(const char *what, const void *at)
     fclose(f);
 }
 
+static const char *files[] = { "/proc/self/cmdline", "/proc/self/environ", "/proc/self/maps", "/proc/self/auxv" };
+
 int main(int argc, char **argv, char **envp)
 {
     size_t len;
@@ -41,8 +43,15 @@ int main(int argc, char **argv, char **envp)
     if (argc == 1) {
         char *args[] = { "proc", "two words", "", NULL }, *env[] = { "ONE=1", NULL };
         readlink("/proc/self/exe", link, sizeof link);
-        execve(link, args, env);
+        for (int i = 0; i < 4; i++) dup2(open(files[i], O_RDONLY), 20 + i);
+        symlink(link, "alias"); /* of which /proc/self/exe knows nothing */
+        execve("alias", args, env);
         return 1;
+    }
+    for (int i = 0; i < 4; i++) {
+        char inherited[64] = "";
+        ssize_t got = read(20 + i, inherited, sizeof inherited);
+        printf("%s, opened before execve: %zd bytes: %s\n", files[i], got, i ? "" : inherited);
     }
     char *cmdline = text("/proc/self/cmdline", &len);
     printf("cmdline %zu: %s|%s|%s|\n", len, cmdline, cmdline + 5, cmdline + 15);

@@ -1,6 +1,6 @@
 //! The engine of one guest process: all its translated code, and what others may ask of it.
 use super::code_cache::{Code, CodeCache, Full};
-use super::exec_mem::CacheOffset;
+use super::exec_mem::{CacheOffset, COUNTERS};
 use super::features;
 use super::invalidations::Ticket;
 use super::stats::{Counters, Stats};
@@ -106,8 +106,8 @@ pub struct Engine {
     floats: AtomicU8,
     /// Whether code is made for FEAT_AFP.
     pub(super) afp: bool,
-    /// Number of counters in use.
-    counted: AtomicU32,
+    /// Number of counters given to regions.
+    pub(super) counted: AtomicU32,
 }
 
 impl std::fmt::Debug for Engine {
@@ -185,17 +185,24 @@ impl Engine {
         self.find_or_make(guest, None, x87).map(|_| ())
     }
 
-    /// A counter for one region, while there are any.
+    /// A counter for one region. When all are in use, regions share: the first owner begins to count anew.
     fn next_counter(&self) -> Option<u16> {
-        u16::try_from(self.counted.load(Ordering::Relaxed)).ok()
+        let counted = self.counted.load(Ordering::Relaxed);
+        let number = (counted % COUNTERS) as u16;
+        if counted >= COUNTERS {
+            self.code.memory.clear_counter(number);
+        }
+        Some(number)
     }
 
     /// The code for `guest`: any if a counter is given for cold code, else hot code.
     fn find_or_make(&self, guest: GuestAddr, counter: Option<u16>, x87: X87Hint) -> Result<CacheOffset, Fault> {
-        let desks = || self.desks.lock().expect("no panic under this lock");
-        let mut desk = desks().pop().unwrap_or_default();
+        // A child of fork(2) may find the lock taken for ever, by a thread that it does not have: then without it.
+        let mut desk = self.desks.try_lock().ok().and_then(|mut desks| desks.pop()).unwrap_or_default();
         let found = self.find_or_make_at(&mut desk, guest, counter, x87);
-        desks().push(desk);
+        if let Ok(mut desks) = self.desks.try_lock() {
+            desks.push(desk);
+        }
         found
     }
 

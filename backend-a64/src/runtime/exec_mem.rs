@@ -12,8 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Room for the runtime's stubs.
 const STUBS_LEN: usize = 64 << 10;
-/// Room for the counters of cold code: four bytes each, numbered by 16 bits.
-const COUNTERS_LEN: usize = 4 << 16;
+/// Number of counters of cold code: their numbers are 16-bit immediates.
+pub(crate) const COUNTERS: u32 = 1 << 16;
+/// Room for them, four bytes each.
+const COUNTERS_LEN: usize = 4 * COUNTERS as usize;
 /// Least and most memory for code: the least holds any one region, the most keeps direct branches in reach.
 pub const CODE_LEN_RANGE: std::ops::RangeInclusive<usize> = 1 << 20..=112 << 20;
 
@@ -87,6 +89,14 @@ impl ExecMem {
     /// Makes all counters zero; no thread may be in translated code.
     pub(crate) fn clear_counters(&self) {
         self.mapping.discard(STUBS_LEN + Tables::LEN, COUNTERS_LEN);
+    }
+
+    /// Makes one counter zero, while others may count in it.
+    pub(crate) fn clear_counter(&self, number: u16) {
+        let at = self.mapping.base().wrapping_add(STUBS_LEN + Tables::LEN + 4 * usize::from(number));
+        // SAFETY: inside the counters' part of the mapping and aligned; code that runs may be counting, and what is lost
+        // then does not matter.
+        unsafe { AtomicU32::from_ptr(at.cast()) }.store(0, Ordering::Relaxed);
     }
 
     /// Copies the runtime's stubs to their place. Before any thread runs.

@@ -1,12 +1,18 @@
 //! Files of /proc that must describe the guest: given as memfds with made content, or as the program's own file.
+//!
+//! The kernel's cmdline tells of the program that runs when it is read, also if it was opened before execve(2); environ and maps
+//! are bound to the memory that the process had, and empty after it; auxv stays as it was. So a program that has opened one
+//! of them says so when it executes another, which then makes the content anew ([`renew_inherited`]).
 use super::{HostPath, Text};
 use crate::args;
-use crate::context::{Cx, SysResult};
+use crate::context::{Cx, Process, SysResult};
 use crate::errno::Errno;
 use crate::host;
 use crate::host::call::ptr;
 use crate::layout::fcntl;
 use ir::guest::GuestRange;
+use std::ffi::{CStr, CString};
+use std::sync::atomic::Ordering;
 
 /// Names below /proc/self that are made up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,28 @@ fn own_part(path: &[u8]) -> Option<&[u8]> {
     Some(name)
 }
 
+/// The files with made content, and the names of the memfds that stand for them.
+const MADE: [(Own, &CStr); 4] = [
+    (Own::Auxv, c"proc-auxv"),
+    (Own::Cmdline, c"proc-cmdline"),
+    (Own::Environ, c"proc-environ"),
+    (Own::Maps, c"proc-maps"),
+];
+
+impl Own {
+    /// What the file holds now.
+    fn content(self, process: &Process) -> Vec<u8> {
+        let program = process.fs.program();
+        match self {
+            Self::Auxv => program.auxv.clone(),
+            Self::Cmdline => strings(process, program.args),
+            Self::Environ => strings(process, program.env),
+            Self::Maps => maps(process),
+            Self::Exe => Vec::new(),
+        }
+    }
+}
+
 fn own_file(path: &[u8]) -> Option<Own> {
     Some(match own_part(path)? {
         b"auxv" => Own::Auxv,
@@ -53,32 +81,32 @@ pub fn exe_link(path: &[u8]) -> bool {
 pub fn open(cx: &Cx<'_>, path: &HostPath, flags: u32) -> Option<SysResult> {
     let Text::Owned(text) = &path.text else { return None };
     let bytes = text.to_bytes();
-    let content = match bytes {
-        b"/proc/cpuinfo" => super::cpuinfo::text().into_bytes(),
-        _ => match own_file(bytes)? {
-            Own::Auxv => cx.process.fs.program().auxv.clone(),
-            Own::Cmdline => strings(cx, cx.process.fs.program().args),
-            Own::Environ => strings(cx, cx.process.fs.program().env),
-            Own::Maps => maps(cx),
-            Own::Exe => return None,
-        },
+    let (content, name) = match bytes {
+        b"/proc/cpuinfo" => (super::cpuinfo::text().into_bytes(), c"proc-cpuinfo"),
+        _ => {
+            let own = own_file(bytes)?;
+            let (_, name) = MADE.into_iter().find(|(made, _)| *made == own)?;
+            cx.process.fs.made_files.store(true, Ordering::Relaxed);
+            (own.content(cx.process), name)
+        }
     };
     if flags & libc::O_ACCMODE as u32 != libc::O_RDONLY as u32 {
         return Some(Err(Errno::EACCES));
     }
-    Some(memfd(&content, flags))
+    Some(memfd(name, &content, flags))
 }
 
 /// What the guest's stack holds now, as the kernel reads it: programs overwrite their arguments on purpose.
-fn strings(cx: &Cx<'_>, range: GuestRange) -> Vec<u8> {
-    cx.read_bytes(range.start, range.len as usize).unwrap_or_default()
+fn strings(process: &Process, range: GuestRange) -> Vec<u8> {
+    let mut bytes = vec![0; range.len as usize];
+    process.mm.load(range.start, &mut bytes).map_or_else(|_| Vec::new(), |()| bytes)
 }
 
 /// A read-only file descriptor of a memfd with this content.
-fn memfd(content: &[u8], flags: u32) -> SysResult {
-    let fd = host::syscall(libc::SYS_memfd_create, args![c"proc", libc::MFD_CLOEXEC])?;
+fn memfd(name: &CStr, content: &[u8], flags: u32) -> SysResult {
+    let fd = host::syscall(libc::SYS_memfd_create, args![name, libc::MFD_CLOEXEC])?;
     let reopened = fill(fd, content).and_then(|()| {
-        let name = std::ffi::CString::new(format!("/proc/self/fd/{fd}")).map_err(|_| Errno::EINVAL)?;
+        let name = CString::new(format!("/proc/self/fd/{fd}")).map_err(|_| Errno::EINVAL)?;
         let flags = flags & (fcntl::O_CLOEXEC | libc::O_NONBLOCK as u32);
         host::syscall(libc::SYS_openat, args![libc::AT_FDCWD, name.as_c_str(), flags, 0])
     });
@@ -95,9 +123,29 @@ fn fill(fd: u64, mut content: &[u8]) -> Result<(), Errno> {
 }
 
 /// /proc/self/maps: the guest's mappings, names without the rootfs.
-fn maps(cx: &Cx<'_>) -> Vec<u8> {
-    let fs = &cx.process.fs;
-    cx.process.mm.render_maps(|path| String::from_utf8_lossy(fs.to_guest(path.as_bytes())).into_owned()).into_bytes()
+fn maps(process: &Process) -> Vec<u8> {
+    let fs = &process.fs;
+    process.mm.render_maps(|path| String::from_utf8_lossy(fs.to_guest(path.as_bytes())).into_owned()).into_bytes()
+}
+
+/// Makes the content of files anew that an earlier program of this process has opened; before the first instruction.
+pub fn renew_inherited(process: &Process) {
+    process.fs.made_files.store(true, Ordering::Relaxed);
+    for entry in std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
+        let Ok(text) = std::fs::read_link(entry.path()) else { continue };
+        let of = |(_, name): &(Own, &CStr)| {
+            text.as_os_str() == format!("/memfd:{} (deleted)", name.to_string_lossy()).as_str()
+        };
+        if let Some((own, _)) = MADE.into_iter().find(of) {
+            let content = match own {
+                Own::Cmdline => own.content(process),
+                Own::Auxv => continue,
+                _ => Vec::new(),
+            };
+            // Opened anew for writing: the position of the guest's descriptor stays where it is.
+            let _ = std::fs::write(entry.path(), content);
+        }
+    }
 }
 
 /// What readlink(2) answers for a name of /proc, given what the host says: the program's guest path for `exe`, and no

@@ -3,7 +3,7 @@
 //!
 //! A parent that shares memory is suspended (CLONE_VFORK) until the child execs or exits, so the child may use the parent's thread-local
 //! storage; it needs a stack of its own, because the parent's frame must be there when it wakes up.
-use super::result;
+use super::{alloc, result};
 use crate::errno::Errno;
 use std::arch::global_asm;
 
@@ -66,11 +66,15 @@ unsafe extern "C" {
 const STACK_SIZE: usize = 256 * 1024;
 
 struct Child<'a> {
+    /// The heap, as no other thread of ours may have it when an emulator makes a fork of this. The child gives it back; if
+    /// it is still here when the parent wakes up, memory was not shared.
+    heap: Option<alloc::Held>,
     run: Option<Box<dyn FnOnce() -> i32 + 'a>>,
 }
 
 /// A copy of this process with the calling thread only; 0 in the child. The C library puts its own locks and ids in order.
 pub(crate) fn fork() -> Result<i32, Errno> {
+    let _heap = alloc::hold();
     // SAFETY: the child goes on in Rust code: the caller holds the locks that other threads could have held.
     match unsafe { libc::fork() } {
         -1 => Err(Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EAGAIN))),
@@ -80,12 +84,15 @@ pub(crate) fn fork() -> Result<i32, Errno> {
 
 /// As [`fork`] with other flags for clone(2) (namespaces, an exit signal, ...); none that shares memory or needs a pointer.
 pub(crate) fn fork_with(flags: u64) -> Result<i32, Errno> {
+    let _heap = alloc::hold();
     super::syscall(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]).map(|pid| pid as i32)
 }
 
 extern "C" fn enter(child: *mut u8) -> ! {
     // SAFETY: `vfork` passes its `Child`, which lives on its stack while it sleeps until this process is gone.
-    let run = unsafe { (*child.cast::<Child<'_>>()).run.take() };
+    let child = unsafe { &mut *child.cast::<Child<'_>>() };
+    drop(child.heap.take());
+    let run = child.run.take();
     let status = run.map_or(0, |run| run());
     // SAFETY: ends this process without running anything of the parent's.
     unsafe { libc::_exit(status) }
@@ -95,10 +102,11 @@ extern "C" fn enter(child: *mut u8) -> ! {
 /// child's process id, once it has exec'd or ended. The caller blocks all signals around this.
 pub(crate) fn vfork(flags: u64, run: Box<dyn FnOnce() -> i32 + '_>) -> Result<i32, Errno> {
     let mut stack = Stack::new()?;
-    let mut child = Child { run: Some(run) };
+    let mut child = Child { heap: Some(alloc::hold()), run: Some(run) };
     let flags = flags | (libc::CLONE_VM | libc::CLONE_VFORK) as u64;
     // SAFETY: the stack is fresh and outlives the child's use of it, as the kernel keeps this thread asleep; `child` too.
     let raw = unsafe { ferry_vfork(flags, stack.top(), enter, (&raw mut child).cast()) };
+    drop(child.heap.take());
     result(raw).map(|pid| pid as i32)
 }
 

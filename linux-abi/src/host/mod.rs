@@ -5,9 +5,11 @@
 //!   the kernel is entered makes it answer ERESTARTSYS instead of sleeping ([`door`]); none is ever lost.
 //! - [`compat`]: the second way in, 32-bit system calls of a 64-bit task.
 //! - [`call`]: arguments of host calls. [`copy`]: copies to and from guest memory that fault instead of crashing.
+//! - [`alloc`]: ferry's own heap.
 //! - [`thread`]: what a host signal handler knows about the thread it interrupts; [`clone`]: children that share memory.
 use crate::errno::Errno;
 
+pub mod alloc;
 pub mod call;
 pub mod clone;
 pub mod compat;

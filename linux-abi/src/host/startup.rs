@@ -1,10 +1,14 @@
-//! What ferry inherited: the auxiliary vector, and the disposition of SIGPIPE, which the Rust runtime changes before `main`.
+//! What ferry inherited: the auxiliary vector, and what the Rust runtime changes before `main`: the disposition of SIGPIPE,
+//! and which of the standard descriptors were closed.
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::os::fd::FromRawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+/// The standard descriptors that were closed, bit by bit. The Rust runtime opens /dev/null in their places.
+static CLOSED: AtomicU32 = AtomicU32::new(0);
+const STANDARD: std::ops::RangeInclusive<i32> = libc::STDIN_FILENO..=libc::STDERR_FILENO;
 
 extern "C" fn record() {
     // SAFETY: an all-zero sigaction is a valid value.
@@ -12,9 +16,15 @@ extern "C" fn record() {
     // SAFETY: only asks for the disposition; `old` is writable.
     unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut old) };
     SIGPIPE_IGNORED.store(old.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+    for fd in STANDARD {
+        // SAFETY: only asks.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
+            CLOSED.fetch_or(1 << fd, Ordering::Relaxed);
+        }
+    }
 }
 
-/// Runs before `main`, and so before the Rust runtime sets SIGPIPE to be ignored.
+/// Runs before `main`, and so before the Rust runtime sets SIGPIPE to be ignored and opens what is closed.
 // SAFETY: the section holds function pointers of this type; `record` needs nothing of the Rust runtime.
 #[unsafe(link_section = ".init_array")]
 #[used]
@@ -24,6 +34,15 @@ static RECORD: extern "C" fn() = record;
 pub(crate) fn sigpipe_was_ignored() -> bool {
     std::hint::black_box(RECORD);
     SIGPIPE_IGNORED.load(Ordering::Relaxed)
+}
+
+/// Closes the standard descriptors that were closed when the process started; after that the program owns all of them.
+pub fn close_standard_files() {
+    std::hint::black_box(RECORD);
+    let closed = CLOSED.load(Ordering::Relaxed);
+    for fd in STANDARD.filter(|fd| closed & 1 << fd != 0) {
+        let _ = super::syscall(libc::SYS_close, crate::args![fd]);
+    }
 }
 
 /// The program's file, which binfmt_misc opened for ferry (flag O, AT_EXECFD). Closed with the answer, so that the program

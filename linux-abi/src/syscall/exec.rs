@@ -14,6 +14,7 @@ use crate::layout::U32;
 use crate::signal::host_handler;
 use ir::guest::GuestAddr;
 use std::ffi::{CStr, CString};
+use std::sync::atomic::Ordering;
 
 /// How execve(2) starts ferry again for an i386 program.
 #[derive(Clone, Debug, Default)]
@@ -26,12 +27,13 @@ pub struct ExecOptions {
 
 impl ExecOptions {
     /// ferry's argument list for running `path` with `argv`: its options, then the program's name for itself, its path, and
-    /// its other arguments.
-    pub fn command(&self, path: &CStr, argv: &[CString]) -> Vec<CString> {
+    /// its other arguments. `renew`: it is to make inherited files of /proc anew.
+    pub fn command(&self, path: &CStr, argv: &[CString], renew: bool) -> Vec<CString> {
         let name = argv.first().map_or(c"", |name| name.as_c_str());
         let words = [c"--argv0", name, c"--", path].map(CStr::to_owned);
         let mut command = vec![self.ferry.clone()];
         command.extend(self.options.iter().cloned());
+        command.extend(renew.then(|| c"--renew-proc".to_owned()));
         command.extend(words);
         command.extend(argv.iter().skip(1).cloned());
         command
@@ -259,7 +261,8 @@ fn exec(cx: &mut Cx<'_>, mut program: Program, argv_at: GuestAddr, env_at: Guest
     for _ in 0..=MAX_DEPTH {
         match program_kind(&head)? {
             ProgramKind::I386 => {
-                let command = cx.process.exec.command(&program.path, &argv);
+                let renew = cx.process.fs.made_files.load(Ordering::Relaxed);
+                let command = cx.process.exec.command(&program.path, &argv, renew);
                 return replace(cx, &program, Some(&command), &argv, &env);
             }
             ProgramKind::Host => return replace(cx, &program, None, &argv, &env),
@@ -381,8 +384,11 @@ mod tests {
     fn ferry_is_started_with_its_options_and_the_programs_name() {
         let options = ExecOptions { ferry: c"/bin/ferry".into(), options: vec![c"--rootfs".into(), c"/r".into()] };
         let argv = [c"-bash".to_owned(), c"-c".to_owned(), c"true".to_owned()];
-        let command = options.command(c"/bin/bash", &argv);
+        let command = options.command(c"/bin/bash", &argv, true);
         let words: Vec<_> = command.iter().map(|word| word.to_str().unwrap()).collect();
-        assert_eq!(words, ["/bin/ferry", "--rootfs", "/r", "--argv0", "-bash", "--", "/bin/bash", "-c", "true"]);
+        assert_eq!(
+            words,
+            ["/bin/ferry", "--rootfs", "/r", "--renew-proc", "--argv0", "-bash", "--", "/bin/bash", "-c", "true"]
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Cold code that becomes hot: by the real code generator, from regions in text.
 use super::*;
+use crate::runtime::exec_mem::COUNTERS;
 use ir::parse::parse;
 use ir::Trap;
 
@@ -36,15 +37,7 @@ fn hot_code_takes_the_place_of_cold_code() {
     let options = EngineOptions { code_len: 1 << 20, translate_after: 0, ..EngineOptions::default() };
     let engine = Engine::new(&options, Box::new(Countdown), Box::new(NoWatch)).unwrap();
     let mut thread = engine.new_thread().unwrap();
-    let mut passes = |count| {
-        let state = thread.state_mut();
-        state.set(Gpr::Ecx, count);
-        state.set(Gpr::Edx, 0);
-        state.eip = 0x1000;
-        assert_eq!(engine.run(&mut thread, &mut NoMem), Exit::Trap(Trap::Syscall));
-        assert_eq!((thread.state().get(Gpr::Ecx), thread.state().eip), (0, 0x1008));
-        thread.state().get(Gpr::Edx)
-    };
+    let mut passes = |count| passes(&engine, &mut thread, count);
     let limit = 1 << crate::codegen::abi::HOT_BIT;
     assert_eq!(passes(limit - 1), 0);
     assert_eq!(engine.stats().hot_regions, 0);
@@ -59,4 +52,29 @@ fn hot_code_takes_the_place_of_cold_code() {
     engine.flush();
     assert_eq!(passes(limit - 1), 0);
     assert_eq!(passes(limit), limit);
+}
+
+/// Counts down from `count`; how many passes of that were in hot code.
+fn passes(engine: &Engine, thread: &mut ThreadContext, count: u32) -> u32 {
+    let state = thread.state_mut();
+    state.set(Gpr::Ecx, count);
+    state.set(Gpr::Edx, 0);
+    state.eip = 0x1000;
+    assert_eq!(engine.run(thread, &mut NoMem), Exit::Trap(Trap::Syscall));
+    assert_eq!((thread.state().get(Gpr::Ecx), thread.state().eip), (0, 0x1008));
+    thread.state().get(Gpr::Edx)
+}
+
+/// A program of more regions than there are counters still begins cold everywhere.
+#[test]
+fn regions_share_counters_when_all_are_in_use() {
+    let options = EngineOptions { code_len: 1 << 20, ..EngineOptions::default() };
+    let engine = Engine::new(&options, Box::new(Countdown), Box::new(NoWatch)).unwrap();
+    let mut thread = engine.new_thread().unwrap();
+    let limit = 1 << crate::codegen::abi::HOT_BIT;
+    for laps in 0..3 {
+        engine.counted.store(laps * COUNTERS, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(passes(&engine, &mut thread, limit - 1), 0);
+        engine.invalidate(GuestRange::new(GuestAddr(0x1000), 1));
+    }
 }
