@@ -239,16 +239,7 @@ impl Machine<'_> {
         let (addr, bytes) = (self.address(inst), inst.ty.bytes() as usize);
         loop {
             let old = self.load(inst, inst.ty.bytes())?;
-            let result = match inst.op {
-                Opcode::AtomicXchg => operand,
-                Opcode::AtomicAdd => old.wrapping_add(operand),
-                Opcode::AtomicAnd => old & operand,
-                Opcode::AtomicOr => old | operand,
-                Opcode::AtomicXor => old ^ operand,
-                Opcode::AtomicNeg => old.wrapping_neg(),
-                _ if old == operand => new,
-                _ => old,
-            };
+            let result = alu::exchanged(inst.op, old as u64, operand as u64, new as u64);
             let (from, to) = (old.to_le_bytes(), result.to_le_bytes());
             if self.mem.replace(addr, &from[..bytes], &to[..bytes]).map_err(Stop::Fault)? {
                 return Ok(old);

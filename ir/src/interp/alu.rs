@@ -107,6 +107,20 @@ pub fn eval<V>(inst: &Inst<V>, args: [u64; 3], src: Ty, cf: bool) -> Option<Out>
     })
 }
 
+/// What an atomic operation leaves in memory, in the low bits: `operand` is what CAS expects, `new` what it stores then.
+pub(super) fn exchanged(op: Opcode, old: u64, operand: u64, new: u64) -> u64 {
+    match op {
+        Opcode::AtomicXchg => operand,
+        Opcode::AtomicAdd => old.wrapping_add(operand),
+        Opcode::AtomicAnd => old & operand,
+        Opcode::AtomicOr => old | operand,
+        Opcode::AtomicXor => old ^ operand,
+        Opcode::AtomicNeg => old.wrapping_neg(),
+        _ if old == operand => new,
+        _ => old,
+    }
+}
+
 fn field_mask(width: u32) -> u64 {
     u64::MAX >> (64 - width)
 }

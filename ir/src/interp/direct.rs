@@ -123,17 +123,7 @@ impl<'a> Direct<'a> {
         let (addr, ty) = (Self::address(inst), inst.ty);
         let (operand, new) = (inst.args[2].bits, inst.args[3].bits);
         let old = self.load(addr, ty);
-        let result = match inst.op {
-            Opcode::AtomicXchg => operand,
-            Opcode::AtomicAdd => old.wrapping_add(operand),
-            Opcode::AtomicAnd => old & operand,
-            Opcode::AtomicOr => old | operand,
-            Opcode::AtomicXor => old ^ operand,
-            Opcode::AtomicNeg => old.wrapping_neg(),
-            _ if old == operand => new,
-            _ => old,
-        };
-        self.store(addr, ty, result);
+        self.store(addr, ty, alu::exchanged(inst.op, old, operand, new));
         old
     }
 
