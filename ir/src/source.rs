@@ -83,12 +83,14 @@ pub trait RegionSource: Send + Sync {
 /// Tells whoever owns the memory map which guest bytes have been translated.
 pub trait CodeWatch: Send + Sync {
     /// From now on a change of these bytes, by a guest store, the kernel or a new mapping, must lead to
-    /// `Engine::invalidate` before the changed code runs.
-    fn watch(&self, range: crate::guest::GuestRange);
+    /// `Engine::invalidate` before the changed code runs. `false` if that cannot be had: then the source, asked again, gives
+    /// code that looks itself.
+    #[must_use]
+    fn watch(&self, range: crate::guest::GuestRange) -> bool;
 }
 
 impl<W: CodeWatch + ?Sized> CodeWatch for std::sync::Arc<W> {
-    fn watch(&self, range: crate::guest::GuestRange) {
-        (**self).watch(range);
+    fn watch(&self, range: crate::guest::GuestRange) -> bool {
+        (**self).watch(range)
     }
 }

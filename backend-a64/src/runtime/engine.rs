@@ -245,15 +245,14 @@ impl Engine {
         let mut region = lift()?;
         loop {
             let fresh = self.world.is_shared() && !self.lock().has_pages(&region.ranges);
-            for range in &region.ranges {
-                self.watch.watch(*range);
-            }
-            if !fresh {
+            let watched = region.ranges.iter().fold(true, |watched, range| self.watch.watch(*range) && watched);
+            if watched && !fresh {
                 break;
             }
-            // Another thread may have written the bytes after they were read and before they were watched.
+            // Another thread may have written the bytes after they were read and before they were watched; or the code has
+            // to look itself.
             let again = lift()?;
-            if again == region {
+            if watched && again == region {
                 break;
             }
             region = again;

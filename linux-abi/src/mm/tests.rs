@@ -160,20 +160,20 @@ fn protection_is_the_guests() {
 fn a_write_to_watched_code_is_seen() {
     let (mm, notes) = space();
     let at = mm.mmap(anon(0x2000, Prot::ALL)).unwrap();
-    mm.watch(GuestRange::new(at.plus(0x10), 4));
+    assert!(mm.watch(GuestRange::new(at.plus(0x10), 4)));
     mm.store(at.plus(0x1000), b"data").unwrap();
     assert!(notes.stale.lock().unwrap().is_empty());
     mm.store(at.plus(0x800), b"code").unwrap();
     assert_eq!(notes.stale.lock().unwrap().pop(), Some(GuestRange::new(at, 0x1000)));
-    mm.watch(GuestRange::new(at, 4));
+    assert!(mm.watch(GuestRange::new(at, 4)));
     mm.unwatch_for_write(GuestRange::new(at.plus(0xfff), 1));
     assert_eq!(notes.stale.lock().unwrap().len(), 1);
-    mm.watch(GuestRange::new(at, 4));
+    assert!(mm.watch(GuestRange::new(at, 4)));
     mm.mprotect(at.0, 0x1000, 5).unwrap();
     assert_eq!(notes.stale.lock().unwrap().len(), 1, "still executable: translations stay");
     mm.mprotect(at.0, 0x1000, 3).unwrap();
     assert_eq!(notes.stale.lock().unwrap().len(), 2);
-    mm.watch(GuestRange::new(at, 4));
+    assert!(mm.watch(GuestRange::new(at, 4)));
     mm.munmap(at.0, 0x2000).unwrap();
     assert_eq!(notes.stale.lock().unwrap().len(), 3);
 }
@@ -186,7 +186,7 @@ fn a_page_that_is_written_too_often_is_watched_no_more() {
     let (code, beside) = (GuestRange::new(at, 8), GuestRange::new(at.plus(0x1000), 8));
     let mut rounds = 0;
     while mm.volatility(code) == Volatility::Watched {
-        mm.watch(code);
+        assert!(mm.watch(code));
         mm.store(at.plus(0x800), b"data").unwrap();
         rounds += 1;
     }

@@ -55,34 +55,38 @@ pub enum Repair {
 }
 
 impl CodeWatch for AddressSpace {
-    fn watch(&self, range: GuestRange) {
+    fn watch(&self, range: GuestRange) -> bool {
         let range = PageRange::covering(range);
         if self.pages.any(range, SHARED) {
             let layout = lock(&self.layout);
             let _leaf = lock(&self.watch);
-            for place in layout.places(range) {
-                self.protect_watched(place);
-            }
+            let places = layout.places(range);
+            places.into_iter().fold(true, |watched, place| self.protect_watched(place) && watched)
         } else {
             let _leaf = lock(&self.watch);
-            self.protect_watched(range);
+            self.protect_watched(range)
         }
     }
 }
 
 impl AddressSpace {
-    /// Marks pages and takes the host's write permission away. The watch lock is held.
-    fn protect_watched(&self, range: PageRange) {
+    /// Marks pages and takes the host's write permission away. The watch lock is held. `false` if the host has no memory for
+    /// another mapping: then the pages are volatile.
+    fn protect_watched(&self, range: PageRange) -> bool {
+        let mut watched = true;
         for (run, flags) in self.pages.runs(range, |f| f & (MAPPED | WRITE | WATCHED | VOLATILE)) {
             if flags & MAPPED == 0 || flags & (WATCHED | VOLATILE) != 0 {
                 continue;
             }
             self.pages.update_all(run, WATCHED, 0);
             if flags & WRITE != 0 {
-                // Fails only if the host has no memory for another mapping; then a stale translation could run.
-                host_map::protect(run, Prot::READ.0).expect("write-protect a page with translated code");
+                if host_map::protect(run, Prot::READ.0).is_err() {
+                    self.pages.update_all(run, VOLATILE, WATCHED);
+                    watched = false;
+                }
             }
         }
+        watched
     }
 
     /// How code in a range may change.
@@ -183,7 +187,8 @@ impl AddressSpace {
                 if watched {
                     let shift = run.start() - place.there.start();
                     let start = place.here.start() + shift;
-                    self.protect_watched(PageRange::between(start, start + run.len()));
+                    // Code from shared pages looks itself in any case.
+                    let _ = self.protect_watched(PageRange::between(start, start + run.len()));
                 }
             }
         }

@@ -18,7 +18,9 @@ const PAGE: u32 = 4096;
 struct NoWatch;
 
 impl CodeWatch for NoWatch {
-    fn watch(&self, _: GuestRange) {}
+    fn watch(&self, _: GuestRange) -> bool {
+        true
+    }
 }
 
 /// Guest memory for the interpreter: the address space.

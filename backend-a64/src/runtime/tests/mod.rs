@@ -61,7 +61,9 @@ fn no_code(addr: GuestAddr) -> Fault {
 struct NoWatch;
 
 impl CodeWatch for NoWatch {
-    fn watch(&self, _: GuestRange) {}
+    fn watch(&self, _: GuestRange) -> bool {
+        true
+    }
 }
 
 /// Guest memory with nothing in it.
