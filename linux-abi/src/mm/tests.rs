@@ -191,7 +191,7 @@ fn a_page_that_is_written_too_often_is_watched_no_more() {
         rounds += 1;
     }
     assert_eq!((rounds, notes.stale.lock().unwrap().len()), (129, 129));
-    mm.watch(code);
+    assert!(mm.watch(code));
     mm.store(at.plus(0x800), b"data").unwrap();
     assert_eq!(notes.stale.lock().unwrap().len(), 129, "its code looks itself");
     assert_eq!(mm.volatility(beside), Volatility::Watched);
@@ -214,13 +214,13 @@ fn a_write_through_another_mapping_is_seen() {
     let code = mm.mmap(map(0x3000, Prot::READ_EXEC, 0)).unwrap();
     assert!(notes.ordered.load(Ordering::Relaxed) > 0);
     let data = mm.mmap(map(0x2000, Prot::READ_WRITE, 0x1000)).unwrap();
-    mm.watch(GuestRange::new(code.plus(0x1000), 8));
+    assert!(mm.watch(GuestRange::new(code.plus(0x1000), 8)));
     mm.store(data.plus(0x1000), b"other page").unwrap();
     assert!(notes.stale.lock().unwrap().is_empty());
     mm.store(data.plus(8), b"code").unwrap();
     assert!(notes.stale.lock().unwrap().iter().any(|r| r.contains(code.plus(0x1000))));
     // And through a mapping made after the code was translated.
-    mm.watch(GuestRange::new(code, 8));
+    assert!(mm.watch(GuestRange::new(code, 8)));
     notes.stale.lock().unwrap().clear();
     let late = mm.mmap(map(0x1000, Prot::READ_WRITE, 0)).unwrap();
     mm.store(late, b"code").unwrap();
