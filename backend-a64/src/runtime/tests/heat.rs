@@ -68,7 +68,7 @@ fn passes(engine: &Engine, thread: &mut ThreadContext, count: u32) -> u32 {
 /// A program of more regions than there are counters still begins cold everywhere.
 #[test]
 fn regions_share_counters_when_all_are_in_use() {
-    let options = EngineOptions { code_len: 1 << 20, ..EngineOptions::default() };
+    let options = EngineOptions { code_len: 1 << 20, translate_after: 0, ..EngineOptions::default() };
     let engine = Engine::new(&options, Box::new(Countdown), Box::new(NoWatch)).unwrap();
     let mut thread = engine.new_thread().unwrap();
     let limit = 1 << crate::codegen::abi::HOT_BIT;
