@@ -5,7 +5,7 @@ use super::*;
 use crate::codegen::LinkKind;
 use dynasmrt::DynasmLabelApi;
 use ir::guest::Trap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 const DONE: Exit = Exit::Trap(Trap::Syscall);
@@ -108,13 +108,18 @@ fn a_forked_child_goes_on_alone() {
     rig.program.set(0x8000, |asm| asm.trap(Trap::Syscall, 0x8002));
     assert_eq!(rig.run(0x8000), DONE);
     let stop = AtomicBool::new(false);
+    let laps = AtomicU32::new(0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 count(&rig.engine, 1000);
+                laps.fetch_add(1, Ordering::Relaxed);
             }
         });
-        std::thread::sleep(Duration::from_millis(10));
+        // Then it translates no more: the lock of this test's source is no business of the engine's.
+        while laps.load(Ordering::Relaxed) < 3 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         // SAFETY: the child runs the engine only, and leaves with _exit.
         let child = rig.engine.fork(|| unsafe { libc::fork() }, |pid| *pid == 0);
         if child == 0 {
