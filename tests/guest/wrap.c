@@ -136,7 +136,6 @@ static void calls(void)
     CALL(SYS_modify_ldt, 0, 0xfffffffc, 64);
     CALL(SYS_set_thread_area, 0xfffffffc);
     CALL(SYS_execve, 0xfffffffc, 0, 0);
-    CALL(SYS_process_vm_readv, getpid(), iov, 1, iov, 1, 0);
     CALL(SYS_sched_getaffinity, 0, 4, 0xfffffffe);
     CALL(SYS_getdents64, null, 0xfffffff0, 0x1000);
 }

@@ -44,6 +44,9 @@ int main(void)
     say(process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
     remote.iov_base = (void *)0xfffff000;
     say(process_vm_writev(getpid(), &local, 1, &remote, 1, 0));
+    local.iov_len = 0xfffff000;
+    say(process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
+    local.iov_len = 6;
     int pidfd = syscall(SYS_pidfd_open, getpid(), 0);
     local = (struct iovec) { p, 0x1000 };
     say(syscall(SYS_process_madvise, pidfd, &local, 1, MADV_COLD, 0));
