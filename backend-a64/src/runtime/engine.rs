@@ -245,7 +245,7 @@ impl Engine {
         let mut region = lift()?;
         loop {
             let fresh = self.world.is_shared() && !self.lock().has_pages(&region.ranges);
-            let watched = region.ranges.iter().fold(true, |watched, range| self.watch.watch(*range) && watched);
+            let watched = region.ranges.iter().all(|range| self.watch.watch(*range));
             if watched && !fresh {
                 break;
             }

@@ -61,7 +61,7 @@ impl CodeWatch for AddressSpace {
             let layout = lock(&self.layout);
             let _leaf = lock(&self.watch);
             let places = layout.places(range);
-            places.into_iter().fold(true, |watched, place| self.protect_watched(place) && watched)
+            places.into_iter().all(|place| self.protect_watched(place))
         } else {
             let _leaf = lock(&self.watch);
             self.protect_watched(range)
@@ -79,11 +79,9 @@ impl AddressSpace {
                 continue;
             }
             self.pages.update_all(run, WATCHED, 0);
-            if flags & WRITE != 0 {
-                if host_map::protect(run, Prot::READ.0).is_err() {
-                    self.pages.update_all(run, VOLATILE, WATCHED);
-                    watched = false;
-                }
+            if flags & WRITE != 0 && host_map::protect(run, Prot::READ.0).is_err() {
+                self.pages.update_all(run, VOLATILE, WATCHED);
+                watched = false;
             }
         }
         watched
