@@ -136,8 +136,10 @@ pub(super) fn after(cx: &mut EmitCx, pos: usize) {
 /// Gives NZCV back if the instruction has to do with flags. (What only keeps NZCV may as well keep an operation's.)
 fn flags_before(cx: &mut EmitCx, inst: &Inst) {
     cx.value = cx.pos;
-    let reads = inst.reads_flags().intersects(FlagSet::NZCV);
     let writes = !inst.flags.is_empty();
+    // A shift by nothing leaves the flags as they were.
+    let keeps = writes && inst.may_keep_flags(|count| cx.block.as_const(count));
+    let reads = keeps || inst.reads_flags().intersects(FlagSet::NZCV);
     if !reads && flags::kept(cx).is_empty() && (writes || flags::nzcv_free(cx)) {
         // Nobody wants them any more.
         cx.x87.flags_away = false;
