@@ -302,6 +302,8 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, live_out: FlagSet) {
     cx.stored = None;
     cx.loaded = None;
     cx.mm_written = 0;
+    // Control may come here from elsewhere, even if no code lies between.
+    cx.ones = CodeOffset(u32::MAX);
     x87::begin_block(cx, index);
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
