@@ -48,7 +48,9 @@ pub(super) fn arithmetic(cx: &mut EmitCx, inst: &Inst) {
     }
     let (n, m) = (cx.v(0), cx.v(1));
     let lane = inst.lane;
-    let r = result_register(cx, lane);
+    // What leaves to the interpreter must find the destination as it was.
+    let leaves = inst.op == Opcode::FAddPair && inst.imm == 2;
+    let r = if leaves { VS0 } else { result_register(cx, lane) };
     let mut operands = Operands::Two(n, m);
     match inst.op {
         Opcode::FAdd => by_lane!(cx, lane, fadd r, n, m; F32x4 F64x2 F32 F64),
