@@ -169,9 +169,14 @@ static void sources(void)
 {
     set(SIGCHLD, keep, SA_SIGINFO);
     fflush(stdout);
+    sigset_t child, before;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, &before); /* so that it cannot come between the look and the wait */
     pid_t pid = fork();
     if (pid == 0) _exit(7);
-    while (count != SIGCHLD) pause();
+    while (count != SIGCHLD) sigsuspend(&before);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     printf("SIGCHLD code %d status %d own %d\n", last.si_code, last.si_status, last.si_pid == pid);
     waitpid(pid, NULL, 0);
     set(SIGCHLD, SIG_DFL, 0);
