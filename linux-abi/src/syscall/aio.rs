@@ -17,7 +17,7 @@ use crate::layout::U32;
 use crate::mm::{MmapRequest, Prot};
 use ir::guest::GuestAddr;
 use std::mem::offset_of;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const PREADV: u16 = 7;
 const PWRITEV: u16 = 8;
@@ -28,6 +28,11 @@ const IO_EVENT: u64 = 32;
 
 /// Rings that were moved into the guest's window: address and length.
 static RINGS: Mutex<Vec<(u32, u32)>> = Mutex::new(Vec::new());
+
+/// The rings, held.
+pub(crate) fn rings() -> MutexGuard<'static, Vec<(u32, u32)>> {
+    RINGS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Length of the mapping that starts at `address`.
 fn mapping_len(address: u64) -> Option<u32> {
@@ -62,7 +67,7 @@ pub fn io_setup(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     cx.host(a, libc::SYS_io_setup, args![a.uint(0), mut_ptr(&mut context)])?;
     match lower(cx, context) {
         Ok((ring, len)) => {
-            RINGS.lock().unwrap_or_else(PoisonError::into_inner).push((ring, len));
+            rings().push((ring, len));
             cx.write(a.addr(1), &ring)?;
             Ok(0)
         }
@@ -76,7 +81,7 @@ pub fn io_setup(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 /// io_destroy(2): the kernel unmaps the ring.
 pub fn io_destroy(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let result = cx.host(a, libc::SYS_io_destroy, args![a.uint(0)])?;
-    let mut rings = RINGS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut rings = rings();
     if let Some(index) = rings.iter().position(|ring| ring.0 == a.uint(0)) {
         let (ring, len) = rings.swap_remove(index);
         drop(rings);
