@@ -140,8 +140,15 @@ pub fn io_cancel(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     cx.host(a, libc::SYS_io_cancel, args![a.uint(0), a.addr(1), a.addr(2)])
 }
 
-fn events(cx: &mut Cx<'_>, a: &Args, width: Width, mask: Option<u64>) -> SysResult {
+/// What the two calls have in common; `mask` reads the argument that the second has more, after the time.
+fn events(
+    cx: &mut Cx<'_>,
+    a: &Args,
+    width: Width,
+    mask: fn(&Cx<'_>, &Args) -> Result<Option<u64>, Errno>,
+) -> SysResult {
     let time = width.read_opt(cx, a.addr(4))?;
+    let mask = mask(cx, a)?;
     cx.will_write(a.addr(3), IO_EVENT * u64::from(a.int(2).max(0).unsigned_abs()));
     let with_mask = mask.is_some();
     cx.waiting(mask, |cx, mask| {
@@ -157,7 +164,7 @@ fn events(cx: &mut Cx<'_>, a: &Args, width: Width, mask: Option<u64>) -> SysResu
 
 /// io_getevents(2).
 pub fn io_getevents(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    events(cx, a, Width::Time32, None)
+    events(cx, a, Width::Time32, |_, _| Ok(None))
 }
 
 fn mask_argument(cx: &Cx<'_>, a: &Args) -> Result<Option<u64>, Errno> {
@@ -169,14 +176,12 @@ fn mask_argument(cx: &Cx<'_>, a: &Args) -> Result<Option<u64>, Errno> {
 
 /// io_pgetevents(2) with 32-bit time.
 pub fn io_pgetevents(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let mask = mask_argument(cx, a)?;
-    events(cx, a, Width::Time32, mask)
+    events(cx, a, Width::Time32, mask_argument)
 }
 
 /// io_pgetevents(2) with 64-bit time.
 pub fn io_pgetevents_time64(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let mask = mask_argument(cx, a)?;
-    events(cx, a, Width::Time64, mask)
+    events(cx, a, Width::Time64, mask_argument)
 }
 
 #[cfg(test)]
@@ -215,6 +220,9 @@ mod tests {
         assert_eq!(g.call("io_pgetevents_time64", [ring, 1, 2, events, soon, 0]), Ok(1));
         assert_eq!(&g.get::<[u8; 8]>(out), b"abcdefg\xee");
         g.fails("io_submit", [ring, 1, 0xffff_f000], Errno::EFAULT);
+        let size_of_no_mask = g.put(&[soon, 3u32]);
+        g.fails("io_pgetevents_time64", [ring, 1, 2, events, 0xffff_f000, size_of_no_mask], Errno::EFAULT);
+        g.fails("io_pgetevents_time64", [ring, 1, 2, events, soon, size_of_no_mask], Errno::EINVAL);
         assert_eq!(g.call("io_destroy", [ring]), Ok(0));
         g.fails("io_destroy", [ring], Errno::EINVAL);
         std::fs::remove_file(name).unwrap();
