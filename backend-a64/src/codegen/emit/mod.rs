@@ -122,6 +122,16 @@ fn emptied<T>(old: &mut Vec<T>) -> Vec<T> {
 }
 
 impl<'a> EmitCx<'a> {
+    /// General registers that nothing lives in anywhere in the block: scratch for emitters that need more of it. The copy that
+    /// the x87 operations of the block keep in some of them is forgotten.
+    pub(crate) fn spares<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let spares = self.alloc.spares();
+        if spares.is_some_and(|regs| regs.iter().any(|r| x87::CACHE.contains(r))) {
+            self.x87.forget_copy();
+        }
+        spares
+    }
+
     /// A context for a region; block and allocation change as it goes. The code goes to the memory of `old`.
     pub(crate) fn new(
         region: &'a Region,

@@ -26,6 +26,9 @@ use ir::{FlagSet, Helper, Inst, Opcode};
 pub(super) use ops::operation;
 pub(super) use store::store;
 
+/// Registers that keep a copy of an x87 register from one operation to the next.
+pub(super) const CACHE: [u8; 2] = [14, 15];
+
 /// The x87 state while a block is emitted.
 #[derive(Debug)]
 pub(crate) struct X87State {
@@ -38,9 +41,9 @@ pub(crate) struct X87State {
     plain: bool,
     /// The guest's NZCV is in the state, that of the host is an operation's.
     flags_away: bool,
-    /// The place whose register is in x14 and x15.
+    /// The place whose register is in [`CACHE`].
     cached: Option<u8>,
-    /// Whether the block leaves x14 and x15 alone between operations.
+    /// Whether the values of the block leave [`CACHE`] alone between operations.
     may_cache: bool,
     sites: Vec<(Label, X87Site)>,
     /// Constants of 64 bits, which follow the sites.
@@ -60,6 +63,11 @@ impl X87State {
             sites: Vec::new(),
             literals: Vec::new(),
         }
+    }
+
+    /// Somebody else writes the registers of [`CACHE`].
+    pub(super) fn forget_copy(&mut self) {
+        self.cached = None;
     }
 
     /// What memory lacks at this point.
