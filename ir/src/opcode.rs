@@ -187,7 +187,7 @@ opcodes! {
     Cond          "cond"          []                I8      Cc       READS    "1 if the condition holds in the guest flags, else 0";
     Select        "select"        [T T]             T       Cc       READS    "first if the condition holds in the guest flags, else second";
     SelectNz      "select_nz"     [Int T T]         T       None     PURE     "second argument if the first is not zero, else third";
-    // Arithmetic and logic; flags as ADD, SUB, ADC, SBB, AND, OR, XOR (AF := 0 for the logical ones)
+    // Arithmetic and logic; flags as ADD, SUB, ADC, SBB, AND, OR, XOR (AF is undefined after the logical ones)
     Add           "add"           [T T]             T       None     PURE     "wrapping sum";
     Sub           "sub"           [T T]             T       None     PURE     "wrapping difference; CMP when only its flags are used";
     Adc           "adc"           [T T]             T       None     READS    "sum plus the guest CF";
@@ -380,6 +380,13 @@ impl Opcode {
     /// Whether the operands begin with base and index of a memory operand or address.
     pub fn has_address(self) -> bool {
         self.imm() == ImmKind::Disp
+    }
+
+    /// Whether AF is undefined after the operation, if it is among the flags it writes (SDM vol. 1, appendix A): the interpreter clears
+    /// it, emitted code leaves anything. Nothing may depend on it.
+    pub fn leaves_adjust_undefined(self) -> bool {
+        use Opcode::*;
+        matches!(self, And | Or | Xor | Shl | Shr | Sar | Shld | Shrd)
     }
 
     /// Whether a masked count of zero leaves the flags alone.

@@ -2,7 +2,7 @@
 //!
 //! The interpreter, the constant folder and tests of emitted code all ask here. Values are zero-extended to 64 bits.
 //! Where the SDM leaves a flag undefined, this does what Intel CPUs do:
-//! - logical operations and shifts clear AF;
+//! - logical operations and shifts clear AF (emitted code leaves anything: [`Opcode::leaves_adjust_undefined`]);
 //! - OF after a shift or rotation by more than one is that of the last single step's formula, see [`super::shift`].
 use super::shift;
 use crate::crypto::crc32c;

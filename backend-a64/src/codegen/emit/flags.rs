@@ -2,10 +2,10 @@
 //!
 //! SF ZF OF are N Z V. The host's C is the inverse of CF after a subtraction and CF itself after an addition; block
 //! boundaries want the inverse. [`Carry`] tracks which it is, and code to turn it is emitted only where somebody looks.
-//! PF and AF are raw values in `CpuState`. Arm ARM C6.2 (RMIF, CFINV: FEAT_FlagM), SDM vol. 1, 3.4.3.1.
+//! PF and AF are raw values in registers of their own ([`PF`], [`AF`]). Arm ARM C6.2 (RMIF, CFINV: FEAT_FlagM), SDM vol. 1, 3.4.3.1.
+use super::super::abi::{AF, PF};
 use super::super::asm::Cond;
 use super::{a64, EmitCx, S0, S1, S2, ZR};
-use ir::guest::state::offset;
 use ir::{Cc, FlagSet, Inst, Ty};
 
 /// What the host's C flag means.
@@ -310,46 +310,52 @@ pub(super) fn invert_carry(cx: &mut EmitCx, temp: u8) {
     }
 }
 
-/// Sets PF and AF, each if wanted: PF is the parity of `result`'s low byte; AF bit 4 of `result ^ xor`, or clear.
-/// Changes no register.
+/// PF and AF.
+const RAW: FlagSet = FlagSet::PF.with(FlagSet::AF);
+
+/// Whether the current instruction writes PF and nobody wants the old AF, which is relative to the old PF: then a result that
+/// gives PF may be computed in [`PF`] at once, and what it has to differ from for AF in [`AF`].
+pub(super) fn raw_is_free(cx: &EmitCx, want: FlagSet) -> bool {
+    want.intersects(RAW) && ((cx.live() & RAW) - want).is_empty()
+}
+
+/// Where a result is computed that only its flags need.
+pub(super) fn result_reg(cx: &EmitCx, want: FlagSet) -> u8 {
+    if raw_is_free(cx, want) {
+        PF
+    } else {
+        S0
+    }
+}
+
+/// Where the value is computed that [`set_raw`] takes as `xor`.
+pub(super) fn xor_reg(cx: &EmitCx, want: FlagSet) -> u8 {
+    if raw_is_free(cx, want) {
+        AF
+    } else {
+        S1
+    }
+}
+
+/// Sets PF and AF, each if wanted: PF is the parity of `result`'s low byte; AF bit 4 of `result ^ xor`, or
+/// undefined. Changes no other register.
 pub(super) fn set_raw(cx: &mut EmitCx, want: FlagSet, result: u8, xor: Option<u8>) {
-    const BOTH: FlagSet = FlagSet::PF.with(FlagSet::AF);
-    if !want.intersects(BOTH) {
+    let adjust = xor.filter(|_| want.contains(FlagSet::AF));
+    if adjust.is_none() && !want.contains(FlagSet::PF) {
         return;
     }
-    let other = xor.unwrap_or(result);
-    if !((cx.live() & BOTH) - want).is_empty() {
-        return set_raw_partly(cx, want.contains(FlagSet::AF), result, other);
+    if raw_is_free(cx, want) {
+        if let Some(other) = adjust {
+            cx.mov(AF, other);
+        }
+        return cx.mov(PF, result);
     }
-    match want.contains(FlagSet::AF) {
-        true => a64!(cx; stp W(result), W(other), [x28, RAW]),
-        false => a64!(cx; str W(result), [x28, offset::PF_RAW]),
-    }
-}
-
-/// Sets one of PF and AF and keeps the other: AF's raw value is relative to PF's, so it moves with it.
-fn set_raw_partly(cx: &mut EmitCx, adjust: bool, result: u8, other: u8) {
-    let spares = cx.alloc.spares();
-    let mut free = (10..16).filter(|r| *r != result && *r != other);
-    let [pf, af] = spares.unwrap_or_else(|| [(); 2].map(|()| free.next().expect("a register")));
-    if spares.is_none() {
-        a64!(cx; stp X(pf), X(af), [sp, -16]!);
-    }
-    a64!(cx; ldp W(pf), W(af), [x28, RAW]);
-    if adjust {
-        a64!(cx; eor W(af), W(pf), W(result); eor W(af), W(af), W(other));
-    } else {
-        a64!(cx; eor W(af), W(af), W(pf); eor W(af), W(af), W(result); mov W(pf), W(result));
-    }
-    a64!(cx; stp W(pf), W(af), [x28, RAW]);
-    if spares.is_none() {
-        a64!(cx; ldp X(pf), X(af), [sp], 16);
+    // The other of the two stays: AF's raw value is relative to PF's, so it moves with it.
+    a64!(cx; eor W(AF), W(adjust.unwrap_or(AF)), W(PF); eor W(AF), W(AF), W(result));
+    if want.contains(FlagSet::PF) {
+        a64!(cx; mov W(PF), W(result));
     }
 }
-
-/// The pair of raw values, as LDP and STP take its offset.
-const RAW: i32 = offset::PF_RAW as i32;
-const _: () = assert!(offset::AF_RAW == offset::PF_RAW + 4);
 
 /// How to test a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -392,7 +398,7 @@ pub(super) fn test(cx: &mut EmitCx, cc: Cc) -> Test {
 
 /// Bit 0 of `S0`: whether PF is clear.
 fn odd_parity(cx: &mut EmitCx) {
-    a64!(cx; ldr b30, [x28, offset::PF_RAW]; cnt v30.b8, v30.b8; fmov W(S0), s30);
+    a64!(cx; fmov s30, W(PF); cnt v30.b8, v30.b8; fmov W(S0), s30);
 }
 
 /// `cond`.
@@ -486,7 +492,7 @@ pub(super) fn get_flags(cx: &mut EmitCx, inst: &Inst) {
     }
     if mask == FlagSet::AF {
         let d = cx.dst();
-        return a64!(cx; ldp W(S0), W(S2), [x28, RAW]; eor W(S0), W(S0), W(S2); and WSP(d), W(S0), 0x10);
+        return a64!(cx; eor W(S0), W(PF), W(AF); and WSP(d), W(S0), 0x10);
     }
     let mut image = Image { empty: true };
     if mask.contains(FlagSet::PF) {
@@ -496,7 +502,7 @@ pub(super) fn get_flags(cx: &mut EmitCx, inst: &Inst) {
         image.put(cx, S0, 0, 2, 1);
     }
     if mask.contains(FlagSet::AF) {
-        a64!(cx; ldp W(S0), W(S2), [x28, RAW]; eor W(S0), W(S0), W(S2));
+        a64!(cx; eor W(S0), W(PF), W(AF));
         image.put(cx, S0, 4, 4, 1);
     }
     if mask.intersects(FlagSet::NZCV) {
@@ -572,15 +578,19 @@ pub(super) fn set_flags(cx: &mut EmitCx, _: &Inst) {
     if let Some(c) = known {
         // A byte with one bit has odd parity.
         let pf = u32::from(c & 4 == 0);
-        cx.mov_imm(S0, pf);
-        if c & 0x10 != 0 {
-            cx.mov_imm(S1, pf | 0x10);
+        let (result, xor) = (result_reg(cx, want), xor_reg(cx, want));
+        if want.intersects(RAW) {
+            cx.mov_imm(result, pf);
         }
-        return set_raw(cx, want, S0, (c & 0x10 != 0).then_some(S1));
+        if want.contains(FlagSet::AF) {
+            cx.mov_imm(xor, pf | c as u32 & 0x10);
+        }
+        return set_raw(cx, want, result, Some(xor));
     }
     if want.intersects(FlagSet::PF | FlagSet::AF) {
         // Bit 4 of the result is clear, so the image itself gives AF.
-        a64!(cx; ubfx W(S0), W(image), 2, 1; eor WSP(S0), W(S0), 1);
-        set_raw(cx, want, S0, Some(image));
+        let result = result_reg(cx, want);
+        a64!(cx; ubfx W(S0), W(image), 2, 1; eor WSP(result), W(S0), 1);
+        set_raw(cx, want, result, Some(image));
     }
 }

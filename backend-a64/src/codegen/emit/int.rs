@@ -1,4 +1,5 @@
 //! Integer arithmetic, logic and width changes. Arm ARM C3.4, C3.5; flags as SDM vol. 1, 3.4.3.
+use super::super::abi::PF;
 use super::super::imm::{AddImm, Imm12, LogicalImm};
 use super::flags::{self, Bits, Carry};
 use super::{a64, EmitCx, S0, S1, S2, ZR};
@@ -72,9 +73,9 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     let nzcv = want.intersects(FlagSet::NZCV);
     let d = result_reg(cx, want);
     // The operands may be gone once the result is written.
-    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, d));
+    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, want, d));
     let narrow = inst.ty.bits() < 32;
-    if narrow && nzcv && narrow_step(cx, inst, want, xor) {
+    if narrow && nzcv && narrow_step(cx, inst, want, d, xor) {
         return;
     }
     if sub && narrow && inst.args[0] == inst.args[1] {
@@ -102,14 +103,14 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
 
 /// An 8- or 16-bit sum with an immediate that leaves CF alone, INC and DEC above all: SETF8 and SETF16 take V from the carry into
 /// the bit above, and keep C (FEAT_FlagM). Whether it was one.
-fn narrow_step(cx: &mut EmitCx, inst: &Inst, want: FlagSet, xor: Option<u8>) -> bool {
+fn narrow_step(cx: &mut EmitCx, inst: &Inst, want: FlagSet, d: u8, xor: Option<u8>) -> bool {
     let sub = inst.op == Opcode::Sub;
     let (bits, a) = (inst.ty.bits(), cx.x(0));
     let Some(c) = cx.imm(1).filter(|_| cx.options.features.flagm && !want.contains(FlagSet::CF)) else { return false };
     let signed = ((c << (64 - bits)) as i64 >> (64 - bits)) as u64;
     let imm = if sub { AddImm::negated(signed, false) } else { AddImm::new(signed, false) };
     let Some(imm) = imm else { return false };
-    let d = if cx.dst() == ZR { S0 } else { cx.dst() };
+    let d = if d == ZR { S0 } else { d };
     a64!(cx; sbfx W(S0), W(a), 0, bits);
     add_imm(cx, imm, false, false, d, S0);
     setf(cx, bits, d);
@@ -125,29 +126,29 @@ fn zero(cx: &mut EmitCx, want: FlagSet) {
         flags::wrote_nzcv(cx, guard, Carry::Inverted);
     }
     cx.mov(cx.dst(), ZR);
-    flags::set_raw(cx, want, ZR, None);
+    flags::set_raw(cx, want, ZR, Some(ZR));
 }
 
-/// The result register; scratch if only the raw parity and adjust values need the result.
+/// The result register; one for flags if only the raw parity and adjust values need the result.
 fn result_reg(cx: &EmitCx, want: FlagSet) -> u8 {
     if cx.dst() == ZR && want.intersects(FlagSet::PF | FlagSet::AF) {
-        S0
+        flags::result_reg(cx, want)
     } else {
         cx.dst()
     }
 }
 
-/// A register with argument 0 ^ argument 1, exact in bit 4, that outlives a write of `d`: `S1`, or an argument.
-fn operand_xor(cx: &mut EmitCx, d: u8) -> u8 {
-    let a = cx.x(0);
+/// A register with argument 0 ^ argument 1, exact in bit 4, that outlives a write of `d`: that of AF if possible, or an argument.
+fn operand_xor(cx: &mut EmitCx, want: FlagSet, d: u8) -> u8 {
+    let (a, to) = (cx.x(0), flags::xor_reg(cx, want));
     match cx.imm(1) {
-        Some(c) if c & 0x10 != 0 => a64!(cx; eor WSP(S1), W(a), 0x10),
+        Some(c) if c & 0x10 != 0 => a64!(cx; eor WSP(to), W(a), 0x10),
         Some(_) if a != d => return a,
-        Some(_) => cx.mov(S1, a),
+        Some(_) => cx.mov(to, a),
         None if cx.x(1) == a => return ZR,
-        None => a64!(cx; eor W(S1), W(a), W(cx.x(1))),
+        None => a64!(cx; eor W(to), W(a), W(cx.x(1))),
     }
-    S1
+    to
 }
 
 fn add_plain(cx: &mut EmitCx, inst: &Inst, sub: bool, set: bool, d: u8) {
@@ -202,7 +203,7 @@ pub(super) fn adc_sbb(cx: &mut EmitCx, inst: &Inst) {
         return narrow_adc(cx, inst, want, sub);
     }
     let d = result_reg(cx, want);
-    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, d));
+    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, want, d));
     let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
     let (n, m) = (cx.x(0), cx.x(1));
     match (sub, nzcv, inst.ty == Ty::I64) {
@@ -296,7 +297,11 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
         });
     let fused = nzcv && inst.op == Opcode::And && exact && !idle;
     let needs_result = cx.dst() != ZR || want.contains(FlagSet::PF) || nzcv;
-    let d = if cx.dst() != ZR || fused && !want.contains(FlagSet::PF) { cx.dst() } else { S0 };
+    let d = match cx.dst() {
+        ZR if want.contains(FlagSet::PF) => flags::result_reg(cx, want),
+        ZR if !fused => S0,
+        d => d,
+    };
     let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
     let result = if idle {
         let n = cx.x(0);
@@ -310,9 +315,9 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
         }
         d
     };
-    let carry = match nzcv {
-        true if !fused => test_result(cx, inst.ty, result),
-        _ => Carry::Direct,
+    let (carry, result) = match nzcv {
+        true if !fused => test_result(cx, want, inst.ty, result),
+        _ => (Carry::Direct, result),
     };
     flags::set_raw(cx, want, result, None);
     if nzcv {
@@ -320,17 +325,23 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
-/// N and Z of a result, C and V as for CF = OF = 0.
-fn test_result(cx: &mut EmitCx, ty: Ty, reg: u8) -> Carry {
+/// N and Z of a result, C and V as for CF = OF = 0; what that makes of C. A copy of the result that this makes by the way is where
+/// PF may take it from.
+fn test_result(cx: &mut EmitCx, want: FlagSet, ty: Ty, reg: u8) -> (Carry, u8) {
     match ty {
         Ty::I64 => a64!(cx; subs xzr, XSP(reg), 0),
+        Ty::I32 if want.contains(FlagSet::PF) && reg != PF => {
+            let copy = flags::result_reg(cx, want);
+            a64!(cx; subs W(copy), WSP(reg), 0);
+            return (Carry::Inverted, copy);
+        }
         Ty::I32 => a64!(cx; subs wzr, WSP(reg), 0),
         _ => {
             a64!(cx; adds wzr, wzr, W(reg), lsl 32 - ty.bits());
-            return Carry::Direct;
+            return (Carry::Direct, reg);
         }
     }
-    Carry::Inverted
+    (Carry::Inverted, reg)
 }
 
 fn logic_plain(cx: &mut EmitCx, inst: &Inst, set: bool, d: u8) {
