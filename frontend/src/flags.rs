@@ -42,6 +42,8 @@ pub fn kills(insn: &Instruction) -> FlagSet {
     match insn.mnemonic() {
         // AF is undefined: nobody wants the old one.
         And | Or | Xor | Test => FlagSet::ALL,
+        // So are SF and ZF.
+        Mul | Imul => FlagSet::NZCV,
         Shl | Sal | Shr | Sar | Rol | Ror | Rcl | Rcr | Shld | Shrd => FlagSet::NONE,
         _ if insn.has_rep_prefix() || insn.has_repne_prefix() => FlagSet::NONE,
         _ => written,

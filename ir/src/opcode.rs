@@ -402,7 +402,8 @@ impl Opcode {
             SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd | VTest | FComi | X87 => {
                 FlagSet::ALL
             }
-            MulWideU | MulWideS | Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
+            MulWideU | MulWideS => FlagSet::NZCV,
+            Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
             SetCarry | FlipCarry => FlagSet::CF,
             _ => FlagSet::NONE,
         }

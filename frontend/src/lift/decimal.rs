@@ -6,7 +6,6 @@ use ir::guest::{FlagSet, Gpr, Trap};
 use ir::{Opcode, Sink, Ty, Value};
 
 const AF_CF: FlagSet = FlagSet::AF.with(FlagSet::CF);
-const SZP: FlagSet = FlagSet::SF.with(FlagSet::ZF).with(FlagSet::PF);
 
 /// AL, zero-extended.
 fn al(cx: &mut LiftCx) -> Value {
@@ -45,7 +44,7 @@ fn adjust_high(cx: &mut LiftCx, al: Value) -> Value {
 /// AL := the low byte of a value, with SF, ZF, PF of it; then AF and CF from two values of 0 or 1.
 fn set_al(cx: &mut LiftCx, value: Value, af: Value, cf: Value) {
     let byte = cx.ir.trunc(Ty::I8, value);
-    cx.ir.binary(Opcode::And, byte, byte, SZP);
+    cx.ir.binary(Opcode::And, byte, byte, FlagSet::ALL);
     let af = times(cx, af, 0x10);
     let image = cx.ir.or(af, cf);
     cx.ir.set_flags(AF_CF, image);
@@ -82,8 +81,9 @@ fn ascii_adjust(cx: &mut LiftCx, op: Opcode) {
     let sum = cx.ir.binary(op, eax, step, FlagSet::NONE);
     let kept = cx.ir.const32(0xff0f);
     let ax = cx.ir.and(sum, kept);
-    let image = times(cx, adjust, 0x11);
-    cx.ir.set_flags(AF_CF, image);
+    // CF and AF are the borrows of zero less one or zero; the others are undefined.
+    let zero = cx.ir.const32(0);
+    cx.ir.binary(Opcode::Sub, zero, adjust, FlagSet::ALL);
     let ax = cx.ir.trunc(Ty::I16, ax);
     cx.set(&Operand::low(Gpr::Eax, Ty::I16), ax);
 }

@@ -28,6 +28,8 @@ const BITS: [(FlagSet, u32); 4] = [(FlagSet::SF, 31), (FlagSet::ZF, 30), (FlagSe
 pub(super) enum Guard {
     /// Nothing to keep.
     None,
+    /// The old C is in `S2`; nothing else stays.
+    Carry,
     /// The old NZCV is in `S2`; these flags of it stay.
     Register(FlagSet),
     /// The old NZCV is on the host's stack.
@@ -243,6 +245,10 @@ pub(super) fn keep_others(cx: &mut EmitCx) -> Guard {
     if kept.is_empty() {
         return Guard::None;
     }
+    if kept == FlagSet::CF {
+        cset(cx, S2, Cond::Cs);
+        return Guard::Carry;
+    }
     read_nzcv(cx, S2);
     Guard::Register(kept)
 }
@@ -264,6 +270,12 @@ pub(super) fn wrote_nzcv(cx: &mut EmitCx, guard: Guard, carry: Carry) {
         Guard::None => {
             cx.carry = carry;
             return;
+        }
+        Guard::Carry if cx.options.features.flagm => return a64!(cx; rmif X(S2), 63, 2),
+        Guard::Carry => {
+            read_nzcv(cx, S0);
+            a64!(cx; bfi W(S0), W(S2), 29, 1);
+            return write_nzcv(cx, S0);
         }
         Guard::Register(kept) => kept,
         Guard::Stack(kept) => {
@@ -295,6 +307,15 @@ pub(super) fn need_carry(cx: &mut EmitCx, carry: Carry) {
 pub(super) fn need_carry_in(cx: &mut EmitCx, carry: Carry, temp: u8) {
     if cx.carry != carry {
         invert_carry(cx, temp);
+        cx.carry = carry;
+    }
+}
+
+/// Makes C mean `carry` before an instruction that reads it and writes all of NZCV that anybody wants.
+pub(super) fn need_carry_alone(cx: &mut EmitCx, carry: Carry) {
+    if cx.carry != carry {
+        // Set: the flags of x28 + 0, all clear. Clear: C.
+        a64!(cx; ccmn x28, 0, 2, cs);
         cx.carry = carry;
     }
 }
@@ -421,6 +442,12 @@ pub(super) fn cset(cx: &mut EmitCx, d: u8, cond: Cond) {
     cx.asm.word(0x1a9f_07e0 | (cond.invert() as u32) << 12 | u32::from(d));
 }
 
+/// `dst = condition ? -1 : 0`.
+pub(super) fn csetm(cx: &mut EmitCx, d: u8, cond: Cond) {
+    // CSINV dst, wzr, wzr, inverted condition.
+    cx.asm.word(0x5a9f_03e0 | (cond.invert() as u32) << 12 | u32::from(d));
+}
+
 /// `dst = condition ? yes : no`.
 fn csel(cx: &mut EmitCx, wide: bool, d: u8, yes: u8, no: u8, cond: Cond) {
     let word = 0x1a80_0000 | u32::from(wide) << 31 | u32::from(no) << 16 | (cond as u32) << 12;
@@ -483,27 +510,27 @@ pub(super) fn widened(cx: &mut EmitCx, i: usize, ty: Ty) -> u8 {
     S1
 }
 
-/// `get_flags`: gathers fields of bits into `S1`, PF and AF first, as they need the most scratch.
+/// `get_flags`: gathers fields of bits, PF and AF first.
 pub(super) fn get_flags(cx: &mut EmitCx, inst: &Inst) {
     let mask = inst.reads_flags();
+    let d = cx.dst();
+    if d == ZR {
+        return;
+    }
     if mask == FlagSet::CF {
         let cond = if cx.carry == Carry::Direct { Cond::Cs } else { Cond::Cc };
-        return cset(cx, cx.dst(), cond);
+        return cset(cx, d, cond);
     }
-    if mask == FlagSet::AF {
-        let d = cx.dst();
-        return a64!(cx; eor W(S0), W(PF), W(AF); and WSP(d), W(S0), 0x10);
+    let mut image = Image { reg: d, empty: true };
+    if mask.contains(FlagSet::AF) {
+        a64!(cx; eor W(S0), W(PF), W(AF); and WSP(d), W(S0), 0x10);
+        image.empty = false;
     }
-    let mut image = Image { empty: true };
     if mask.contains(FlagSet::PF) {
         odd_parity(cx);
         // Even is one: bit 0 inverted, on its way to bit 2.
         a64!(cx; mvn W(S0), W(S0));
         image.put(cx, S0, 0, 2, 1);
-    }
-    if mask.contains(FlagSet::AF) {
-        a64!(cx; eor W(S0), W(PF), W(AF));
-        image.put(cx, S0, 4, 4, 1);
     }
     if mask.intersects(FlagSet::NZCV) {
         read_nzcv(cx, S0);
@@ -525,29 +552,31 @@ pub(super) fn get_flags(cx: &mut EmitCx, inst: &Inst) {
         image.put(cx, S0, 29, 0, 1);
     }
     if image.empty {
-        a64!(cx; mov W(S1), wzr);
+        a64!(cx; mov W(d), wzr);
     }
-    cx.mov(cx.dst(), S1);
 }
 
-/// An eflags image in the making, in `S1`.
+/// An eflags image in the making.
 struct Image {
+    reg: u8,
     empty: bool,
 }
 
 impl Image {
-    /// Adds a field of `reg`. Uses `S2`.
-    fn put(&mut self, cx: &mut EmitCx, reg: u8, from: u32, to: u32, width: u32) {
-        match (std::mem::take(&mut self.empty), from) {
+    /// Adds a field of `from`, bit number and width. Uses `S1`.
+    fn put(&mut self, cx: &mut EmitCx, from: u8, bit: u32, to: u32, width: u32) {
+        let d = self.reg;
+        match (std::mem::take(&mut self.empty), bit) {
+            (true, 0) => a64!(cx; ubfiz W(d), W(from), to, width),
             (true, _) => {
-                a64!(cx; ubfx W(S1), W(reg), from, width);
+                a64!(cx; ubfx W(d), W(from), bit, width);
                 if to > 0 {
-                    a64!(cx; lsl W(S1), W(S1), to);
+                    a64!(cx; lsl W(d), W(d), to);
                 }
             }
-            (false, 0) => a64!(cx; bfi W(S1), W(reg), to, width),
-            (false, _) if to == 0 => a64!(cx; bfxil W(S1), W(reg), from, width),
-            (false, _) => a64!(cx; lsr W(S2), W(reg), from; bfi W(S1), W(S2), to, width),
+            (false, 0) => a64!(cx; bfi W(d), W(from), to, width),
+            (false, _) if to == 0 => a64!(cx; bfxil W(d), W(from), bit, width),
+            (false, _) => a64!(cx; lsr W(S1), W(from), bit; bfi W(d), W(S1), to, width),
         }
     }
 }
@@ -587,7 +616,9 @@ pub(super) fn set_flags(cx: &mut EmitCx, _: &Inst) {
         }
         return set_raw(cx, want, result, Some(xor));
     }
-    if want.intersects(FlagSet::PF | FlagSet::AF) {
+    if !want.contains(FlagSet::PF) && want.contains(FlagSet::AF) {
+        a64!(cx; eor W(AF), W(image), W(PF));
+    } else if want.contains(FlagSet::PF) {
         // Bit 4 of the result is clear, so the image itself gives AF.
         let result = result_reg(cx, want);
         a64!(cx; ubfx W(S0), W(image), 2, 1; eor WSP(result), W(S0), 1);

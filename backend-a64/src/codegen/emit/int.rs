@@ -1,7 +1,8 @@
 //! Integer arithmetic, logic and width changes. Arm ARM C3.4, C3.5; flags as SDM vol. 1, 3.4.3.
 use super::super::abi::PF;
+use super::super::asm::Cond;
 use super::super::imm::{AddImm, Imm12, LogicalImm};
-use super::flags::{self, Bits, Carry};
+use super::flags::{self, Carry};
 use super::{a64, EmitCx, S0, S1, S2, ZR};
 use ir::{FlagSet, Inst, Opcode, Ty};
 
@@ -174,20 +175,29 @@ fn add_plain(cx: &mut EmitCx, inst: &Inst, sub: bool, set: bool, d: u8) {
 
 /// NZCV of an 8- or 16-bit sum or difference: the operands at the top of 32 bits. Uses `S0`, `temp`.
 fn narrow_add_flags(cx: &mut EmitCx, inst: &Inst, sub: bool, temp: u8) {
-    let up = 32 - inst.ty.bits();
-    a64!(cx; lsl W(S0), W(cx.x(0)), up);
-    match cx.imm(1) {
-        None => add_reg(cx, sub, true, false, ZR, S0, cx.x(1), up),
-        Some(c) => {
-            let c = (c as u32) << up;
-            let imm = if sub { AddImm::negated(u64::from(c), false) } else { AddImm::new(u64::from(c), false) };
-            match imm {
-                Some(imm) => add_imm(cx, imm, true, false, ZR, S0),
-                None => {
-                    cx.mov_imm(temp, c);
-                    add_reg(cx, sub, true, false, ZR, S0, temp, 0);
-                }
-            }
+    let (a, bits) = (cx.x(0), inst.ty.bits());
+    let up = 32 - bits;
+    let Some(c) = cx.imm(1) else {
+        a64!(cx; lsl W(S0), W(a), up);
+        return add_reg(cx, sub, true, false, ZR, S0, cx.x(1), up);
+    };
+    let c = (c as u32) << up;
+    let imm = if sub { AddImm::negated(u64::from(c), false) } else { AddImm::new(u64::from(c), false) };
+    match imm {
+        Some(imm) => {
+            a64!(cx; lsl W(S0), W(a), up);
+            add_imm(cx, imm, true, false, ZR, S0);
+        }
+        // A sum may be taken the other way round; so may a difference, which is the sum with the negative and has its carry, but
+        // for the smallest number, whose negative is the same.
+        None if !sub || c != 1 << 31 => {
+            cx.mov_imm(temp, if sub { c.wrapping_neg() } else { c });
+            add_reg(cx, false, true, false, ZR, temp, a, up);
+        }
+        None => {
+            a64!(cx; lsl W(S0), W(a), up);
+            cx.mov_imm(temp, c);
+            add_reg(cx, true, true, false, ZR, S0, temp, 0);
         }
     }
 }
@@ -197,15 +207,18 @@ pub(super) fn adc_sbb(cx: &mut EmitCx, inst: &Inst) {
     let want = flags::wanted(cx);
     let sub = inst.op == Opcode::Sbb;
     let carry = if sub { Carry::Inverted } else { Carry::Direct };
-    flags::need_carry(cx, carry);
     let nzcv = want.intersects(FlagSet::NZCV);
-    if inst.ty.bits() < 32 && (nzcv || want.contains(FlagSet::AF)) {
-        return narrow_adc(cx, inst, want, sub);
+    match nzcv && flags::kept(cx).is_empty() || flags::nzcv_free(cx) {
+        true => flags::need_carry_alone(cx, carry),
+        false => flags::need_carry(cx, carry),
     }
     let d = result_reg(cx, want);
+    if inst.ty.bits() < 32 && nzcv {
+        return narrow_adc(cx, inst, want, d);
+    }
     let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, want, d));
     let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
-    let (n, m) = (cx.x(0), cx.x(1));
+    let (n, m) = (cx.x(0), addend(cx, 0));
     match (sub, nzcv, inst.ty == Ty::I64) {
         (false, false, false) => a64!(cx; adc W(d), W(n), W(m)),
         (false, true, false) => a64!(cx; adcs W(d), W(n), W(m)),
@@ -222,63 +235,61 @@ pub(super) fn adc_sbb(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
-/// 8- and 16-bit ADC and SBB with flags and FEAT_FlagM: of sign-extended operands, SETF8 and SETF16 get N, Z and V right. The
-/// carry is what the bit above the sum should be by the operands, and is not.
-fn narrow_adc_by_setf(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
-    let bits = inst.ty.bits();
-    let d = if cx.dst() == ZR { S2 } else { cx.dst() };
-    a64!(cx; sbfx W(S0), W(cx.x(0)), 0, bits);
-    a64!(cx; sbfx W(S1), W(cx.x(1)), 0, bits);
-    match sub {
-        true => a64!(cx; sbc W(d), W(S0), W(S1)),
-        false => a64!(cx; adc W(d), W(S0), W(S1)),
+/// The register of argument 1; an immediate, shifted left, is put into `S0`.
+fn addend(cx: &mut EmitCx, up: u32) -> u8 {
+    match cx.imm(1) {
+        None => cx.x(1),
+        Some(0) => ZR,
+        Some(c) => {
+            cx.mov_imm(S0, (c as u32) << up);
+            S0
+        }
     }
-    a64!(cx; eor W(S1), W(S1), W(S0));
-    if want.intersects(FlagSet::NZCV) {
-        setf(cx, bits, d);
+}
+
+/// 8- and 16-bit ADC and SBB with flags: the operands at the top of 32 bits. Below one of them are copies of the carry, which take
+/// it up or use it up, so that nothing but zeros is left there.
+fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, d: u8) {
+    let (a, bits) = (cx.x(0), inst.ty.bits());
+    let up = 32 - bits;
+    let guard = flags::keep_others(cx);
+    let carry = match inst.op {
+        Opcode::Adc => {
+            flags::csetm(cx, S1, Cond::Cs);
+            a64!(cx; bfi W(S1), W(a), up, bits);
+            let b = addend(cx, up);
+            let sum = if b == ZR { ZR } else { S0 };
+            if cx.imm(1).is_none() {
+                a64!(cx; lsl W(S0), W(b), up);
+            }
+            a64!(cx; adcs W(S0), W(S1), W(sum));
+            Carry::Direct
+        }
+        _ => {
+            flags::csetm(cx, S1, Cond::Cc);
+            match cx.imm(1) {
+                Some(c) if bits == 16 => a64!(cx; movk X(S1), c as u32 & 0xffff, lsl 16),
+                _ => {
+                    let b = addend(cx, 0);
+                    a64!(cx; bfi W(S1), W(b), up, bits);
+                }
+            }
+            a64!(cx; lsl W(S0), W(a), up; sbcs W(S0), W(S0), W(S1));
+            Carry::Inverted
+        }
+    };
+    // The result may go where an operand is.
+    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, want, d));
+    if d != ZR {
+        a64!(cx; lsr W(d), W(S0), up);
     }
-    flags::set_raw(cx, want, d, Some(S1));
-    if want.contains(FlagSet::CF) {
-        a64!(cx; eor W(S0), W(d), W(S1); rmif X(S0), bits - 1, 2);
-        cx.carry = Carry::Direct;
-    }
+    flags::set_raw(cx, want, d, xor);
+    flags::wrote_nzcv(cx, guard, carry);
 }
 
 /// SETF8, SETF16: N, Z and V of a narrow sum of sign-extended operands; C stays. The assembler does not know them.
 fn setf(cx: &mut EmitCx, bits: u32, reg: u8) {
     cx.asm.word(if bits == 8 { 0x3a00_080d } else { 0x3a00_480d } | u32::from(reg) << 5);
-}
-
-/// 8- and 16-bit ADC and SBB with flags: by the definitions, on zero-extended operands.
-fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
-    let bits = inst.ty.bits();
-    if cx.options.features.flagm && flags::kept(cx).is_empty() {
-        return narrow_adc_by_setf(cx, inst, want, sub);
-    }
-    a64!(cx
-        ; ubfx W(S0), W(cx.x(0)), 0, bits
-        ; ubfx W(S1), W(cx.x(1)), 0, bits
-    );
-    if sub {
-        a64!(cx; sbc W(S2), W(S0), W(S1));
-    } else {
-        a64!(cx; adc W(S2), W(S0), W(S1));
-    }
-    // S1 = a ^ b, S0 = a ^ r.
-    a64!(cx; eor W(S1), W(S1), W(S0); eor W(S0), W(S0), W(S2));
-    flags::set_raw(cx, want, S2, Some(S1));
-    if want.intersects(FlagSet::NZCV) {
-        // OF: for a difference (a ^ b) & (a ^ r), for a sum (b ^ r) & (a ^ r).
-        if !sub {
-            a64!(cx; eor W(S1), W(S1), W(S0));
-        }
-        a64!(cx; and W(S0), W(S0), W(S1));
-        let bits = Bits { carry: Some((S2, bits)), overflow: Some((S0, bits - 1)) };
-        flags::compose(cx, Some((S2, inst.ty)), bits);
-    }
-    if cx.dst() != ZR {
-        cx.mov(cx.dst(), S2);
-    }
 }
 
 /// `and`, `or`, `xor`.
