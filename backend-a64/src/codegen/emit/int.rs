@@ -2,7 +2,7 @@
 use super::super::abi::PF;
 use super::super::asm::Cond;
 use super::super::imm::{AddImm, Imm12, LogicalImm};
-use super::flags::{self, Carry};
+use super::flags::{self, Bits, Carry};
 use super::{a64, EmitCx, S0, S1, S2, ZR};
 use ir::{FlagSet, Inst, Opcode, Ty};
 
@@ -72,6 +72,9 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     let want = flags::wanted(cx);
     let sub = inst.op == Opcode::Sub;
     let nzcv = want.intersects(FlagSet::NZCV);
+    if sub && cx.imm(1).is_none() && inst.args[0] == inst.args[1] {
+        return zero(cx, want, Some(ZR));
+    }
     let d = result_reg(cx, want);
     // The operands may be gone once the result is written.
     let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, want, d));
@@ -79,8 +82,11 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     if narrow && nzcv && narrow_step(cx, inst, want, d, xor) {
         return;
     }
-    if sub && narrow && inst.args[0] == inst.args[1] {
-        return zero(cx, want);
+    if !flags::kept(cx).is_empty() && nzcv && !want.intersects(FlagSet::CF | FlagSet::OF) {
+        let result = if d == ZR { S0 } else { d };
+        add_plain(cx, inst, sub, false, result);
+        flags::compose(cx, Some((result, inst.ty)), Bits::default());
+        return flags::set_raw(cx, want, result, xor);
     }
     let temp = if xor == Some(S1) { S2 } else { S1 };
     let guard = match (nzcv, narrow && temp == S2) {
@@ -119,15 +125,22 @@ fn narrow_step(cx: &mut EmitCx, inst: &Inst, want: FlagSet, d: u8, xor: Option<u
     true
 }
 
-/// A value less itself, whatever is above its width.
-fn zero(cx: &mut EmitCx, want: FlagSet) {
-    if want.intersects(FlagSet::NZCV) {
-        let guard = flags::keep_others(cx);
-        a64!(cx; subs wzr, wzr, wzr);
-        flags::wrote_nzcv(cx, guard, Carry::Inverted);
+/// A value less itself, or in exclusive or with itself: `xor` is as for `flags::set_raw`.
+fn zero(cx: &mut EmitCx, want: FlagSet, xor: Option<u8>) {
+    let mut result = ZR;
+    let nzcv = want.intersects(FlagSet::NZCV);
+    let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
+    if nzcv {
+        if want.contains(FlagSet::PF) {
+            result = flags::result_reg(cx, want);
+        }
+        a64!(cx; subs W(result), wzr, wzr);
     }
     cx.mov(cx.dst(), ZR);
-    flags::set_raw(cx, want, ZR, Some(ZR));
+    flags::set_raw(cx, want, result, xor);
+    if nzcv {
+        flags::wrote_nzcv(cx, guard, Carry::Inverted);
+    }
 }
 
 /// The result register; one for flags if only the raw parity and adjust values need the result.
@@ -299,8 +312,11 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
     let same = cx.imm(1).is_none() && inst.args[0] == inst.args[1];
     let wide = inst.ty == Ty::I64;
     let narrow = inst.ty.bits() < 32;
+    if same && inst.op == Opcode::Xor {
+        return zero(cx, want, None);
+    }
     // x & x and x | x are x: nothing to compute.
-    let idle = same && inst.op != Opcode::Xor;
+    let idle = same;
     // A narrow mask leaves nothing above the width, so its 32-bit N is right if its own sign bit is clear.
     let exact = !narrow
         || cx.imm(1).is_some_and(|c| {
