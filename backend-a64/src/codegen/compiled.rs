@@ -66,7 +66,7 @@ pub enum X87Routine {
     IntA,
     /// b := the integer in x11. No site.
     IntB,
-    /// a is a register whose integer bit is clear: `Slow` unless its exponent is zero. w9 is a's sign and exponent.
+    /// a is a register whose integer bit is clear: `Slow` unless its exponent is zero. Changes x16 alone.
     Extended,
     /// x9 := a as f32, w10 := C1, or bit 1 set if `Commit` is to follow. a stays.
     ToF32,
@@ -113,6 +113,16 @@ impl X87Fix {
     /// TOP, registers that are filled and emptied, and whether C1 is zero.
     pub fn new(top: u8, filled: u8, emptied: u8, c1_zero: bool) -> Self {
         Self(1 << 24 | u32::from(top) | u32::from(c1_zero) << 3 | u32::from(filled) << 8 | u32::from(emptied) << 16)
+    }
+
+    /// Memory has TOP already.
+    pub fn with_top_known(self, known: bool) -> Self {
+        Self(self.0 | u32::from(known) << 4)
+    }
+
+    /// Whether memory has TOP already.
+    pub const fn top_known(self) -> bool {
+        self.0 & 0x10 != 0
     }
 
     /// Besides, the guest's NZCV is at `X87Site::SAVED_NZCV`.

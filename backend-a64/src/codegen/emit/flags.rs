@@ -86,11 +86,11 @@ fn insert_carry_overflow(cx: &mut EmitCx, bits: Bits, zero: Option<(u8, u32)>) {
         bits.carry.or(zero).filter(|_| want.contains(FlagSet::CF)).map(|b| (b, 29)),
         bits.overflow.or(zero).filter(|_| want.contains(FlagSet::OF)).map(|b| (b, 28)),
     ];
-    if parts.iter().any(Option::is_some) {
-        insert_bits(cx, &parts);
-    }
     if want.contains(FlagSet::CF) {
         cx.carry = Carry::Direct;
+    }
+    if parts.iter().any(Option::is_some) {
+        insert_bits(cx, &parts);
     }
 }
 
@@ -98,9 +98,9 @@ fn insert_carry_overflow(cx: &mut EmitCx, bits: Bits, zero: Option<(u8, u32)>) {
 fn compose_on_stack(cx: &mut EmitCx, (reg, ty): (u8, Ty), bits: Bits) {
     let want = wanted(cx);
     let named = [Some(reg), bits.carry.map(|b| b.0), bits.overflow.map(|b| b.0)];
-    let spares: Option<[u8; 3]> = cx.alloc.spares();
+    let spares: Option<[u8; 3]> = cx.spares();
     // The first two are those that `insert_fields` takes.
-    let taken: [u8; 2] = cx.alloc.spares().unwrap_or_default();
+    let taken: [u8; 2] = cx.spares().unwrap_or_default();
     let mut free = (8..16).filter(|r| !named.contains(&Some(*r)) && !taken.contains(r));
     let zeros = spares.map_or_else(|| free.next().expect("a register"), |s| s[2]);
     if spares.is_none() {
@@ -123,12 +123,12 @@ fn compose_on_stack(cx: &mut EmitCx, (reg, ty): (u8, Ty), bits: Bits) {
         part(FlagSet::CF, bits.carry.unwrap_or((ZR, 0)), 29),
         part(FlagSet::OF, bits.overflow.unwrap_or((ZR, 0)), 28),
     ];
+    if want.contains(FlagSet::CF) {
+        cx.carry = Carry::Direct;
+    }
     insert_bits(cx, &parts);
     if spares.is_none() {
         a64!(cx; ldr X(zeros), [sp], 16);
-    }
-    if want.contains(FlagSet::CF) {
-        cx.carry = Carry::Direct;
     }
 }
 
@@ -150,7 +150,7 @@ fn insert_bits(cx: &mut EmitCx, parts: &[Option<Part>]) {
     }
 }
 
-/// Sets fields of NZCV: register, bit number there, bit number in NZCV, width.
+/// Sets fields of NZCV: register, bit number there, bit number in NZCV, width. If one is CF, `cx.carry` is what it becomes.
 pub(super) fn insert_fields(cx: &mut EmitCx, fields: impl Iterator<Item = (u8, u32, u32, u32)> + Clone) {
     if cx.options.features.flagm {
         for (reg, bit, to, width) in fields {
@@ -159,7 +159,7 @@ pub(super) fn insert_fields(cx: &mut EmitCx, fields: impl Iterator<Item = (u8, u
         }
         return;
     }
-    let spares = cx.alloc.spares();
+    let spares = cx.spares();
     let mut free = (8..16).filter(|r| fields.clone().all(|f| f.0 != *r));
     let [nzcv, temp] = spares.unwrap_or_else(|| [(); 2].map(|()| free.next().expect("a register")));
     if spares.is_none() {
@@ -172,6 +172,10 @@ pub(super) fn insert_fields(cx: &mut EmitCx, fields: impl Iterator<Item = (u8, u
             a64!(cx; lsr X(temp), X(reg), bit);
         }
         a64!(cx; bfi W(nzcv), W(from), to, width);
+    }
+    if cx.write_inverted && fields.clone().any(|(_, _, to, width)| (to..to + width).contains(&29)) {
+        a64!(cx; eor XSP(nzcv), X(nzcv), 1 << 29);
+        cx.carry = Carry::Inverted;
     }
     write_nzcv(cx, nzcv);
     if spares.is_none() {

@@ -68,6 +68,8 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) pos: usize,
     /// How the host's C flag relates to the guest's CF now.
     pub(crate) carry: Carry,
+    /// Whether CF is to be written inverted where that costs less than turning C afterwards.
+    pub(crate) write_inverted: bool,
     /// What the guest's registers hold, and where a step was already made by the access before it.
     pub(crate) held: writeback::Held,
     pub(crate) stepped: usize,
@@ -121,6 +123,16 @@ fn emptied<T>(old: &mut Vec<T>) -> Vec<T> {
 }
 
 impl<'a> EmitCx<'a> {
+    /// General registers that nothing lives in anywhere in the block: scratch for emitters that need more of it. The copy that
+    /// the x87 operations of the block keep in some of them is forgotten.
+    pub(crate) fn spares<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let spares = self.alloc.spares();
+        if spares.is_some_and(|regs| regs.iter().any(|r| x87::CACHE.contains(r))) {
+            self.x87.forget_copy();
+        }
+        spares
+    }
+
     /// A context for a region; block and allocation change as it goes. The code goes to the memory of `old`.
     pub(crate) fn new(
         region: &'a Region,
@@ -145,6 +157,7 @@ impl<'a> EmitCx<'a> {
             value: 0,
             pos: 0,
             carry: Carry::Inverted,
+            write_inverted: false,
             held: writeback::Held::default(),
             stepped: usize::MAX,
             mm_written: 0,

@@ -116,7 +116,7 @@ impl Scan<'_> {
         const RAW: FlagSet = FlagSet::PF.with(FlagSet::AF);
         let (inst, slot) = (&self.block.insts[i], &self.slots[i]);
         let wanted = slot.live & RAW;
-        matches!(inst.op, Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar)
+        matches!(inst.op, Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd)
             && inst.ty != Ty::I64
             && !wanted.is_empty()
             && inst.flags.contains(wanted)
