@@ -12,7 +12,7 @@ use super::super::allocation::{Allocation, Loc, When};
 use super::super::x87_stack;
 use super::analysis::is_get;
 use super::operand::{operand, Operand};
-use ir::{Block, Inst, Opcode, Ty, Value};
+use ir::{Block, FlagSet, Inst, Opcode, Ty, Value};
 use std::fmt::Write;
 
 /// What a place holds.
@@ -117,6 +117,9 @@ impl Checker<'_> {
             self.exact(if inst.op == Opcode::MmxEnter { 16 } else { 24 })?;
         }
         self.mmx(value, inst);
+        if inst.flags.intersects(FlagSet::PF | FlagSet::AF) {
+            self.places[usize::from(abi::PF)] = Content::Unknown;
+        }
         let saves = self.alloc.saves_at(value);
         if inst.op == Opcode::Helper {
             self.clobber(&abi::TEMPS, 0, saves.x);
