@@ -26,10 +26,6 @@ use ir::guest::{Gpr, Mm, Xmm};
 pub const GPR_BASE: u8 = 19;
 /// Host vector register that pins XMM0.
 pub const XMM_BASE: u8 = 16;
-/// Pins the word that gives PF.
-pub const PF: u8 = 18;
-/// Pins the word that gives AF; relative to [`PF`], as `CpuState` says.
-pub const AF: u8 = 7;
 /// Host vector register that pins MM0 in MMX state. The low half is the register; the upper half is the complement of the sign and
 /// the exponent of the x87 register, so that instructions which clear the upper half make those all ones, as MMX does.
 pub const MM_BASE: u8 = 8;
@@ -37,6 +33,10 @@ pub const MM_BASE: u8 = 8;
 /// memory ignore bits 56 to 63 of a base register (Arm ARM D8.8, top-byte ignore; Linux has it on for every process). Nothing
 /// else sees the register: what leaves translated code and what calls compiled code clear the bit.
 pub const MMX_TAG: u32 = 63;
+/// Pins the word that gives PF.
+pub const PF: u8 = 18;
+/// Pins the word that gives AF; relative to [`PF`], as `CpuState` says.
+pub const AF: u8 = 7;
 /// Lookup table base.
 pub const LOOKUP: u8 = 27;
 /// Pointer to `CpuState`.
@@ -92,14 +92,14 @@ pub const fn pinned_gpr(reg: Gpr) -> u8 {
     GPR_BASE + reg as u8
 }
 
-/// Whether a host vector register pins a guest XMM register.
-pub const fn is_pinned_xmm(reg: u8) -> bool {
-    reg >= XMM_BASE && reg < XMM_BASE + 8
-}
-
 /// The host vector register that pins a guest MMX register.
 pub const fn pinned_mm(reg: Mm) -> u8 {
     MM_BASE + reg as u8
+}
+
+/// Whether a host vector register pins a guest XMM register.
+pub const fn is_pinned_xmm(reg: u8) -> bool {
+    reg >= XMM_BASE && reg < XMM_BASE + 8
 }
 
 /// The host vector register that pins a guest XMM register.

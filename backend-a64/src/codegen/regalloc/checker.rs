@@ -116,10 +116,10 @@ impl Checker<'_> {
             // Before MMX state is entered, nobody looks at its registers.
             self.exact(if inst.op == Opcode::MmxEnter { 16 } else { 24 })?;
         }
+        self.mmx(value, inst);
         if inst.flags.intersects(FlagSet::PF | FlagSet::AF) {
             self.places[usize::from(abi::PF)] = Content::Unknown;
         }
-        self.mmx(value, inst);
         let saves = self.alloc.saves_at(value);
         if inst.op == Opcode::Helper {
             self.clobber(&abi::TEMPS, 0, saves.x);
