@@ -345,7 +345,8 @@ fn miss(ops: &mut Asm) -> u32 {
     at
 }
 
-/// A call of compiled Rust at x16: XMM and MMX registers, PF and AF wait in the state, floating-point control is ferry's during the call.
+/// A call of compiled Rust at x16: XMM and MMX registers, PF and AF wait in the state, floating-point control is ferry's during the
+/// call.
 fn helper(ops: &mut Asm) -> u32 {
     let at = start(ops);
     a64!(ops
