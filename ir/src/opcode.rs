@@ -187,7 +187,7 @@ opcodes! {
     Cond          "cond"          []                I8      Cc       READS    "1 if the condition holds in the guest flags, else 0";
     Select        "select"        [T T]             T       Cc       READS    "first if the condition holds in the guest flags, else second";
     SelectNz      "select_nz"     [Int T T]         T       None     PURE     "second argument if the first is not zero, else third";
-    // Arithmetic and logic; flags as ADD, SUB, ADC, SBB, AND, OR, XOR (AF := 0 for the logical ones)
+    // Arithmetic and logic; flags as ADD, SUB, ADC, SBB, AND, OR, XOR (AF is undefined after the logical ones)
     Add           "add"           [T T]             T       None     PURE     "wrapping sum";
     Sub           "sub"           [T T]             T       None     PURE     "wrapping difference; CMP when only its flags are used";
     Adc           "adc"           [T T]             T       None     READS    "sum plus the guest CF";
@@ -382,6 +382,13 @@ impl Opcode {
         self.imm() == ImmKind::Disp
     }
 
+    /// Whether AF is undefined after the operation, if it is among the flags it writes (SDM vol. 1, appendix A): the interpreter clears
+    /// it, emitted code leaves anything. Nothing may depend on it.
+    pub fn leaves_adjust_undefined(self) -> bool {
+        use Opcode::*;
+        matches!(self, And | Or | Xor | Shl | Shr | Sar | Shld | Shrd)
+    }
+
     /// Whether a masked count of zero leaves the flags alone.
     pub fn is_shift(self) -> bool {
         use Opcode::*;
@@ -395,7 +402,8 @@ impl Opcode {
             SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd | VTest | FComi | X87 => {
                 FlagSet::ALL
             }
-            MulWideU | MulWideS | Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
+            MulWideU | MulWideS => FlagSet::NZCV,
+            Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
             SetCarry | FlipCarry => FlagSet::CF,
             _ => FlagSet::NONE,
         }

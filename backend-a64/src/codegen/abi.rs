@@ -2,9 +2,10 @@
 //!
 //! | host | holds while translated code runs |
 //! |---|---|
-//! | x0-x15 | temporaries of a block, arguments and results of helpers; x8-x15 belong to an x87 operation while it runs |
+//! | x0-x6, x8-x15 | temporaries of a block, arguments and results of helpers; x8-x15 belong to an x87 operation while it runs |
+//! | w7 | AF: its bit 4 is that of `CpuState::af_raw` |
 //! | x16, x17 | scratch of one emitted sequence; arguments of the runtime's stubs at exits |
-//! | x18 | unused (platform register) |
+//! | w18 | PF: a result whose low byte has the parity, `CpuState::pf_raw`; the platform register, which Linux leaves alone |
 //! | x19-x26 | EAX ECX EDX EBX ESP EBP ESI EDI, upper halves always zero |
 //! | x27 | base of the lookup table; host code addresses are 32-bit offsets from it |
 //! | x28 | `CpuState` of the thread |
@@ -16,7 +17,7 @@
 //! | NZCV | SF ZF !CF OF at entries, calls and returns; elsewhere the emitter tracks the polarity of C |
 //!
 //! Everything else of the guest is in `CpuState` at all times. x19-x29 are callee-saved in AAPCS64, so helpers preserve
-//! the guest's general registers; v16-v23 and NZCV are saved around helpers.
+//! the guest's general registers; v16-v23, NZCV, PF and AF are saved around helpers.
 use ir::guest::state::offset;
 use ir::guest::{Gpr, Xmm};
 
@@ -24,6 +25,10 @@ use ir::guest::{Gpr, Xmm};
 pub const GPR_BASE: u8 = 19;
 /// Host vector register that pins XMM0.
 pub const XMM_BASE: u8 = 16;
+/// Pins the word that gives PF.
+pub const PF: u8 = 18;
+/// Pins the word that gives AF; relative to [`PF`], as `CpuState` says.
+pub const AF: u8 = 7;
 /// Lookup table base.
 pub const LOOKUP: u8 = 27;
 /// Pointer to `CpuState`.
@@ -37,7 +42,7 @@ pub const SCRATCH0: u8 = 16;
 /// Second scratch register; carries a stub's second argument.
 pub const SCRATCH1: u8 = 17;
 /// General registers the allocator may use, in order of preference.
-pub const TEMPS: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+pub const TEMPS: [u8; 15] = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15];
 /// Of these, those that x87 operations use while they run.
 pub const X87_TEMPS: [u8; 8] = [8, 9, 10, 11, 12, 13, 14, 15];
 /// Vector registers the allocator may use; v30 and v31 are the emitter's scratch.

@@ -11,7 +11,7 @@ pub enum Loc {
     /// Nowhere: unused, or folded into its users.
     #[default]
     None,
-    /// A general register: a temporary (x0-x15) or a pinned one (x19-x26).
+    /// A general register: a temporary (x0-x15 but x7), that of PF, or a pinned one (x19-x26).
     X(u8),
     /// A vector register: a temporary or a pinned one (v16-v23).
     V(u8),

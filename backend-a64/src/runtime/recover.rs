@@ -115,6 +115,8 @@ fn store(regs: &HostRegs, state: *mut CpuState, eip: GuestAddr, flip: u32, x87: 
         *xmm = regs.v[usize::from(abi::XMM_BASE) + i];
     }
     state.nzcv = (regs.pstate as u32 ^ flip) & 0xf000_0000;
+    state.pf_raw = regs.x[usize::from(abi::PF)] as u32;
+    state.af_raw = regs.x[usize::from(abi::AF)] as u32;
     state.eip = eip.0;
     x87.apply(&mut state.live);
     if x87.saved_flags() {

@@ -1,11 +1,11 @@
 //! The stubs: hand-written A64 between Rust and translated code. Register roles: `codegen::abi`.
 //!
 //! `enter(x0 = CpuState, x1 = host pc) -> x0 = ExitKind` loads the pinned registers and jumps; every stub that leaves stores
-//! them and returns from that same call. At a leave all flags are in NZCV with C inverted, the temporaries x0-x15 are free.
+//! them and returns from that same call. At a leave all flags are in NZCV with C inverted, the temporaries x0-x15 but x7 are free.
 use super::lookup::Tables;
 use super::thread::word;
 use super::{x87_routines, HostPc};
-use crate::codegen::abi::{host_word, GPR_BASE, HOT_BIT, LOOKUP_ENTRIES, POLL, SHADOW_ENTRY, XMM_BASE};
+use crate::codegen::abi::{host_word, AF, GPR_BASE, HOT_BIT, LOOKUP_ENTRIES, PF, POLL, SHADOW_ENTRY, XMM_BASE};
 use crate::codegen::{Stub, X87Routine};
 use dynasmrt::aarch64::Aarch64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler};
@@ -222,6 +222,7 @@ fn enter(ops: &mut Asm) -> u32 {
         ; plain:
         ; msr FPSR, xzr
         ; ldr w9, [x28, offset::NZCV]
+        ; ldp W(PF), W(AF), [x28, offset::PF_RAW as i32]
         ; msr NZCV, x9
         ; br x1);
     at
@@ -235,6 +236,7 @@ fn leave(ops: &mut Asm) -> u32 {
         ; mrs x9, NZCV
         ; str w16, [x28, offset::EIP]
         ; str w9, [x28, offset::NZCV]
+        ; stp W(PF), W(AF), [x28, offset::PF_RAW as i32]
         ; str x29, [x28, host_word(word::SHADOW)]);
     for i in 0..4u32 {
         let (w, v) = pair(i);
@@ -331,13 +333,14 @@ fn miss(ops: &mut Asm) -> u32 {
     at
 }
 
-/// A call of compiled Rust at x16: XMM registers wait in the state, floating-point control is ferry's during the call.
+/// A call of compiled Rust at x16: XMM registers, PF and AF wait in the state, floating-point control is ferry's during the call.
 fn helper(ops: &mut Asm) -> u32 {
     let at = start(ops);
     a64!(ops
         ; mrs x9, FPCR
         ; mrs x10, FPSR
         ; str x30, [x28, host_word(word::HELPER_LR)]
+        ; stp W(PF), W(AF), [x28, offset::PF_RAW as i32]
         ; str x9, [x28, host_word(word::HELPER_FPCR)]
         ; str x10, [x28, host_word(word::HELPER_FPSR)]);
     for i in 0..4u32 {
@@ -358,6 +361,7 @@ fn helper(ops: &mut Asm) -> u32 {
     }
     a64!(ops
         ; ldr x30, [x28, host_word(word::HELPER_LR)]
+        ; ldp W(PF), W(AF), [x28, offset::PF_RAW as i32]
         ; msr FPSR, x10
         ; cbz x9, >plain
         ; msr FPCR, x9
@@ -369,6 +373,7 @@ fn helper(ops: &mut Asm) -> u32 {
 const _: () = {
     // The reach of the addressing modes above.
     assert!(offset::XMM + 96 <= 1008 && offset::GPR + 24 <= 252);
+    assert!(offset::PF_RAW <= 252 && offset::AF_RAW == offset::PF_RAW + 4);
     assert!(super::lookup::SECOND % 4096 == 0);
 };
 

@@ -11,17 +11,18 @@ mod sqrt;
 use super::thread::word;
 use super::trampoline::{a64, Asm, ExitKind, FPCR, FPSR, NZCV};
 use super::x87::{self, Function};
-use crate::codegen::abi::host_word;
+use crate::codegen::abi::{host_word, AF, PF};
 use crate::codegen::{X87Routine, X87Site};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 use ir::guest::x87_live::offset as live;
 use ir::guest::X87Mode;
 
-/// Bytes of the frame of a call of Rust: x0-x17, x30 and NZCV, FPCR and FPSR, v0-v7, v16-v31.
-const FRAME: u32 = 560;
+/// Bytes of the frame of a call of Rust: x0-x17, x30 and NZCV, FPCR and FPSR, v0-v7, v16-v31, x18.
+const FRAME: u32 = 576;
 const LR: i32 = 144;
 const FP: i32 = 160;
 const VECTORS: u32 = 176;
+const PARITY: u32 = 560;
 
 /// Vector registers that Rust may change, in pairs.
 const PAIRS: [u8; 12] = [0, 2, 4, 6, 16, 18, 20, 22, 24, 26, 28, 30];
@@ -52,6 +53,7 @@ fn call_rust(ops: &mut Asm, function: Function) -> u32 {
         a64!(ops; stp X(reg), X(reg + 1), [sp, 16 * i as i32]);
     }
     a64!(ops
+        ; str X(PF), [sp, PARITY]
         ; mrs x9, NZCV
         ; stp x30, x9, [sp, LR]
         ; mrs x9, FPCR
@@ -85,6 +87,7 @@ fn call_rust(ops: &mut Asm, function: Function) -> u32 {
         ; plain:
         ; ldp x30, x9, [sp, LR]
         ; msr NZCV, x9
+        ; ldr X(PF), [sp, PARITY]
         ; cbnz x0, >leave);
     for i in (0..9u32).rev() {
         let reg = 2 * i as u8;
@@ -99,6 +102,7 @@ fn call_rust(ops: &mut Asm, function: Function) -> u32 {
 fn leave(ops: &mut Asm) {
     a64!(ops
         ; ldr x17, [sp, 17 * 8]
+        ; ldr X(AF), [sp, 8 * u32::from(AF)]
         ; ldrb w10, [x17, 11]
         ; tbz w10, 1, >own
         ; ldr x9, [x28, X87Site::SAVED_NZCV]

@@ -13,6 +13,7 @@ mod branch;
 mod call;
 mod crypto;
 mod flags;
+mod flags_image;
 mod int;
 mod mem;
 mod muldiv;
@@ -463,8 +464,8 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         GetXmm => cx.mov_v(cx.dst_v(), abi::pinned_xmm(inst.xmm())),
         GetState => mem::get_state(cx, inst),
         SetState => mem::set_state(cx, inst),
-        GetFlags => flags::get_flags(cx, inst),
-        SetFlags => flags::set_flags(cx, inst),
+        GetFlags => flags_image::get_flags(cx, inst),
+        SetFlags => flags_image::set_flags(cx, inst),
         SetCarry => flags::set_carry(cx, inst),
         FlipCarry => flags::flip_carry(cx),
         Cond => flags::cond(cx, inst),

@@ -8,7 +8,6 @@ use super::vector_afp;
 use super::vector_nan::{self, Operands};
 use super::{abi, branch, flags};
 use super::{EmitCx, S0};
-use ir::guest::state::offset;
 use ir::guest::Trap;
 use ir::{FlagSet, Inst, Lane, Opcode};
 
@@ -164,16 +163,10 @@ pub(super) fn compare_flags(cx: &mut EmitCx, inst: &Inst) {
         (_, true) => a64!(cx; fcmpe D(n), D(m)),
     }
     if want.intersects(FlagSet::PF | FlagSet::AF) {
-        // PF is set for even parity: 1 if ordered, 0 if not. The next field takes the upper half: no AF.
-        if want.contains(FlagSet::PF) {
-            flags::cset(cx, S0, Cond::Vc);
-        }
-        match (want.contains(FlagSet::PF), want.contains(FlagSet::AF)) {
-            (true, true) => a64!(cx; str x16, [x28, offset::PF_RAW]),
-            (true, false) => a64!(cx; str w16, [x28, offset::PF_RAW]),
-            // AF is relative to PF's raw value, which nobody wants: both.
-            _ => a64!(cx; str xzr, [x28, offset::PF_RAW]),
-        }
+        // PF is set for even parity: 1 if ordered, 0 if not.
+        let result = flags::result_reg(cx, want);
+        flags::cset(cx, result, Cond::Vc);
+        flags::set_raw(cx, want, result, Some(result));
     }
     if want.intersects(FlagSet::NZCV) && cx.options.features.flagm2 {
         // AXFLAG: N and V clear, unordered sets Z and clears C. The assembler does not know it.

@@ -3,7 +3,6 @@ use super::super::asm::a64;
 use super::flags::{self, Bits};
 use super::vector::{by_lane, VS0, VS1};
 use super::{branch, EmitCx, S0, S1};
-use ir::guest::state::offset;
 use ir::{FlagSet, Inst, Lane, Opcode, Ty};
 
 /// One instruction.
@@ -260,11 +259,10 @@ pub(super) fn test(cx: &mut EmitCx) {
     let bits = Bits { carry: Some((S1, 0)), overflow: None };
     flags::compose(cx, Some((S0, Ty::I32)), bits);
     let want = flags::wanted(cx);
-    if want.contains(FlagSet::PF) {
+    if want.intersects(FlagSet::PF | FlagSet::AF) {
         // One bit set: odd parity.
-        a64!(cx; mov w16, 1; str w16, [x28, offset::PF_RAW]);
-    }
-    if want.contains(FlagSet::AF) {
-        a64!(cx; str wzr, [x28, offset::AF_RAW]);
+        let result = flags::result_reg(cx, want);
+        a64!(cx; mov W(result), 1);
+        flags::set_raw(cx, want, result, Some(result));
     }
 }

@@ -10,7 +10,7 @@
 use super::super::abi;
 use super::super::allocation::{Allocation, Loc, When};
 use super::operand::{operand, Operand};
-use ir::{Block, Inst, Opcode, Ty, Value};
+use ir::{Block, FlagSet, Inst, Opcode, Ty, Value};
 use std::fmt::Write;
 
 /// What a place holds.
@@ -107,6 +107,9 @@ impl Checker<'_> {
         }
         if inst.op.effects().may_exit() {
             self.exact()?;
+        }
+        if inst.flags.intersects(FlagSet::PF | FlagSet::AF) {
+            self.places[usize::from(abi::PF)] = Content::Unknown;
         }
         let saves = self.alloc.saves_at(value);
         if inst.op == Opcode::Helper {

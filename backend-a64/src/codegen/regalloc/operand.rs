@@ -157,7 +157,7 @@ fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Op
     let other_is_const = || block.as_const(inst.args[1]).is_some();
     match (inst.op, index) {
         (Add | Sub | And | Or | Xor, 0) if other_is_const() => Operand::Reg,
-        (Add | Sub | And | Or | Xor, 1) if narrow => Operand::Imm(c),
+        (Add | Sub | Adc | Sbb | And | Or | Xor, 1) if narrow => Operand::Imm(c),
         (Add | Sub, 1) => imm_if(c, AddImm::new(c, wide).is_some() || in_two_steps(inst, c)),
         (And | Or | Xor, 1) if wide => imm_if(c, LogicalImm::new64(c).is_some()),
         (And | Or | Xor, 1) => imm_if(c, LogicalImm::new32(c as u32).is_some()),
