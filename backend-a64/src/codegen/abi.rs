@@ -84,6 +84,11 @@ pub const fn pinned_gpr(reg: Gpr) -> u8 {
     GPR_BASE + reg as u8
 }
 
+/// Whether a host vector register pins a guest XMM register.
+pub const fn is_pinned_xmm(reg: u8) -> bool {
+    reg >= XMM_BASE && reg < XMM_BASE + 8
+}
+
 /// The host vector register that pins a guest XMM register.
 pub const fn pinned_xmm(reg: Xmm) -> u8 {
     XMM_BASE + reg as u8

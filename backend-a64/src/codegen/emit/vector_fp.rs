@@ -6,7 +6,7 @@ use super::super::asm::{a64, Cond};
 use super::vector::{by_lane, VS0, VS1};
 use super::vector_afp;
 use super::vector_nan::{self, Operands};
-use super::{branch, flags};
+use super::{abi, branch, flags};
 use super::{EmitCx, S0};
 use ir::guest::Trap;
 use ir::{FlagSet, Inst, Lane, Opcode};
@@ -47,9 +47,13 @@ pub(super) fn arithmetic(cx: &mut EmitCx, inst: &Inst) {
     }
     let (n, m) = (cx.v(0), cx.v(1));
     let lane = inst.lane;
-    // What leaves to the interpreter must find the destination as it was.
-    let leaves = inst.op == Opcode::FAddPair && inst.imm == 2;
-    let r = if leaves { VS0 } else { result_register(cx, lane) };
+    let r = match (inst.op, inst.imm) {
+        // Nobody needs the operands any more, unless it leaves to the interpreter, which must find registers as they were.
+        (Opcode::FMul | Opcode::FAddPair, 1) => cx.dst_v(),
+        (Opcode::FAddPair, 2) if !abi::is_pinned_xmm(cx.dst_v()) => cx.dst_v(),
+        (Opcode::FAddPair, 2) => VS0,
+        _ => result_register(cx, lane),
+    };
     let mut operands = Operands::Two(n, m);
     match inst.op {
         Opcode::FAdd => by_lane!(cx, lane, fadd r, n, m; F32x4 F64x2 F32 F64),

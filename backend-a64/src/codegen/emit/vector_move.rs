@@ -83,7 +83,10 @@ pub(super) fn copy_lane(cx: &mut EmitCx, inst: &Inst) {
     let (to, from) = (inst.imm as u32 & 15, inst.imm as u32 >> 4);
     let bits = inst.lane.bits();
     if super::zero_vector(cx.block, inst, 0) {
+        let def = cx.block.def(inst.args[1]);
         return match bits {
+            // With zeros above as it was loaded.
+            _ if def.op == ir::Opcode::VLoad && def.lane.bits() <= bits => cx.mov_v(d, m),
             32 => a64!(cx; fmov S(d), S(m)),
             _ => a64!(cx; fmov D(d), D(m)),
         };

@@ -5,7 +5,7 @@
 use super::super::asm::a64;
 use super::vector::{by_lane, VS0, VS1};
 use super::vector_move::ins;
-use super::{branch, EmitCx};
+use super::{branch, zero_vector, EmitCx};
 use ir::{Inst, Lane, Opcode};
 use std::sync::OnceLock;
 
@@ -71,6 +71,17 @@ pub(super) fn blend(cx: &mut EmitCx, inst: &Inst) {
     }
     let want = &want[..lanes as usize];
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    if zero_vector(cx.block, inst, 0) {
+        return match (bits, mask) {
+            (32, 1) => a64!(cx; fmov S(d), S(m)),
+            (64, 1) => a64!(cx; fmov D(d), D(m)),
+            _ => {
+                let label = branch::cold_vector(cx, ones_of_second(bits, want));
+                cx.asm.ldr_q(VS1, label);
+                a64!(cx; and V(d).b16, V(m).b16, V(VS1).b16);
+            }
+        };
+    }
     let from = |operand| 1 + Step::Mov(operand).misses(want);
     if from(0) - usize::from(d == n) > 2 && from(1) - usize::from(d == m) > 2 {
         return by_mask(cx, bits, want);
@@ -81,9 +92,7 @@ pub(super) fn blend(cx: &mut EmitCx, inst: &Inst) {
 /// Every lane of the two arguments that is in its place already, by a constant of ones where it is the second's.
 fn by_mask(cx: &mut EmitCx, bits: u32, want: &[Source]) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
-    let ones = u128::MAX >> (128 - bits);
-    let mask = (0u32..).zip(want).filter(|(_, w)| w.0 == 1).fold(0, |mask, (i, _)| mask | ones << (bits * i));
-    let label = branch::cold_vector(cx, mask);
+    let label = branch::cold_vector(cx, ones_of_second(bits, want));
     let to = if d == n || d == m { VS1 } else { d };
     cx.asm.ldr_q(to, label);
     match d {
@@ -91,6 +100,12 @@ fn by_mask(cx: &mut EmitCx, bits: u32, want: &[Source]) {
         _ if d == m => a64!(cx; bif V(d).b16, V(n).b16, V(VS1).b16),
         _ => a64!(cx; bsl V(d).b16, V(m).b16, V(n).b16),
     }
+}
+
+/// Ones where lanes are the second argument's.
+fn ones_of_second(bits: u32, want: &[Source]) -> u128 {
+    let ones = u128::MAX >> (128 - bits);
+    (0u32..).zip(want).filter(|(_, w)| w.0 == 1).fold(0, |mask, (i, _)| mask | ones << (bits * i))
 }
 
 /// One instruction that arranges whole vectors.
@@ -163,8 +178,24 @@ impl Step {
     }
 }
 
+/// The same lanes, two at a time, if they are neighbours everywhere.
+fn in_pairs(want: &[Source]) -> Option<[Source; 4]> {
+    let mut pairs = [(0, 0); 4];
+    for (pair, lanes) in pairs.iter_mut().zip(want.chunks_exact(2)) {
+        let (operand, lane) = lanes[0];
+        if lane % 2 != 0 || lanes[1] != (operand, lane + 1) {
+            return None;
+        }
+        *pair = (operand, lane / 2);
+    }
+    Some(pairs)
+}
+
 /// The destination becomes the wanted lanes of the first two arguments.
 fn arrange(cx: &mut EmitCx, bits: u32, want: &[Source]) {
+    if let Some(pairs) = in_pairs(want).filter(|_| bits < 64) {
+        return arrange(cx, 2 * bits, &pairs[..want.len() / 2]);
+    }
     let regs = [cx.v(0), cx.v(1)];
     let d = cx.dst_v();
     let operands = 1 + u8::from(want.iter().any(|w| w.0 == 1));

@@ -106,9 +106,14 @@ pub fn operand(block: &Block, inst: &Inst, index: usize) -> Operand {
     }
 }
 
-/// Whether argument `index` is a vector of zeros that the instruction makes by itself: a move of one lane 0 to zeros.
+/// Whether argument `index` is a vector of zeros that the instruction makes by itself: a move of one lane 0 to zeros, lanes among
+/// zeros.
 pub fn zero_vector(block: &Block, inst: &Inst, index: usize) -> bool {
-    inst.op == Opcode::VCopyLane && index == 0 && inst.imm == 0 && inst.lane.bits() >= 32 && {
+    let folds = match inst.op {
+        Opcode::VCopyLane => inst.imm == 0 && inst.lane.bits() >= 32,
+        op => op == Opcode::VBlend,
+    };
+    folds && index == 0 && {
         let def = block.def(inst.args[0]);
         def.op == Opcode::VConst && def.imm == 0
     }
