@@ -259,7 +259,11 @@ impl Analysis<'_> {
         let root = self.slots[inst.args[0].index()].root;
         let slot = &mut self.slots[usize::from(root)];
         let taken = slot.loc != Loc::None;
-        let fixed = matches!(self.insts[usize::from(root)].op, Opcode::GetGpr | Opcode::GetXmm | Opcode::Const);
+        // A compare-and-swap writes its result's register while it may still fault: a pinned one would only cost moves.
+        let fixed = matches!(
+            self.insts[usize::from(root)].op,
+            Opcode::GetGpr | Opcode::GetXmm | Opcode::Const | Opcode::AtomicCas
+        );
         let outlives = slot.last != NO_USE && slot.last > overwritten;
         if !taken && !fixed && !outlives {
             slot.loc = Self::loc(register);
