@@ -3,7 +3,7 @@
 //! An arbitrary arrangement is made from one instruction that gets as many lanes right as any, and one INS for each of
 //! the others; from one source, where that takes more than two instructions, by a table of bytes.
 use super::super::asm::a64;
-use super::vector::{by_lane, VS0, VS1};
+use super::vector::{by_half, by_lane, VS0, VS1};
 use super::vector_move::ins;
 use super::{branch, zero_vector, EmitCx};
 use ir::{Inst, Lane, Opcode};
@@ -26,6 +26,10 @@ pub(super) fn ext(cx: &mut EmitCx, inst: &Inst) {
 pub(super) fn unpack(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
     match inst.op {
+        Opcode::VUnpackLo if cx.low_half() => match inst.lane {
+            Lane::D2 => a64!(cx; fmov D(d), D(n)),
+            lane => by_half!(cx, lane, zip1 d, n, m; B16 H8 S4),
+        },
         Opcode::VUnpackLo => by_lane!(cx, inst.lane, zip1 d, n, m; B16 H8 S4 D2),
         _ => by_lane!(cx, inst.lane, zip2 d, n, m; B16 H8 S4 D2),
     }
@@ -34,6 +38,10 @@ pub(super) fn unpack(cx: &mut EmitCx, inst: &Inst) {
 /// `vtable`: TBL gives zero for indices above 15, so bit 7 must stay and bits 4 to 6 go.
 pub(super) fn table(cx: &mut EmitCx) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    if cx.low_half() {
+        a64!(cx; movi V(VS1).b8, 0x8f; and V(VS1).b8, V(m).b8, V(VS1).b8; tbl V(d).b8, { V(n).b16 * 1 }, V(VS1).b8);
+        return;
+    }
     a64!(cx; movi V(VS1).b16, 0x8f; and V(VS1).b16, V(m).b16, V(VS1).b16; tbl V(d).b16, { V(n).b16 * 1 }, V(VS1).b16);
 }
 

@@ -84,7 +84,7 @@ impl Scan<'_> {
         let inst = &self.block.insts[i];
         self.operands(i, i)?;
         match inst.op {
-            Opcode::SetGpr | Opcode::SetXmm => {
+            Opcode::SetGpr | Opcode::SetXmm | Opcode::SetMm => {
                 // A definition that sank to here uses its operands here.
                 let root = usize::from(self.slots[inst.args[0].index()].root);
                 if self.slots[root].when == When::At(i as u16) {

@@ -163,7 +163,6 @@ fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Op
         (And | Or | Xor, 1) => imm_if(c, LogicalImm::new32(c as u32).is_some()),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 1) | (Shld | Shrd, 2) => Operand::Imm(c),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 0) => Operand::Reg,
-        (SetState, 0) if narrow && c == inst.ty.mask() => Operand::Imm(c),
         (SetGpr | SetCarry | SetFlags | TrapIf | TrapIfZero | Helper | X87, _) | (X87Store, 2) => Operand::Imm(c),
         (VStoreLane, 3) => Operand::Imm(c),
         (Insert, 1) if in_one_step(inst, c) => Operand::Imm(c),

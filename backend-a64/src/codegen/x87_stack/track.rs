@@ -1,6 +1,6 @@
 //! What is known of the x87 stack along a block, instruction by instruction, and what memory lacks meanwhile.
 use super::super::compiled::X87Fix;
-use super::effect::{effect, expected_turn, is_barrier, leads_to_live, leads_to_mmx, leaves_mmx, Effect, C1};
+use super::effect::{begins_in_mmx, effect, expected_turn, leads_to_live, wants_rest, Effect, C1};
 use super::{needs, Form, Needs, Stack};
 use ir::{Block, Helper, Opcode};
 
@@ -34,6 +34,11 @@ impl Track {
     pub(crate) fn unknown(top: u8, ftw: u8) -> Self {
         let synced = Stack { top, full: 0, empty: 0 };
         Self { form: Form::Unknown { top, ftw }, covered: false, synced, filled: 0, emptied: 0, c1_zero: false }
+    }
+
+    /// The state of MMX instructions.
+    fn mmx() -> Self {
+        Self { form: Form::Mmx, ..Self::unknown(0, 0xff) }
     }
 
     /// What memory lacks.
@@ -94,13 +99,13 @@ impl Track {
                 }
                 self.covered = true;
             }
-            Opcode::MmxEnter => *self = Self { form: Form::Mmx, ..Self::unknown(0, 0xff) },
-            Opcode::X87Wait if leads_to_mmx(block, pos) => {}
-            Opcode::X87Wait if self.form != Form::Mmx => self.rest(0),
+            Opcode::MmxEnter => *self = Self::mmx(),
+            Opcode::X87Wait if begins_in_mmx(block, pos) => *self = Self::mmx(),
+            Opcode::MmxLeave => *self = Self::unknown(0, 0),
             Opcode::X87 | Opcode::X87Store => self.operate(&effect(block, inst)),
             Opcode::Helper if inst.helper() == Helper::X87Init => *self = Self::unknown(0, 0),
-            Opcode::Helper if is_barrier(inst) => self.rest(expected_turn(inst.helper())),
-            _ if is_barrier(inst) && (self.form != Form::Mmx || leaves_mmx(inst)) => self.rest(0),
+            Opcode::Helper if wants_rest(inst) => self.rest(expected_turn(inst.helper())),
+            _ if wants_rest(inst) => self.rest(0),
             _ => {}
         }
     }
