@@ -1,7 +1,7 @@
 //! The guest CPU state as one `repr(C)` record, and the offsets generated code uses. Nobody else writes an offset.
 //!
-//! While translated code runs, `gpr` and `xmm` live in pinned host registers and the four flags S Z C O in the host's
-//! NZCV; everything else lives here all the time, but for the x87 registers in MMX state. At every exit the record is complete.
+//! While translated code runs, `gpr`, `xmm`, `pf_raw` and `af_raw` live in pinned host registers and the four flags S Z C O in the
+//! host's NZCV; everything else lives here all the time, but for the x87 registers in MMX state. At every exit the record is complete.
 use super::descriptor::Descriptor;
 use super::flags::FlagSet;
 use super::reg::{Gpr, Seg};
@@ -68,7 +68,7 @@ pub struct CpuState {
     /// PF is the even parity of the low byte.
     pub pf_raw: u32,
     /// AF is bit 4 of this exclusive or `pf_raw`: after a sum, the operands' exclusive or; `pf_raw` itself for AF clear.
-    /// One store of a pair writes both.
+    /// They are neighbours, so that one instruction moves both.
     pub af_raw: u32,
     /// +1 or -1: what string instructions step by, DF in another form.
     pub df_step: i32,

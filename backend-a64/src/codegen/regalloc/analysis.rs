@@ -288,7 +288,8 @@ impl Analysis<'_> {
         let slot = &mut self.slots[usize::from(root)];
         let taken = slot.loc != Loc::None;
         let op = self.insts[usize::from(root)].op;
-        let fixed = is_get(op) || op == Opcode::Const;
+        // A compare-and-swap writes its result's register while it may still fault: a pinned one would only cost moves.
+        let fixed = is_get(op) || matches!(op, Opcode::Const | Opcode::AtomicCas);
         let outlives = slot.last != NO_USE && slot.last > overwritten;
         if !taken && !fixed && !outlives {
             slot.loc = Self::loc(register);
