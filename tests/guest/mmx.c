@@ -3,6 +3,7 @@
 #include "probe.h"
 #include <pthread.h>
 #include <sched.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 static void registers(ucontext_t *uc)
@@ -84,6 +85,37 @@ static void across_threads(void)
     printf("threads: %016llx %d\n", (unsigned long long)total, quotient);
 }
 
+/* A timer whose handler uses both the x87 stack and MMX, over a loop of nothing but MMX. */
+static volatile int signals;
+static volatile long double sink = 1;
+static void tick(int sig)
+{
+    (void)sig;
+    signals++;
+    sink = sink * 3 / 2;
+    uint32_t one = 0x5a5a5a5a;
+    asm volatile("movd %0, %%mm6; paddd %%mm6, %%mm7; emms" :: "r"(one));
+}
+
+static void across_ticks(void)
+{
+    uint64_t one = 0x0001000200030004, total;
+    uint32_t rounds = 0;
+    struct itimerval timer = { { 0, 500 }, { 0, 500 } };
+    signal(SIGALRM, tick);
+    setitimer(ITIMER_REAL, &timer, NULL);
+    asm volatile("movq %0, %%mm7; pxor %%mm6, %%mm6" :: "m"(one));
+    while (signals < 20) {
+        asm volatile("1: paddw %%mm7, %%mm6; decl %0; jnz 1b" : "+r"((uint32_t){ 0x1000 }));
+        rounds++;
+    }
+    asm volatile("movq %%mm6, %0; emms" : "=m"(total));
+    memset(&timer, 0, sizeof timer);
+    setitimer(ITIMER_REAL, &timer, NULL);
+    uint64_t want = 0;
+    for (int i = 0; i < 4; i++) want |= (uint64_t)(uint16_t)(rounds * 0x1000 * (uint16_t)(one >> 16 * i)) << 16 * i;
+    printf("ticks: %d\n", total == want);
+}
 int main(void)
 {
     probe_start();
@@ -137,6 +169,7 @@ int main(void)
     TRY("movq (eax), mm2; paddb mm2, mm3; int3; movq mm2, 8(eax); paddb mm2, mm3; int3", .eax = M);
     TRY("movq (eax), mm2; emms; int3; paddb mm2, mm3", .eax = M);
     across_fork();
+    across_ticks();
     across_threads();
     return 0;
 }

@@ -42,7 +42,7 @@ impl Engine {
         let flip = if guest.carry_direct { 1 << 29 } else { 0 };
         store(regs, state, guest.eip, flip, guest.x87);
         // By the address: the instruction itself may have been replaced since (a dead entry point).
-        if fault.addr == poll_addr(state) {
+        if is_poll(fault.addr, state) {
             set_exit(state, ExitKind::Poll, 0, 0);
             return Recovered::Poll { resume_pc };
         }
@@ -66,7 +66,7 @@ impl Engine {
     /// address 0 finds a match and goes to host address 0.
     fn recover_outside(&self, regs: &HostRegs, fault: HostFault, state: *mut CpuState) -> Recovered {
         let resume_pc = self.code.stubs.fault_exit().0;
-        if self.code.stubs.contains(HostPc(regs.pc)) && fault.addr == poll_addr(state) {
+        if self.code.stubs.contains(HostPc(regs.pc)) && is_poll(fault.addr, state) {
             store(regs, state, GuestAddr(regs.x[usize::from(abi::SCRATCH0)] as u32), 0, X87Fix::NONE);
             set_exit(state, ExitKind::Poll, 0, 0);
             return Recovered::Poll { resume_pc };
@@ -98,9 +98,9 @@ fn is_marked(regs: &HostRegs, word: u32) -> bool {
     regs.x.get((word >> 5 & 31) as usize).is_some_and(|base| base >> 48 != 0)
 }
 
-/// The word that polls read.
-fn poll_addr(state: *const CpuState) -> u64 {
-    state as u64 + u64::from(abi::POLL)
+/// Whether an address is that of the word that polls read. A host may leave the mark of x28 in it.
+fn is_poll(addr: u64, state: *const CpuState) -> bool {
+    addr & !(1 << abi::MMX_TAG) == state as u64 + u64::from(abi::POLL)
 }
 
 /// Copies the pinned registers into the state, and puts that of MMX instructions at rest.
