@@ -36,9 +36,9 @@ pub enum Stub {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum X87Routine {
-    /// Puts the state at rest; changes no register at all and wants no site.
+    /// Puts the state at rest; changes no register but the mark in x28 and what is MMX state's, and wants no site.
     Rest,
-    /// Makes the state live as the site says, or leaves the instruction to the interpreter. Changes no register at all.
+    /// Makes the state live as the site says, or leaves the instruction to the interpreter. Changes no register, likewise.
     Enter,
     /// Makes the state that of MMX instructions, or leaves the site's instruction to the interpreter. Changes x16 and, in the former
     /// case, v8-v15 and the mark in x28.

@@ -26,6 +26,7 @@ mod invalidations;
 mod link;
 mod lookup;
 mod mapping;
+#[allow(clippy::useless_conversion, reason = "as in trampoline")]
 mod mmx;
 mod pc_map;
 pub mod recover;

@@ -2,7 +2,7 @@
 use super::segment;
 use crate::lifter::{self, LiftCx, Operand, Place};
 use iced_x86::Register;
-use ir::guest::{Gpr, Seg, Trap};
+use ir::guest::{FlagSet, Gpr, Seg, Trap};
 use ir::sink::Addr;
 use ir::{Opcode, Sink, Ty};
 
@@ -87,14 +87,17 @@ pub(crate) fn xchg<S: Sink>(cx: &mut LiftCx<S>) {
 
 /// MOVBE: a move with the bytes reversed.
 pub(crate) fn movbe<S: Sink>(cx: &mut LiftCx<S>) {
-    let ty = cx.ty(0);
     let src = cx.operand(1);
-    let wide = cx.get_zext(&src);
-    let mut value = cx.ir.unary(Opcode::Bswap, wide);
-    if ty == Ty::I16 {
-        value = cx.ir.extract(value, 16, 16);
-    }
-    write_low(cx, value);
+    let old = cx.get(&src);
+    let value = match src.ty {
+        Ty::I16 => {
+            let eight = cx.ir.const8(8);
+            cx.ir.shift(Opcode::Rol, old, eight, FlagSet::NONE)
+        }
+        _ => cx.ir.unary(Opcode::Bswap, old),
+    };
+    let dst = cx.operand(0);
+    cx.set(&dst, value);
 }
 
 /// XLAT: AL := [EBX + AL].

@@ -1,7 +1,7 @@
 //! The guest CPU state as one `repr(C)` record, and the offsets generated code uses. Nobody else writes an offset.
 //!
 //! While translated code runs, `gpr`, `xmm`, `pf_raw` and `af_raw` live in pinned host registers and the four flags S Z C O in the
-//! host's NZCV; everything else lives here all the time. At every exit the record is complete.
+//! host's NZCV; everything else lives here all the time, but for the x87 registers in MMX state. At every exit the record is complete.
 use super::descriptor::Descriptor;
 use super::flags::FlagSet;
 use super::reg::{Gpr, Seg};

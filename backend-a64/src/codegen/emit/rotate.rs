@@ -57,6 +57,7 @@ fn rotate_narrow(cx: &mut EmitCx, bits: u32, n: u8, left: bool, count: Option<u3
         let from = bits - by;
         return match by {
             0 => cx.mov(d, n),
+            8 if bits == 16 => a64!(cx; rev16 W(d), W(n)),
             _ => a64!(cx; ubfx W(S0), W(n), from, by; orr W(d), W(S0), W(n), lsl by),
         };
     }
