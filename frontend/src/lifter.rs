@@ -9,6 +9,7 @@
 //! addressing).
 mod address;
 
+use crate::lift::x87;
 use crate::region::{RegionPolicy, Segments};
 use crate::table::LiftFn;
 use iced_x86::{Instruction, MemorySize, OpKind, Register};
@@ -84,6 +85,8 @@ pub struct LiftCx<S = Builder> {
     begun: bool,
     /// Whether the instruction is lifted alone, for the interpreter.
     pub single: bool,
+    /// The opcode, as FOP has it, of an x87 instruction that may raise an unmasked exception.
+    pub raises: Option<u16>,
 }
 
 impl Default for LiftCx {
@@ -106,6 +109,7 @@ impl<S> LiftCx<S> {
             segments,
             begun: false,
             single: false,
+            raises: None,
         }
     }
 }
@@ -156,6 +160,9 @@ impl LiftCx {
             self.mark();
         }
         lift(self);
+        if let Some(opcode) = self.raises.take().filter(|_| !self.ended) {
+            x87::note_raised(self, opcode);
+        }
     }
 
     /// Begins the instruction `insn`, which is to be lifted next, by comparing the bytes of the block that starts with it: if they

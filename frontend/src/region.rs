@@ -7,6 +7,7 @@ mod liveness;
 mod plan;
 
 use crate::decode::{Code, Window};
+use crate::lift::x87;
 use crate::lifter::LiftCx;
 use ir::guest::{GuestAddr, GuestMem, GuestRange};
 use ir::{Block, BlockId, Floats, LiftError, Region, Target, Terminator};
@@ -176,7 +177,7 @@ impl Lifter {
         self.cx.restart(&mut region, entry, policy);
         region.ranges.extend(self.plan.ranges());
         let checked = (policy.checks != Checks::None).then_some(mem);
-        region.blocks = build(&self.plan, &mut self.cx, &mut self.starts, &mut self.entries, policy, checked);
+        region.blocks = build(&self.plan, code, &mut self.cx, &mut self.starts, &mut self.entries, policy, checked);
         region.folded = policy.folds;
         if policy.lookahead > 0 {
             liveness::look_ahead(&mut region, code, aside, policy.lookahead);
@@ -194,6 +195,7 @@ impl Lifter {
 /// Lifts the runs in emission order and resolves the jumps between them.
 fn build(
     plan: &Plan,
+    code: &mut Code,
     cx: &mut LiftCx,
     starts: &mut Vec<(GuestAddr, BlockId)>,
     entries: &mut Vec<BlockId>,
@@ -204,7 +206,7 @@ fn build(
     entries.clear();
     entries.push(BlockId(0));
     for run in plan.runs() {
-        lift_run(cx, plan, run, starts, entries, checked);
+        lift_run(cx, plan, code, run, starts, entries, checked);
     }
     let mut blocks = cx.take_blocks();
     for id in entries {
@@ -264,6 +266,7 @@ fn mark_loops(blocks: &mut [Block], find: impl Fn(GuestAddr) -> Option<BlockId>)
 fn lift_run(
     cx: &mut LiftCx,
     plan: &Plan,
+    code: &mut Code,
     run: &Run,
     starts: &mut Vec<(GuestAddr, BlockId)>,
     entries: &mut Vec<BlockId>,
@@ -287,6 +290,9 @@ fn lift_run(
         }
         // After an instruction that turned out to leave for good, nothing is reached up to the next leader.
         if !cx.ended() {
+            if x87::wants_opcode(&step.insn, cx.single) {
+                cx.raises = code.bytes(addr).ok().and_then(x87::opcode);
+            }
             cx.lift(&step.insn, step.lift);
         }
     }

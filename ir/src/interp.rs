@@ -147,11 +147,18 @@ impl Machine<'_> {
             TrapIfZero => {}
             TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
             TrapIf => {}
-            Helper | X87 => return Ok(self.helper(block, inst, args)),
+            Helper | X87 => {
+                let result = self.helper(block, inst, args);
+                self.note_x87(block, inst);
+                return Ok(result);
+            }
             X87Wait | MmxEnter if x87::pending(self.state) => return Err(Stop::Trap(Trap::X87)),
             X87Wait => {}
             MmxEnter => (self.state.top, self.state.ftw) = (0, 0xff),
-            X87Store => self.x87_store(inst, args[2] as u32)?,
+            X87Store => {
+                self.x87_store(inst, args[2] as u32)?;
+                self.note_x87(block, inst);
+            }
             X87Status => return Ok(u128::from(x87::status(self.state))),
             GetMm => {
                 let low = u128::from(self.state.st[inst.imm as usize & 7].mantissa);

@@ -2,7 +2,7 @@
 //! no allocation, only plain loads and stores.
 //!
 //! Guest state is written after everything in an instruction that can fault, so recovery copies the pinned registers and
-//! takes eip, and TOP and tags of the x87, from the pc map. The host is resumed in a stub that returns from `enter`.
+//! takes eip, and TOP, tags and FIP of the x87, from the pc map. The host is resumed in a stub that returns from `enter`.
 use super::engine::Engine;
 use super::thread::{current, word, ThreadMemory};
 use super::trampoline::ExitKind;
@@ -116,7 +116,7 @@ fn store(regs: &HostRegs, state: *mut CpuState, eip: GuestAddr, flip: u32, x87: 
     }
     state.nzcv = (regs.pstate as u32 ^ flip) & 0xf000_0000;
     state.eip = eip.0;
-    x87.apply(&mut state.live);
+    x87.apply(state);
     if x87.saved_flags() {
         state.nzcv = (state.host[word::X87_NZCV as usize] as u32 ^ flip) & 0xf000_0000;
     }

@@ -85,6 +85,11 @@ pub(crate) fn is_barrier(inst: &Inst) -> bool {
     }
 }
 
+/// Whether an instruction reads or writes FIP in memory.
+pub(crate) fn is_fip(inst: &Inst) -> bool {
+    matches!(inst.op, Opcode::GetState | Opcode::SetState) && inst.imm as u32 == offset::FIP
+}
+
 /// Whether a barrier may end MMX state: it writes the status word, TOP or tags.
 pub(crate) fn leaves_mmx(inst: &Inst) -> bool {
     let status = || (offset::FSW..offset::FTW + 1).contains(&(inst.imm as u32));

@@ -11,7 +11,7 @@ mod effect;
 mod plan;
 mod track;
 
-pub(crate) use effect::{effect, is_barrier, is_live, leads_to_live, leads_to_mmx, leaves_mmx, Effect};
+pub(crate) use effect::{effect, is_barrier, is_fip, is_live, leads_to_live, leads_to_mmx, leaves_mmx, Effect};
 use ir::Block;
 pub(crate) use plan::{analyse, Plan};
 pub(crate) use track::{Guard, Track};

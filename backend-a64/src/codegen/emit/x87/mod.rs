@@ -75,7 +75,7 @@ impl X87State {
     fn fix_or_top(&self) -> X87Fix {
         match self.track.form {
             Form::Live(stack) if !self.track.fix().has_stack() => {
-                X87Fix::new(stack.top, 0, 0, false).with_saved_flags(self.flags_away)
+                X87Fix::new(stack.top, 0, 0, false).with_fip(self.track.fix().fip()).with_saved_flags(self.flags_away)
             }
             _ => self.fix(),
         }
@@ -123,6 +123,9 @@ pub(super) fn before(cx: &mut EmitCx, inst: &Inst) {
     }
     if inst.op == Opcode::Helper {
         cx.x87.cached = None;
+    }
+    if x87_stack::is_fip(inst) && inst.op == Opcode::GetState {
+        emit_fip(cx, cx.x87.track.fix());
     }
     if x87_stack::is_barrier(inst) {
         if inst.op != Opcode::MmxEnter || matches!(cx.x87.track.form, Form::Live(_)) {
@@ -182,6 +185,7 @@ pub(super) fn emit_fix(cx: &mut EmitCx, fix: X87Fix) {
         a64!(cx; ldr x16, [x28, X87Site::SAVED_NZCV]);
         flags::write_nzcv(cx, S0);
     }
+    emit_fip(cx, fix);
     if !fix.has_stack() {
         return;
     }
@@ -202,11 +206,26 @@ pub(super) fn emit_fix(cx: &mut EmitCx, fix: X87Fix) {
     }
 }
 
+/// Writes FIP if memory lacks it.
+fn emit_fip(cx: &mut EmitCx, fix: X87Fix) {
+    if let Some(fip) = fix.fip() {
+        cx.mov_imm(S0, fip.0);
+        a64!(cx; str w16, [x28, state::FIP]);
+    }
+}
+
 /// Brings memory up to date.
 fn sync(cx: &mut EmitCx) {
     let fix = cx.x87.track.fix();
     emit_fix(cx, fix);
     cx.x87.track.sync();
+}
+
+/// Brings memory up to date but for FIP.
+fn sync_stack(cx: &mut EmitCx) {
+    let fix = cx.x87.track.stack_fix();
+    emit_fix(cx, fix);
+    cx.x87.track.sync_stack();
 }
 
 /// Puts the state at rest if it is not.
@@ -220,7 +239,7 @@ fn to_rest(cx: &mut EmitCx) {
         cx.asm.cbz(false, S0, cold);
         cx.asm.bind(back);
     } else {
-        sync(cx);
+        sync_stack(cx);
         branch::call_stub(cx, Stub::X87(X87Routine::Rest));
         cx.x87.track.rest(0);
     }
@@ -243,7 +262,7 @@ pub(super) fn wait(cx: &mut EmitCx) {
     (cx.x87.rests, cx.x87.plain) = (false, false);
     let behind = cx.x87.behind(cx.block_index);
     let Some(guard) = cx.x87.track.guard(cx.block, pos, behind) else { return };
-    sync(cx);
+    sync_stack(cx);
     let site = guard_site(site(cx), &guard, cx.x87.flags_away);
     let site = add_site(cx, site);
     let (cold, back) = cold(cx, ColdX87::Call(X87Routine::Enter, site));
@@ -268,7 +287,7 @@ pub(super) fn mmx_enter(cx: &mut EmitCx) {
 }
 
 fn guard_site(site: X87Site, guard: &Guard, flags_away: bool) -> X87Site {
-    let fix = X87Fix::new(guard.top, 0, 0, false).with_saved_flags(flags_away);
+    let fix = X87Fix::new(guard.top, 0, 0, false).with_fip(site.fix.fip()).with_saved_flags(flags_away);
     X87Site { full: guard.needs.full, empty: guard.needs.empty, fix, ..site }
 }
 
