@@ -38,7 +38,7 @@ impl std::fmt::Debug for Heat<'_> {
 #[repr(u8)]
 pub enum Floats {
     /// By the host's floating-point unit, which does not say that an operand is denormal (DE), and calls a result tiny
-    /// before it is rounded (UE).
+    /// before it is rounded (UE). The mode is to nearest, as nobody has set another.
     Host,
     /// By the host's unit; MIN and MAX flush what they choose, as DAZ has it.
     Flushing,

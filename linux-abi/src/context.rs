@@ -123,6 +123,13 @@ impl Process {
         }
     }
 
+    /// Holds the locks of everything that a fork copies, so that the child finds them free. Those who hold one of them and take
+    /// another take that of the memory last.
+    pub(crate) fn hold_for_fork(&self) -> impl Sized + '_ {
+        let own = (self.actions.lock(), self.ldt.lock(), self.threads.lock(), self.fs.hold_for_fork());
+        (own, crate::syscall::aio::rings(), self.mm.hold_for_fork())
+    }
+
     /// A child process that shares this one's memory; its signal actions are its own unless `share_actions`.
     pub(crate) fn sharing_memory(&self, share_actions: bool) -> Self {
         let actions = match share_actions {

@@ -135,6 +135,11 @@ impl FsContext {
         self.left.store(true, Ordering::Relaxed);
     }
 
+    /// Its locks, held.
+    pub(crate) fn hold_for_fork(&self) -> impl Sized + '_ {
+        (self.program.write().unwrap_or_else(std::sync::PoisonError::into_inner), self.dirs.hold())
+    }
+
     /// Says what runs, for /proc/self.
     pub fn set_program(&self, program: Program) {
         *self.program.write().unwrap_or_else(std::sync::PoisonError::into_inner) = program;

@@ -4,7 +4,7 @@
 //! are 12 to 14, selectors 0x63, 0x6b, 0x73 (arch/x86/include/asm/segment.h).
 use crate::host;
 use ir::guest::{CpuState, Descriptor, Seg};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// First TLS entry of the GDT.
 pub const GDT_TLS_MIN: u32 = 12;
@@ -39,9 +39,13 @@ pub struct Ldt {
 }
 
 impl Ldt {
+    /// The entries, held.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<Option<Segment>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn get(&self, selector: u16) -> Option<Segment> {
-        let entries = self.entries.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        entries.get(usize::from(selector >> 3)).copied().flatten()
+        self.lock().get(usize::from(selector >> 3)).copied().flatten()
     }
 }
 

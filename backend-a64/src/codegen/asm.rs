@@ -180,6 +180,11 @@ impl Asm {
         self.branch(0x9c00_0000 | u32::from(reg), label, Field::Imm19);
     }
 
+    /// `ldr xN, label`.
+    pub fn ldr_x(&mut self, reg: u8, label: Label) {
+        self.branch(0x5800_0000 | u32::from(reg), label, Field::Imm19);
+    }
+
     /// `adr xN, label`.
     pub fn adr(&mut self, reg: u8, label: Label) {
         self.branch(0x1000_0000 | u32::from(reg), label, Field::Adr);

@@ -66,7 +66,7 @@ pub enum X87Routine {
     IntA,
     /// b := the integer in x11. No site.
     IntB,
-    /// a is a register whose integer bit is clear: `Slow` unless its exponent is zero. w9 is a's sign and exponent.
+    /// a is a register whose integer bit is clear: `Slow` unless its exponent is zero. Changes x16 alone.
     Extended,
     /// x9 := a as f32, w10 := C1, or bit 1 set if `Commit` is to follow. a stays.
     ToF32,
@@ -128,6 +128,16 @@ impl X87Fix {
     /// FIP, if memory lacks it.
     pub fn fip(self) -> Option<GuestAddr> {
         (self.bits >> 26 & 1 != 0).then_some(GuestAddr(self.fip))
+    }
+
+    /// Memory has TOP already.
+    pub fn with_top_known(self, known: bool) -> Self {
+        Self { bits: self.bits | u32::from(known) << 4, ..self }
+    }
+
+    /// Whether memory has TOP already.
+    pub const fn top_known(self) -> bool {
+        self.bits & 0x10 != 0
     }
 
     /// Besides, the guest's NZCV is at `X87Site::SAVED_NZCV`.

@@ -359,6 +359,8 @@ impl Engine {
     pub(super) fn suit_floats(&self, mxcsr: u32) {
         if super::fp::needs_exact(mxcsr) {
             self.set_floats(Floats::LEVELS.len() as u8 - 1);
+        } else if super::fp::rounds_otherwise(mxcsr) {
+            self.set_floats(1);
         }
     }
 

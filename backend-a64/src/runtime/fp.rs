@@ -34,6 +34,11 @@ pub fn needs_exact(mxcsr: u32) -> bool {
     mxcsr & MASKS != MASKS || flushes(FTZ) != flushes(DAZ)
 }
 
+/// Whether an MXCSR rounds in another way than a process starts with.
+pub fn rounds_otherwise(mxcsr: u32) -> bool {
+    mxcsr >> RC_SHIFT & 3 != 0
+}
+
 /// MXCSR with the exceptions that FPSR has accumulated.
 pub fn merge_fpsr(mxcsr: u32, fpsr: u32, afp: bool) -> u32 {
     let mxcsr = if afp && fpsr & IDC != 0 { mxcsr | DE } else { mxcsr };

@@ -83,7 +83,7 @@ fn operate(state: &mut CpuState, site: &X87Site, frame: &mut Frame) -> u64 {
         args[0] = frame[usize::from(register)];
     }
     if helper == Helper::X87FldF80 {
-        args[1] = frame[9] & 0x7fff | frame[9] >> 16 & 0x8000;
+        args[1] = frame[15] & 0x7fff | frame[15] >> 16 & 0x8000;
     }
     let result = helper.function()(state, args[0], args[1], args[2], 0);
     let converts = matches!(helper, Helper::X87ToF32 | Helper::X87ToF64 | Helper::X87ToInt);

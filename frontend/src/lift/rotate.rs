@@ -1,4 +1,5 @@
-//! ROTATE: ROL, ROR, RCL, RCR. SDM vol. 1, 7.3.5.3. They write CF and OF only.
+//! ROTATE: ROL, ROR, RCL, RCR. SDM vol. 1, 7.3.5.3. They write CF and OF only; of a constant count other than one the SDM leaves
+//! OF undefined, and they keep it (but for whole turns through CF, of which one may think that they change nothing at all).
 use super::shift::by_count;
 use crate::lifter::LiftCx;
 use ir::guest::FlagSet;
@@ -6,22 +7,30 @@ use ir::{Opcode, Sink};
 
 const CF_OF: FlagSet = FlagSet::CF.with(FlagSet::OF);
 
+fn rotate<S: Sink>(cx: &mut LiftCx<S>, op: Opcode) {
+    let known = (cx.insn.op_kind(1) != iced_x86::OpKind::Register).then(|| cx.imm32(1) & 31);
+    let circle = cx.ty(0).bits() + 1;
+    let whole = |count| matches!(op, Opcode::Rcl | Opcode::Rcr) && count % circle == 0;
+    let flags = if known.is_some_and(|count| count != 1 && !whole(count)) { FlagSet::CF } else { CF_OF };
+    by_count(cx, op, flags);
+}
+
 /// ROL.
 pub(crate) fn rol<S: Sink>(cx: &mut LiftCx<S>) {
-    by_count(cx, Opcode::Rol, CF_OF);
+    rotate(cx, Opcode::Rol);
 }
 
 /// ROR.
 pub(crate) fn ror<S: Sink>(cx: &mut LiftCx<S>) {
-    by_count(cx, Opcode::Ror, CF_OF);
+    rotate(cx, Opcode::Ror);
 }
 
 /// RCL.
 pub(crate) fn rcl<S: Sink>(cx: &mut LiftCx<S>) {
-    by_count(cx, Opcode::Rcl, CF_OF);
+    rotate(cx, Opcode::Rcl);
 }
 
 /// RCR.
 pub(crate) fn rcr<S: Sink>(cx: &mut LiftCx<S>) {
-    by_count(cx, Opcode::Rcr, CF_OF);
+    rotate(cx, Opcode::Rcr);
 }

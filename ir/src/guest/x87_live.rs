@@ -23,23 +23,24 @@ pub enum X87Mode {
     Exact = 1,
     /// Nearest, 53 bits, PE is raised.
     Double = 2,
-    /// Anything else.
-    Other = 3,
+    /// Anything else; the only one with this bit.
+    Other = 4,
 }
 
 /// The live form's own fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct X87Live {
-    /// Where ST(0) is in `CpuState::st`.
-    pub top: u8,
-    /// Bit i set: `st[i]` is not empty.
-    pub ftw: u8,
+    /// The first four bytes are compared as a word.
+    zero: u8,
     /// 0 while the state is live, [`Self::REST`] or [`Self::MMX`] while it is at rest. Only a state without a pending exception
     /// is made live.
     pub away: u8,
-    zero: u8,
-    /// C1, 0 or 1.
+    /// Bit i set: `st[i]` is not empty.
+    pub ftw: u8,
+    /// Where ST(0) is in `CpuState::st`.
+    pub top: u8,
+    /// C1, 0 or 1. Often written together with `top`.
     pub c1: u8,
     /// C0, C2, C3 as in the high byte of the status word.
     pub codes: u8,
@@ -71,10 +72,10 @@ impl X87Live {
 
     /// At rest.
     pub const AWAY: Self = Self {
-        top: 0,
-        ftw: 0,
-        away: Self::REST,
         zero: 0,
+        away: Self::REST,
+        ftw: 0,
+        top: 0,
         c1: 0,
         codes: 0,
         turn: 0,
@@ -84,6 +85,11 @@ impl X87Live {
         f64_bias: 0,
         f32_bias: 0,
     };
+
+    /// The word that `zero`, `away`, `ftw` and `top` of a live state are.
+    pub const fn word(top: u8, ftw: u8) -> u32 {
+        (ftw as u32) << 16 | (top as u32) << 24
+    }
 
     /// How far the registers are from their architectural places.
     pub fn turn(&self) -> u8 {
@@ -199,7 +205,7 @@ pub mod offset {
     }
 
     offsets! {
-        TOP = top, FTW = ftw, AWAY = away, C1 = c1, CODES = codes, TURN = turn, MODE = mode, MUL_BIAS = mul_bias,
+        WORD = zero, TOP = top, FTW = ftw, AWAY = away, C1 = c1, CODES = codes, TURN = turn, MODE = mode, MUL_BIAS = mul_bias,
         SHIFT_LIMIT = shift_limit, F64_BIAS = f64_bias, F32_BIAS = f32_bias,
     }
 }
@@ -229,6 +235,13 @@ mod tests {
                 assert_eq!(fields(&state), fields(&before));
             }
         }
+    }
+
+    #[test]
+    fn top_and_tags_of_a_live_state_are_one_word() {
+        let live = X87Live { top: 5, ftw: 0x81, away: 0, ..X87Live::AWAY };
+        assert_eq!(u32::from_le_bytes([live.zero, live.away, live.ftw, live.top]), X87Live::word(5, 0x81));
+        assert_eq!((offset::FTW, offset::TOP, offset::C1), (offset::WORD + 2, offset::WORD + 3, offset::WORD + 4));
     }
 
     #[test]

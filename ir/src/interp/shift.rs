@@ -1,6 +1,6 @@
 //! Shifts and rotations as pure functions (SDM vol. 2, SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD, SHRD).
 //!
-//! OF is defined for counts of one only; like Intel CPUs this takes the same formula for every count: the carry against
+//! OF is defined for counts of one only (and the lifter has constant rotations by more keep it); like Intel CPUs this takes the same formula for every count: the carry against
 //! the new sign for left shifts and rotations, the two top bits of the result against each other for right ones, zero for SAR.
 //! Counts past the width: SHL and SHR give CF = 0 once every bit is gone, as shifting step by step would; 16-bit SHLD and
 //! SHRD go on with the first operand behind the second, which is what CPUs do.

@@ -32,6 +32,11 @@ pub struct DirPositions {
 }
 
 impl DirPositions {
+    /// The lock, held.
+    pub(super) fn hold(&self) -> impl Sized + '_ {
+        self.lock()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<i32, Cookies>> {
         self.dirs.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -116,7 +116,8 @@ impl Actions {
         actions
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, [Action; NSIG as usize]> {
+    /// The table, held.
+    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, [Action; NSIG as usize]> {
         self.table.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 

@@ -17,7 +17,7 @@ use crate::layout::U32;
 use crate::mm::{MmapRequest, Prot};
 use ir::guest::GuestAddr;
 use std::mem::offset_of;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const PREADV: u16 = 7;
 const PWRITEV: u16 = 8;
@@ -28,6 +28,11 @@ const IO_EVENT: u64 = 32;
 
 /// Rings that were moved into the guest's window: address and length.
 static RINGS: Mutex<Vec<(u32, u32)>> = Mutex::new(Vec::new());
+
+/// The rings, held.
+pub(crate) fn rings() -> MutexGuard<'static, Vec<(u32, u32)>> {
+    RINGS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Length of the mapping that starts at `address`.
 fn mapping_len(address: u64) -> Option<u32> {
@@ -62,7 +67,7 @@ pub fn io_setup(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     cx.host(a, libc::SYS_io_setup, args![a.uint(0), mut_ptr(&mut context)])?;
     match lower(cx, context) {
         Ok((ring, len)) => {
-            RINGS.lock().unwrap_or_else(PoisonError::into_inner).push((ring, len));
+            rings().push((ring, len));
             cx.write(a.addr(1), &ring)?;
             Ok(0)
         }
@@ -76,7 +81,7 @@ pub fn io_setup(cx: &mut Cx<'_>, a: &Args) -> SysResult {
 /// io_destroy(2): the kernel unmaps the ring.
 pub fn io_destroy(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     let result = cx.host(a, libc::SYS_io_destroy, args![a.uint(0)])?;
-    let mut rings = RINGS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut rings = rings();
     if let Some(index) = rings.iter().position(|ring| ring.0 == a.uint(0)) {
         let (ring, len) = rings.swap_remove(index);
         drop(rings);
@@ -135,8 +140,15 @@ pub fn io_cancel(cx: &mut Cx<'_>, a: &Args) -> SysResult {
     cx.host(a, libc::SYS_io_cancel, args![a.uint(0), a.addr(1), a.addr(2)])
 }
 
-fn events(cx: &mut Cx<'_>, a: &Args, width: Width, mask: Option<u64>) -> SysResult {
+/// What the two calls have in common; `mask` reads the argument that the second has more, after the time.
+fn events(
+    cx: &mut Cx<'_>,
+    a: &Args,
+    width: Width,
+    mask: fn(&Cx<'_>, &Args) -> Result<Option<u64>, Errno>,
+) -> SysResult {
     let time = width.read_opt(cx, a.addr(4))?;
+    let mask = mask(cx, a)?;
     cx.will_write(a.addr(3), IO_EVENT * u64::from(a.int(2).max(0).unsigned_abs()));
     let with_mask = mask.is_some();
     cx.waiting(mask, |cx, mask| {
@@ -152,7 +164,7 @@ fn events(cx: &mut Cx<'_>, a: &Args, width: Width, mask: Option<u64>) -> SysResu
 
 /// io_getevents(2).
 pub fn io_getevents(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    events(cx, a, Width::Time32, None)
+    events(cx, a, Width::Time32, |_, _| Ok(None))
 }
 
 fn mask_argument(cx: &Cx<'_>, a: &Args) -> Result<Option<u64>, Errno> {
@@ -164,14 +176,12 @@ fn mask_argument(cx: &Cx<'_>, a: &Args) -> Result<Option<u64>, Errno> {
 
 /// io_pgetevents(2) with 32-bit time.
 pub fn io_pgetevents(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let mask = mask_argument(cx, a)?;
-    events(cx, a, Width::Time32, mask)
+    events(cx, a, Width::Time32, mask_argument)
 }
 
 /// io_pgetevents(2) with 64-bit time.
 pub fn io_pgetevents_time64(cx: &mut Cx<'_>, a: &Args) -> SysResult {
-    let mask = mask_argument(cx, a)?;
-    events(cx, a, Width::Time64, mask)
+    events(cx, a, Width::Time64, mask_argument)
 }
 
 #[cfg(test)]
@@ -210,6 +220,9 @@ mod tests {
         assert_eq!(g.call("io_pgetevents_time64", [ring, 1, 2, events, soon, 0]), Ok(1));
         assert_eq!(&g.get::<[u8; 8]>(out), b"abcdefg\xee");
         g.fails("io_submit", [ring, 1, 0xffff_f000], Errno::EFAULT);
+        let size_of_no_mask = g.put(&[soon, 3u32]);
+        g.fails("io_pgetevents_time64", [ring, 1, 2, events, 0xffff_f000, size_of_no_mask], Errno::EFAULT);
+        g.fails("io_pgetevents_time64", [ring, 1, 2, events, soon, size_of_no_mask], Errno::EINVAL);
         assert_eq!(g.call("io_destroy", [ring]), Ok(0));
         g.fails("io_destroy", [ring], Errno::EINVAL);
         std::fs::remove_file(name).unwrap();

@@ -221,7 +221,7 @@ fn copy(cx: &mut Cx<'_>, request: &Request) -> SysResult {
     let process = Arc::clone(cx.process);
     let host_flags = request.flags & !flag::OURS | request.exit_signal;
     let pid = process.executor.fork(&mut || {
-        let _held = process.mm.hold_for_fork();
+        let _held = process.hold_for_fork();
         match host_flags == libc::SIGCHLD as u64 {
             true => host::clone::fork(),
             false => host::clone::fork_with(host_flags),

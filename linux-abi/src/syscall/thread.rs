@@ -20,7 +20,8 @@ pub struct ThreadList {
 }
 
 impl ThreadList {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(i32, GuestAddr)>> {
+    /// The list, held.
+    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(i32, GuestAddr)>> {
         self.robust.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
@@ -129,7 +130,7 @@ fn descriptor(segment: &Segment) -> u64 {
 fn read_ldt(cx: &Cx<'_>, at: GuestAddr, len: u32) -> SysResult {
     let count = (len as usize).min(8 * LDT_ENTRIES);
     let mut bytes: Vec<u8> = {
-        let entries = cx.process.ldt.entries.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let entries = cx.process.ldt.lock();
         entries.iter().flat_map(|e| e.as_ref().map_or(0, descriptor).to_le_bytes()).collect()
     };
     if bytes.is_empty() {
@@ -159,7 +160,7 @@ fn write_ldt(cx: &mut Cx<'_>, at: GuestAddr, len: u32, old_mode: bool) -> SysRes
     if old_mode {
         segment.flags &= !bits::USEABLE;
     }
-    let mut entries = cx.process.ldt.entries.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut entries = cx.process.ldt.lock();
     if entries.len() <= entry {
         entries.resize(entry + 1, None);
     }

@@ -58,8 +58,8 @@ pub fn run(blocks: &[(u64, Vec<Item>, Vec<Input>)], hosts: &[Host; 2]) -> Result
     let groups = [group];
     let want = hosts[0].run(&groups, false, LIMIT)?;
     ensure!(want.trouble.is_empty(), "{:?}: {}", hosts[0], want.trouble);
-    let got = hosts[1].run(&groups, false, LIMIT)?;
-    let (mut want, mut got) = (Answers::new(&want.stdout), Answers::new(&got.stdout));
+    let ferry = hosts[1].run(&groups, false, LIMIT)?;
+    let (mut want, mut got) = (Answers::new(&want.stdout), Answers::new(&ferry.stdout));
     let mut bulk = Bulk { failures: Vec::new(), executions: 0, signals: 0, trouble: String::new() };
     for (n, (seed, items, inputs)) in blocks.iter().enumerate() {
         let failure = |input: usize, want: Output, got: Output| Failure {
@@ -71,7 +71,7 @@ pub fn run(blocks: &[(u64, Vec<Item>, Vec<Input>)], hosts: &[Host; 2]) -> Result
         };
         let Some(want) = want.next(inputs.len()) else { break };
         let Some(got) = got.next(inputs.len()) else {
-            bulk.trouble = format!("ferry stopped in block {n}");
+            bulk.trouble = format!("ferry stopped in block {n}: {}\n", ferry.trouble);
             bulk.failures.push(failure(0, want.outputs[0].clone(), want.outputs[0].clone()));
             break;
         };

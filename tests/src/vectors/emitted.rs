@@ -7,6 +7,7 @@ use frontend::RegionPolicy;
 use ir::guest::{CpuState, Exit, Fault, GuestAddr, GuestMem, GuestRange, Trap};
 use ir::{CodeWatch, Floats, LiftError, Region, RegionSource};
 use linux_abi::mm::{AddressSpace, MmapRequest, Prot};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Where the code of the first instruction is; each has its own place, so that nothing needs to be invalidated.
@@ -40,16 +41,20 @@ impl GuestMem for Mem {
     }
 }
 
-/// Lifted, verified, optimised regions.
-struct Source(Arc<AddressSpace>, Floats);
+/// Lifted, verified, optimised regions: with arithmetic in one way at least, or what the engine says.
+struct Source(Arc<AddressSpace>, AtomicU8);
 
 impl RegionSource for Source {
     fn region(&self, entry: GuestAddr, _: ir::Heat) -> Result<Region, LiftError> {
-        let mut region =
-            frontend::lift_region(&*self.0, entry, &RegionPolicy { floats: self.1, ..RegionPolicy::default() })?;
+        let floats = Floats::LEVELS[usize::from(self.1.load(Ordering::SeqCst))];
+        let mut region = frontend::lift_region(&*self.0, entry, &RegionPolicy { floats, ..RegionPolicy::default() })?;
         ir::opt::optimize(&mut region);
         ir::verify::verify(&region).unwrap_or_else(|e| panic!("{e}\n{region}"));
         Ok(region)
+    }
+
+    fn set_floats(&self, floats: Floats) {
+        self.1.fetch_max(floats as u8, Ordering::SeqCst);
     }
 
     fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
@@ -75,7 +80,7 @@ impl Rig {
                 mm.mmap(MmapRequest::anonymous(addr, len, Prot(7))).map_err(|e| anyhow::anyhow!("mmap: {e:?}"))?;
             anyhow::ensure!(got.0 == addr, "the test's addresses are taken");
         }
-        let source = Box::new(Source(mm.clone(), floats));
+        let source = Box::new(Source(mm.clone(), AtomicU8::new(floats as u8)));
         let engine = Engine::new(options, source, Box::new(NoWatch))?;
         let thread = engine.new_thread()?;
         Ok(Self { mm, engine, thread, maps })

@@ -4,7 +4,7 @@
 //! x86 keeps words of SHA state from high to low, Arm from low to high, so both ends of a SHA sequence reverse them.
 use super::super::asm::a64;
 use super::vector::{VS0, VS1};
-use super::EmitCx;
+use super::{branch, EmitCx};
 use ir::{Inst, Opcode};
 
 /// `crc32`.
@@ -35,19 +35,15 @@ pub(super) fn aes_imc(cx: &mut EmitCx) {
     a64!(cx; aesimc V(cx.dst_v()).b16, V(cx.v(0)).b16);
 }
 
-/// `vaes_key`: rows of four equal columns do not change when they are shifted, which leaves the S-box.
+/// `vaes_key`: S-boxes of all bytes, which a table then takes from where ShiftRows has put them.
 pub(super) fn aes_key(cx: &mut EmitCx) {
+    // Word 1, the same rotated, word 3, the same rotated; row r of column c is in column c - r.
+    const FROM: [u8; 16] = [4, 1, 14, 11, 1, 14, 11, 4, 12, 9, 6, 3, 9, 6, 3, 12];
     let (d, n) = (cx.dst_v(), cx.v(0));
-    a64!(cx
-        ; dup V(VS0).s4, V(n).s[1]
-        ; dup V(VS1).s4, V(n).s[3]
-        ; movi V(d).b16, 0
-        ; aese V(VS0).b16, V(d).b16
-        ; aese V(VS1).b16, V(d).b16
-        ; zip1 V(VS0).d2, V(VS0).d2, V(VS1).d2
-        ; ushr V(VS1).s4, V(VS0).s4, 8
-        ; sli V(VS1).s4, V(VS0).s4, 24
-        ; trn1 V(d).s4, V(VS0).s4, V(VS1).s4);
+    let table = branch::cold_vector(cx, u128::from_le_bytes(FROM));
+    a64!(cx; movi V(VS0).b16, 0; aese V(VS0).b16, V(n).b16);
+    cx.asm.ldr_q(VS1, table);
+    a64!(cx; tbl V(d).b16, { V(VS0).b16 * 1 }, V(VS1).b16);
 }
 
 /// `vclmul`.
@@ -66,16 +62,16 @@ pub(super) fn sha1(cx: &mut EmitCx, inst: &Inst) {
     const K: [u32; 4] = [0x5a82_7999, 0x6ed9_eba1, 0x8f1b_bcdc, 0xca62_c1d6];
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
     let kind = inst.imm as usize & 3;
-    cx.mov_imm(super::S0, K[kind]);
-    // The second operand is not needed after the sum, where the destination may be written.
+    const REVERSED: u128 = 0x0302_0100_0706_0504_0b0a_0908_0f0e_0d0c;
+    let reversed = branch::cold_vector(cx, REVERSED);
+    let constant = branch::cold_vector(cx, u128::from(K[kind]) * 0x1_0000_0001_0000_0001_0000_0001);
+    cx.asm.ldr_q(VS1, reversed);
+    // The second operand is not needed any more where the destination is written.
     a64!(cx
-        ; rev64 V(VS0).s4, V(m).s4
-        ; ext V(VS0).b16, V(VS0).b16, V(VS0).b16, 8
-        ; dup V(VS1).s4, w16
-        ; add V(VS0).s4, V(VS0).s4, V(VS1).s4
-        ; rev64 V(d).s4, V(n).s4
-        ; ext V(d).b16, V(d).b16, V(d).b16, 8
-        ; movi V(VS1).d2, 0);
+        ; tbl V(VS0).b16, { V(m).b16 * 1 }, V(VS1).b16
+        ; tbl V(d).b16, { V(n).b16 * 1 }, V(VS1).b16);
+    cx.asm.ldr_q(VS1, constant);
+    a64!(cx; add V(VS0).s4, V(VS0).s4, V(VS1).s4; movi V(VS1).d2, 0);
     match kind {
         0 => a64!(cx; sha1c Q(d), S(VS1), V(VS0).s4),
         2 => a64!(cx; sha1m Q(d), S(VS1), V(VS0).s4),

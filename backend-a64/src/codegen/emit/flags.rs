@@ -84,11 +84,11 @@ fn insert_carry_overflow(cx: &mut EmitCx, bits: Bits, zero: Option<(u8, u32)>) {
         bits.carry.or(zero).filter(|_| want.contains(FlagSet::CF)).map(|b| (b, 29)),
         bits.overflow.or(zero).filter(|_| want.contains(FlagSet::OF)).map(|b| (b, 28)),
     ];
-    if parts.iter().any(Option::is_some) {
-        insert_bits(cx, &parts);
-    }
     if want.contains(FlagSet::CF) {
         cx.carry = Carry::Direct;
+    }
+    if parts.iter().any(Option::is_some) {
+        insert_bits(cx, &parts);
     }
 }
 
@@ -121,12 +121,12 @@ fn compose_on_stack(cx: &mut EmitCx, (reg, ty): (u8, Ty), bits: Bits) {
         part(FlagSet::CF, bits.carry.unwrap_or((ZR, 0)), 29),
         part(FlagSet::OF, bits.overflow.unwrap_or((ZR, 0)), 28),
     ];
+    if want.contains(FlagSet::CF) {
+        cx.carry = Carry::Direct;
+    }
     insert_bits(cx, &parts);
     if spares.is_none() {
         a64!(cx; ldr X(zeros), [sp], 16);
-    }
-    if want.contains(FlagSet::CF) {
-        cx.carry = Carry::Direct;
     }
 }
 
@@ -148,7 +148,7 @@ fn insert_bits(cx: &mut EmitCx, parts: &[Option<Part>]) {
     }
 }
 
-/// Sets fields of NZCV: register, bit number there, bit number in NZCV, width.
+/// Sets fields of NZCV: register, bit number there, bit number in NZCV, width. If one is CF, `cx.carry` is what it becomes.
 fn insert_fields(cx: &mut EmitCx, fields: impl Iterator<Item = (u8, u32, u32, u32)> + Clone) {
     if cx.options.features.flagm {
         for (reg, bit, to, width) in fields {
@@ -170,6 +170,10 @@ fn insert_fields(cx: &mut EmitCx, fields: impl Iterator<Item = (u8, u32, u32, u3
             a64!(cx; lsr X(temp), X(reg), bit);
         }
         a64!(cx; bfi W(nzcv), W(from), to, width);
+    }
+    if cx.write_inverted && fields.clone().any(|(_, _, to, width)| (to..to + width).contains(&29)) {
+        a64!(cx; eor XSP(nzcv), X(nzcv), 1 << 29);
+        cx.carry = Carry::Inverted;
     }
     write_nzcv(cx, nzcv);
     if spares.is_none() {

@@ -67,6 +67,8 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) pos: usize,
     /// How the host's C flag relates to the guest's CF now.
     pub(crate) carry: Carry,
+    /// Whether CF is to be written inverted where that costs less than turning C afterwards.
+    pub(crate) write_inverted: bool,
     /// What the guest's registers hold, and where a step was already made by the access before it.
     pub(crate) held: writeback::Held,
     pub(crate) stepped: usize,
@@ -154,6 +156,7 @@ impl<'a> EmitCx<'a> {
             value: 0,
             pos: 0,
             carry: Carry::Inverted,
+            write_inverted: false,
             held: writeback::Held::default(),
             stepped: usize::MAX,
             mm_written: 0,

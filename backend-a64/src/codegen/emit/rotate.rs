@@ -74,22 +74,25 @@ fn rotate_narrow(cx: &mut EmitCx, bits: u32, n: u8, left: bool, count: Option<u3
 /// OF: the top bit differs from the carry, which is bit 0 (ROL), or from the bit below, and the carry is the top bit (ROR).
 fn rotate_flags(cx: &mut EmitCx, left: bool, ty: Ty, r: u8) {
     let top = ty.bits() - 1;
+    let carry = if left { 0 } else { top };
+    if !flags::wanted(cx).contains(FlagSet::OF) {
+        return flags::compose(cx, None, Bits { carry: Some((r, carry)), overflow: None });
+    }
     let bits = match (left, ty) {
-        (true, Ty::I64) => {
-            a64!(cx; eor X(S1), X(r), X(r), lsl 63);
-            Bits { carry: Some((r, 0)), overflow: Some((S1, top)) }
-        }
         (true, _) => {
-            a64!(cx; eor W(S1), W(r), W(r), lsl top);
-            Bits { carry: Some((r, 0)), overflow: Some((S1, top)) }
+            match ty {
+                Ty::I64 => a64!(cx; eor X(S1), X(r), X(r), lsr 63),
+                _ => a64!(cx; eor W(S1), W(r), W(r), lsr top),
+            }
+            Bits { carry: Some((r, 0)), overflow: Some((S1, 0)) }
         }
         // Both side by side: the top bit, and below it what it differs from.
-        (false, Ty::I64) => {
-            a64!(cx; eor X(S1), X(r), X(r), lsr 1);
-            Bits { carry: Some((S1, top)), overflow: Some((S1, top - 1)) }
-        }
         (false, _) => {
-            a64!(cx; ubfx W(S1), W(r), 0, top + 1; eor W(S1), W(S1), W(S1), lsr 1);
+            match ty {
+                Ty::I64 => a64!(cx; eor X(S1), X(r), X(r), lsr 1),
+                Ty::I32 => a64!(cx; eor W(S1), W(r), W(r), lsr 1),
+                _ => a64!(cx; ubfx W(S1), W(r), 0, top + 1; eor W(S1), W(S1), W(S1), lsr 1),
+            }
             Bits { carry: Some((S1, top)), overflow: Some((S1, top - 1)) }
         }
     };
@@ -103,6 +106,8 @@ pub(super) fn rotate_carry(cx: &mut EmitCx, inst: &Inst) {
         (Some(0), ..) => copy(cx, inst),
         (Some(1), Opcode::Rcl, Ty::I32) => rcl_by_one(cx),
         (Some(1), Opcode::Rcr, Ty::I32) => rcr_by_one(cx),
+        (Some(1), Opcode::Rcl, _) => rcl_narrow_by_one(cx, inst.ty.bits()),
+        (Some(c), _, Ty::I32) if !flags::wanted(cx).contains(FlagSet::OF) => extract(cx, inst, c),
         (count, ..) => rotate_wide(cx, inst, count),
     }
 }
@@ -139,6 +144,41 @@ fn rcr_by_one(cx: &mut EmitCx) {
     }
 }
 
+/// I8 and I16: the operand goes above CF.
+fn rcl_narrow_by_one(cx: &mut EmitCx, bits: u32) {
+    let (dst, n) = (cx.dst(), cx.x(0));
+    let d = if dst == ZR || dst == n { S0 } else { dst };
+    flags::cset(cx, d, carry_condition(cx));
+    a64!(cx; bfi W(d), W(n), 1, bits);
+    if flags::wanted(cx).intersects(FlagSet::NZCV) {
+        // The bit that has left, and below it whether the top bit differs.
+        a64!(cx; eor W(S1), W(d), W(d), lsr 1);
+        flags::compose(cx, None, Bits { carry: Some((S1, bits)), overflow: Some((S1, bits - 1)) });
+    }
+    if d == S0 {
+        cx.mov_result(S0, Ty::I32);
+    }
+}
+
+/// I32 by two and more, without OF: the host extracts from the operand and what follows it in the circle with CF.
+fn extract(cx: &mut EmitCx, inst: &Inst, c: u32) {
+    let (d, n) = (cx.dst(), cx.x(0));
+    flags::cset(cx, S0, carry_condition(cx));
+    let carry = match inst.op {
+        Opcode::Rcl => {
+            a64!(cx; extr W(S0), W(S0), W(n), 1; extr W(d), W(n), W(S0), 32 - c);
+            31 - c
+        }
+        _ => {
+            a64!(cx; orr W(S0), W(S0), W(n), lsl 1; extr W(d), W(S0), W(n), c);
+            c
+        }
+    };
+    if flags::wanted(cx).contains(FlagSet::CF) {
+        flags::compose(cx, None, Bits { carry: Some((S0, carry)), overflow: None });
+    }
+}
+
 /// The host's condition for CF.
 fn carry_condition(cx: &EmitCx) -> Cond {
     match cx.carry {
@@ -148,55 +188,69 @@ fn carry_condition(cx: &EmitCx) -> Cond {
 }
 
 fn rotate_wide(cx: &mut EmitCx, inst: &Inst, count: Option<u32>) {
-    let want = flags::wanted(cx);
+    let want = flags::wanted(cx).intersects(FlagSet::NZCV);
     let (n, bits, left) = (cx.x(0), inst.ty.bits(), inst.op == Opcode::Rcl);
     let width = bits + 1;
     if count.is_none() {
-        variable_count(cx, width, left);
+        a64!(cx; and WSP(S2), W(cx.x(1)), 31);
     }
     flags::cset(cx, S0, carry_condition(cx));
     match bits {
         32 => a64!(cx; orr X(S0), X(n), X(S0), lsl 32),
         _ => a64!(cx; lsl X(S0), X(S0), bits; bfxil X(S0), X(n), 0, bits),
     }
+    // Above its width a narrow result may be anything.
+    let r = if bits < 32 && cx.dst() != ZR { cx.dst() } else { S1 };
     match count.map(|c| c % width) {
-        Some(0) => a64!(cx; mov X(S1), X(S0)),
+        Some(0) => a64!(cx; mov X(r), X(S0)),
         Some(c) => {
             let c = if left { c } else { width - c };
-            a64!(cx; lsl X(S1), X(S0), c; orr X(S1), X(S1), X(S0), lsr width - c);
+            a64!(cx; lsl X(r), X(S0), c; orr X(r), X(r), X(S0), lsr width - c);
         }
+        None if bits < 32 => turn_copies(cx, width, left, r),
         None => {
-            a64!(cx; lsl X(S1), X(S0), X(S2); neg W(S2), W(S2); add WSP(S2), WSP(S2), width);
-            a64!(cx; lsr X(S0), X(S0), X(S2); orr X(S1), X(S1), X(S0));
-        }
-    }
-    if want.intersects(FlagSet::NZCV) {
-        match count {
-            Some(_) => rotate_wide_flags(cx, bits, left),
-            None => {
-                a64!(cx; and WSP(S2), W(cx.x(1)), 31);
-                unless_zero(cx, S2, |cx| rotate_wide_flags(cx, bits, left));
+            a64!(cx; neg W(S1), W(S2); add WSP(S1), WSP(S1), width);
+            match left {
+                true => a64!(cx; lsr X(S1), X(S0), X(S1); lsl X(S0), X(S0), X(S2)),
+                false => a64!(cx; lsl X(S1), X(S0), X(S1); lsr X(S0), X(S0), X(S2)),
             }
+            a64!(cx; orr X(S1), X(S1), X(S0));
         }
     }
-    cx.mov_result(S1, inst.ty);
+    if want {
+        match count {
+            Some(_) => rotate_wide_flags(cx, bits, left, r),
+            None => unless_zero(cx, S2, |cx| rotate_wide_flags(cx, bits, left, r)),
+        }
+    }
+    if r == S1 {
+        cx.mov_result(S1, inst.ty);
+    }
+}
+
+/// A narrow operand and CF in `S0`, turned by `S2` (at most 31): copies of both fill 64 bits, so one shift does, and no remainder is
+/// needed.
+fn turn_copies(cx: &mut EmitCx, width: u32, left: bool, r: u8) {
+    let mut filled = width;
+    while filled < 64 {
+        a64!(cx; orr X(S0), X(S0), X(S0), lsl filled);
+        filled *= 2;
+    }
+    if left {
+        // Whole turns, less the count.
+        let turns = 31u32.div_ceil(width) * width;
+        a64!(cx; neg W(S1), W(S2); add WSP(S1), WSP(S1), turns; lsr X(r), X(S0), X(S1));
+    } else {
+        a64!(cx; lsr X(r), X(S0), X(S2));
+    }
 }
 
 /// OF: RCL: the top bit differs from the new carry above it; RCR: from the bit below.
-fn rotate_wide_flags(cx: &mut EmitCx, bits: u32, left: bool) {
+fn rotate_wide_flags(cx: &mut EmitCx, bits: u32, left: bool, r: u8) {
     let bit = if left { bits } else { bits - 1 };
-    a64!(cx; eor X(S0), X(S1), X(S1), lsl 1);
-    flags::compose(cx, None, Bits { carry: Some((S1, bits)), overflow: Some((S0, bit)) });
-}
-
-/// `S2` = the count as a rotation to the left, reduced to the width. Uses `S0`, `S1`.
-fn variable_count(cx: &mut EmitCx, width: u32, left: bool) {
-    a64!(cx; and WSP(S2), W(cx.x(1)), 31);
-    if width < 32 {
-        cx.mov_imm(S1, width);
-        a64!(cx; udiv W(S0), W(S2), W(S1); msub W(S2), W(S0), W(S1), W(S2));
+    let overflow = flags::wanted(cx).contains(FlagSet::OF).then_some((S0, bit));
+    if overflow.is_some() {
+        a64!(cx; eor X(S0), X(r), X(r), lsl 1);
     }
-    if !left {
-        a64!(cx; neg W(S2), W(S2); add WSP(S2), WSP(S2), width);
-    }
+    flags::compose(cx, None, Bits { carry: Some((r, bits)), overflow });
 }

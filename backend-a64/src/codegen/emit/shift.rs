@@ -26,7 +26,9 @@ pub(super) fn copy(cx: &mut EmitCx, inst: &Inst) {
 pub(super) fn unless_zero(cx: &mut EmitCx, count: u8, body: impl FnOnce(&mut EmitCx)) {
     let (skip, carry) = (cx.asm.new_label(), cx.carry);
     cx.asm.cbz(false, count, skip);
+    cx.write_inverted = carry == Carry::Inverted;
     body(cx);
+    cx.write_inverted = false;
     flags::need_carry_in(cx, carry, S2);
     cx.asm.bind(skip);
 }
@@ -162,10 +164,15 @@ fn shift_variable(cx: &mut EmitCx, inst: &Inst) {
 fn shift_variable_flags(cx: &mut EmitCx, inst: &Inst, want: FlagSet) {
     let (n, m, ty) = (cx.x(0), cx.x(1), inst.ty);
     a64!(cx; and WSP(S2), W(m), if ty == Ty::I64 { 63 } else { 31 });
-    // The result of a count of zero; the count is not needed any more.
+    // The result at least of a count of zero; the count is not needed any more.
     let d = cx.dst();
-    if d != ZR {
-        cx.mov_wide(d, n, ty == Ty::I64);
+    let narrow = ty.bits() < 32;
+    match inst.op {
+        Opcode::Shl if narrow && d != n && d != ZR => a64!(cx; lsl W(d), W(n), W(S2)),
+        Opcode::Shr if narrow => a64!(cx; ubfx W(S1), W(n), 0, ty.bits(); lsr W(d), W(S1), W(S2)),
+        Opcode::Sar if narrow => a64!(cx; sbfx W(S1), W(n), 0, ty.bits(); asr W(d), W(S1), W(S2)),
+        _ if d != ZR => cx.mov_wide(d, n, ty == Ty::I64),
+        _ => {}
     }
     unless_zero(cx, S2, |cx| match inst.op {
         Opcode::Shl => shl_by_less_one(cx, ty, n, d, want),
@@ -173,6 +180,7 @@ fn shift_variable_flags(cx: &mut EmitCx, inst: &Inst, want: FlagSet) {
     });
 }
 
+/// If the result is narrow and in another register than the operand, it is there already.
 fn shl_by_less_one(cx: &mut EmitCx, ty: Ty, n: u8, d: u8, want: FlagSet) {
     let (wide, narrow) = (ty == Ty::I64, ty.bits() < 32);
     let nzcv = want.intersects(FlagSet::NZCV);
@@ -191,7 +199,9 @@ fn shl_by_less_one(cx: &mut EmitCx, ty: Ty, n: u8, d: u8, want: FlagSet) {
     if narrow && plain {
         a64!(cx; lsl W(S2), W(S1), 32 - ty.bits(); adds wzr, W(S2), W(S2));
     }
-    add_reg(cx, false, plain && !narrow, wide, result, S1, S1, 0);
+    if !narrow || d == n || d == ZR {
+        add_reg(cx, false, plain && !narrow, wide, result, S1, S1, 0);
+    }
     match (plain, nzcv) {
         (true, _) => cx.carry = Carry::Direct,
         (_, true) => {
@@ -214,11 +224,13 @@ fn shr_by_less_one(cx: &mut EmitCx, inst: &Inst, n: u8, d: u8, want: FlagSet) {
         (Ty::I64, true) => a64!(cx; asr X(S1), X(n), X(S2)),
         (Ty::I32, false) => a64!(cx; lsr W(S1), W(n), W(S2)),
         (Ty::I32, true) => a64!(cx; asr W(S1), W(n), W(S2)),
-        (_, false) => a64!(cx; ubfx W(S1), W(n), 0, bits; lsr W(S1), W(S1), W(S2)),
-        (_, true) => a64!(cx; sbfx W(S1), W(n), 0, bits; asr W(S1), W(S1), W(S2)),
+        // Extended to 32 bits there, and the result is there already.
+        (_, false) => a64!(cx; lsr W(S1), W(S1), W(S2)),
+        (_, true) => a64!(cx; asr W(S1), W(S1), W(S2)),
     }
     let result = if d == ZR { S2 } else { d };
     match (ty, signed) {
+        _ if bits < 32 && d != ZR => {}
         (Ty::I64, false) => a64!(cx; lsr X(result), X(S1), 1),
         (Ty::I64, true) => a64!(cx; asr X(result), X(S1), 1),
         (_, false) => a64!(cx; lsr W(result), W(S1), 1),

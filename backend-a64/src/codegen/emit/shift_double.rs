@@ -1,16 +1,58 @@
 //! SHLD and SHRD. SDM vol. 2, each by name.
-use super::flags::{self, Bits};
+use super::flags::{self, Bits, Carry};
 use super::shift::{constant, copy, unless_zero};
 use super::{a64, EmitCx, S0, S1, S2, ZR};
 use ir::{FlagSet, Inst, Opcode, Ty};
 
 /// `shld`, `shrd`.
 pub(super) fn shift_double(cx: &mut EmitCx, inst: &Inst) {
+    let summed = inst.op == Opcode::Shld && flags::kept(cx).is_empty();
     match (constant(cx, inst, 2), inst.ty) {
         (Some(0), _) => copy(cx, inst),
+        (Some(c), Ty::I32) if summed && flags::wanted(cx).intersects(FlagSet::NZCV) => shld_by_sum(cx, c),
+        (Some(c), Ty::I16) if summed => shld_narrow(cx, c),
         (Some(c), Ty::I32) => extract(cx, inst, c),
         (count, _) => side_by_side(cx, inst, count),
     }
+}
+
+/// The operand shifted by one less, doubled, plus the bit that comes in: N, Z, C and V are those of the sum.
+fn shld_by_sum(cx: &mut EmitCx, c: u32) {
+    let want = flags::wanted(cx);
+    let (a, fill) = (cx.x(0), cx.x(1));
+    let d = if cx.dst() == ZR { S0 } else { cx.dst() };
+    if c > 1 {
+        a64!(cx
+            ; lsl W(S1), W(fill), c - 1
+            ; extr W(S0), W(a), W(fill), 33 - c
+            ; adds wzr, W(S1), W(S1)
+            ; adcs W(d), W(S0), W(S0));
+    } else {
+        a64!(cx; adds wzr, W(fill), W(fill); adcs W(d), W(a), W(a));
+    }
+    cx.carry = Carry::Direct;
+    flags::set_raw(cx, want, d, None);
+}
+
+/// I16 by a constant: the same with both operands side by side, and the sum in the upper half.
+fn shld_narrow(cx: &mut EmitCx, c: u32) {
+    let want = flags::wanted(cx);
+    let d = if cx.dst() == ZR { S0 } else { cx.dst() };
+    // A count above 16 goes on into the operand itself again, as processors do.
+    let (a, fill, c) = if c > 16 { (cx.x(1), cx.x(0), c - 16) } else { (cx.x(0), cx.x(1), c) };
+    a64!(cx; lsl W(S0), W(a), 16; bfxil W(S0), W(fill), 0, 16);
+    if want.intersects(FlagSet::NZCV) {
+        match c {
+            1 => a64!(cx; and WSP(S1), W(S0), 0xffff_8000),
+            16 => a64!(cx; lsl W(S1), W(S0), 15),
+            _ => a64!(cx; lsl W(S1), W(S0), c - 1; and WSP(S1), W(S1), 0xffff_8000),
+        }
+        a64!(cx; adds W(S1), W(S1), W(S1); lsr W(d), W(S1), 16);
+        cx.carry = Carry::Direct;
+    } else {
+        a64!(cx; lsr W(d), W(S0), 16 - c);
+    }
+    flags::set_raw(cx, want, d, None);
 }
 
 /// I32 by a constant: the host extracts from a pair of registers.

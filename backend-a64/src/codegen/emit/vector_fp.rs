@@ -102,13 +102,21 @@ pub(super) fn min_max(cx: &mut EmitCx, inst: &Inst) {
         return vector_afp::arithmetic(cx, inst);
     }
     let (n, m) = (cx.v(0), cx.v(1));
-    let lane = inst.lane;
+    let (lane, d) = (inst.lane, cx.dst_v());
+    let packed = !is_scalar(lane);
+    let r = if packed && d != n && d != m { d } else { VS0 };
     match inst.op {
-        Opcode::FMin => by_lane!(cx, lane, fcmgt VS0, m, n; F32x4 F64x2 F32 F64),
-        _ => by_lane!(cx, lane, fcmgt VS0, n, m; F32x4 F64x2 F32 F64),
+        Opcode::FMin => by_lane!(cx, lane, fcmgt r, m, n; F32x4 F64x2 F32 F64),
+        _ => by_lane!(cx, lane, fcmgt r, n, m; F32x4 F64x2 F32 F64),
     }
-    a64!(cx; bsl V(VS0).b16, V(n).b16, V(m).b16);
-    merge(cx, lane, VS0);
+    match d {
+        _ if packed && d == n => a64!(cx; bif V(d).b16, V(m).b16, V(r).b16),
+        _ if packed && d == m => a64!(cx; bit V(d).b16, V(n).b16, V(r).b16),
+        _ => {
+            a64!(cx; bsl V(r).b16, V(n).b16, V(m).b16);
+            merge(cx, lane, r);
+        }
+    }
 }
 
 /// `fcmp`: masks.

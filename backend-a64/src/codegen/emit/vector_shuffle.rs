@@ -69,7 +69,28 @@ pub(super) fn blend(cx: &mut EmitCx, inst: &Inst) {
     for (i, source) in (0..lanes).zip(&mut want) {
         *source = ((mask >> i & 1) as u8, i);
     }
-    arrange(cx, bits, &want[..lanes as usize]);
+    let want = &want[..lanes as usize];
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    let from = |operand| 1 + Step::Mov(operand).misses(want);
+    if from(0) - usize::from(d == n) > 2 && from(1) - usize::from(d == m) > 2 {
+        return by_mask(cx, bits, want);
+    }
+    arrange(cx, bits, want);
+}
+
+/// Every lane of the two arguments that is in its place already, by a constant of ones where it is the second's.
+fn by_mask(cx: &mut EmitCx, bits: u32, want: &[Source]) {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    let ones = u128::MAX >> (128 - bits);
+    let mask = (0u32..).zip(want).filter(|(_, w)| w.0 == 1).fold(0, |mask, (i, _)| mask | ones << (bits * i));
+    let label = branch::cold_vector(cx, mask);
+    let to = if d == n || d == m { VS1 } else { d };
+    cx.asm.ldr_q(to, label);
+    match d {
+        _ if d == n => a64!(cx; bit V(d).b16, V(m).b16, V(VS1).b16),
+        _ if d == m => a64!(cx; bif V(d).b16, V(n).b16, V(VS1).b16),
+        _ => a64!(cx; bsl V(d).b16, V(m).b16, V(n).b16),
+    }
 }
 
 /// One instruction that arranges whole vectors.
@@ -105,9 +126,25 @@ impl Step {
         }
     }
 
-    /// Lanes it does not get right.
+    /// How many INS put right what it does not get right.
     fn misses(self, want: &[Source]) -> usize {
-        (0u32..).zip(want).filter(|(i, w)| self.source(*i, want.len() as u32) != **w).count()
+        self.inserts(want).count()
+    }
+
+    /// The INS after it: how many lanes each takes, two where they are neighbours at both ends, which lane, from where, in units
+    /// of that size.
+    fn inserts(self, want: &[Source]) -> impl Iterator<Item = (u32, u32, Source)> + '_ {
+        let n = want.len() as u32;
+        let wrong = move |i: u32| self.source(i, n) != want[i as usize];
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let i = (next..n).find(|i| wrong(*i))?;
+            let (operand, lane) = want[i as usize];
+            let pair =
+                n > 2 && i % 2 == 0 && lane % 2 == 0 && wrong(i + 1) && want[i as usize + 1] == (operand, lane + 1);
+            next = i + 1 + u32::from(pair);
+            Some(if pair { (2, i / 2, (operand, lane / 2)) } else { (1, i, (operand, lane)) })
+        })
     }
 
     /// Every step worth trying for these lanes, the cheapest first.
@@ -151,7 +188,7 @@ fn arrange(cx: &mut EmitCx, bits: u32, want: &[Source]) {
             step(cx, bits, VS0, first, &regs);
             return step(cx, bits, d, second, &[regs[0], regs[1], VS0]);
         }
-        if best.misses(want) + usize::from(aliased) > 2 && by_halves(cx, d, want, &regs) {
+        if by_halves(cx, d, want, &regs, best.misses(want) + usize::from(aliased)) {
             return;
         }
     }
@@ -180,8 +217,9 @@ fn two_steps(want: &[Source]) -> Option<(Step, Step)> {
     })
 }
 
-/// A SHUFPS whose halves one instruction each puts next to each other somewhere; whether it was one. The third takes both.
-fn by_halves(cx: &mut EmitCx, d: u8, want: &[Source], regs: &[u8]) -> bool {
+/// A SHUFPS whose halves one instruction each at most puts next to each other somewhere, and another takes both: whether it was one
+/// and took no more than one and `others` instructions.
+fn by_halves(cx: &mut EmitCx, d: u8, want: &[Source], regs: &[u8], others: usize) -> bool {
     let [(0, a), (0, b), (1, c), (1, e)] = *want else { return false };
     // The step, and which half of its result has the two lanes.
     let half = |lanes: [u32; 2]| {
@@ -189,15 +227,26 @@ fn by_halves(cx: &mut EmitCx, d: u8, want: &[Source], regs: &[u8]) -> bool {
         Step::all(4, 1).find_map(|s| (0..2).find(|half| at(&s, *half)).map(|half| (s, half)))
     };
     let (Some((low, from)), Some((high, to))) = (half([a, b]), half([c, e])) else { return false };
-    step(cx, 32, VS0, low, &regs[..1]);
-    step(cx, 32, VS1, high, &regs[1..]);
+    let stays = |s: Step| matches!(s, Step::Mov(_));
+    if others < [low, high].iter().filter(|s| !stays(**s)).count() {
+        return false;
+    }
+    let mut place = |s: Step, reg: u8, scratch: u8| {
+        if stays(s) {
+            return reg;
+        }
+        step(cx, 32, scratch, s, &[reg]);
+        scratch
+    };
+    let (low, high) = (place(low, regs[0], VS0), place(high, regs[1], VS1));
     match (from, to) {
-        (0, 0) => a64!(cx; zip1 V(d).d2, V(VS0).d2, V(VS1).d2),
-        (1, 1) => a64!(cx; zip2 V(d).d2, V(VS0).d2, V(VS1).d2),
-        (1, 0) => a64!(cx; ext V(d).b16, V(VS0).b16, V(VS1).b16, 8),
+        (0, 0) => a64!(cx; zip1 V(d).d2, V(low).d2, V(high).d2),
+        (1, 1) => a64!(cx; zip2 V(d).d2, V(low).d2, V(high).d2),
+        (1, 0) => a64!(cx; ext V(d).b16, V(low).b16, V(high).b16, 8),
+        _ if d == high => ins(cx, 64, d, 0, low, 0),
         _ => {
-            cx.mov_v(d, VS0);
-            ins(cx, 64, d, 1, VS1, 1);
+            cx.mov_v(d, low);
+            ins(cx, 64, d, 1, high, 1);
         }
     }
     true
@@ -228,12 +277,10 @@ fn in_place(want: &[Source], is_dst: impl Fn(u8) -> bool) -> Option<u8> {
     Some(base)
 }
 
-/// One INS for each lane that `base` left wrong in `d`.
+/// What `base` left wrong in `d`.
 fn fix(cx: &mut EmitCx, bits: u32, d: u8, base: Step, want: &[Source], regs: [u8; 2]) {
-    for (i, source) in (0u32..).zip(want) {
-        if base.source(i, want.len() as u32) != *source {
-            ins(cx, bits, d, i, regs[usize::from(source.0)], source.1);
-        }
+    for (size, lane, source) in base.inserts(want) {
+        ins(cx, size * bits, d, lane, regs[usize::from(source.0)], source.1);
     }
 }
 

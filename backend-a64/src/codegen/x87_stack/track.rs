@@ -58,7 +58,7 @@ impl Track {
         if stack.top == self.synced.top && filled | emptied == 0 && !self.c1_zero {
             return X87Fix::NONE;
         }
-        X87Fix::new(stack.top, filled, emptied, self.c1_zero)
+        X87Fix::new(stack.top, filled, emptied, self.c1_zero).with_top_known(stack.top == self.synced.top)
     }
 
     /// Whether C1 is zero, whatever memory says.

@@ -14,7 +14,7 @@ pub(super) fn assemble(ops: &mut Asm, note: &mut impl FnMut(X87Routine, u32)) {
     note(X87Routine::IntB, start(ops));
     from_int(ops, 12);
     note(X87Routine::Extended, start(ops));
-    a64!(ops; tst w9, 0x7fff; b.ne ->x87_slow; ret);
+    a64!(ops; ubfx w16, w15, 0, 15; cbnz w16, ->x87_slow; ret);
     note(X87Routine::ToF32, start(ops));
     narrow(ops, &F32);
     note(X87Routine::ToF64, start(ops));

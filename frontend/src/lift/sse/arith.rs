@@ -2,7 +2,7 @@
 //! SDM vol. 1, 10.4 and 11.4.1; vol. 2, each by name.
 use super::{combine, get, imm8, lifts, set, source, vector_register};
 use crate::lifter::LiftCx;
-use ir::{Helper, Lane, Opcode, Sink, Ty};
+use ir::{Floats, Helper, Lane, Opcode, Sink, Ty};
 use Lane::{F32x4, F64x2, F32, F64};
 
 /// Operand 0 := operand 0 op operand 1, in all lanes or in lane 0.
@@ -33,9 +33,13 @@ fn estimate(cx: &mut LiftCx, helper: Helper, lane: Lane) {
     set(cx, dst, result);
 }
 
-/// ROUNDPS and its kin.
+/// ROUNDPS and its kin. To nearest with PE is as the current mode has it where that is known.
 fn round(cx: &mut LiftCx, lane: Lane) {
-    let imm = i64::from(imm8(cx) & 15);
+    const CURRENT: i64 = 4;
+    let imm = match i64::from(imm8(cx) & 15) {
+        0 if cx.floats() == Floats::Host => CURRENT,
+        imm => imm,
+    };
     unary(cx, Opcode::FRound, lane, imm);
 }
 

@@ -13,12 +13,13 @@ mod store;
 use super::super::allocation::{Loc, Saves, Slot};
 use super::super::asm::{Cond, Label};
 use super::super::compiled::{Stub, X87Fix, X87Routine, X87Site};
+use super::super::imm::LogicalImm;
 use super::super::x87_stack::{self, Form, Guard, Needs, Plan, Stack, Track};
 use super::flags::{self, Carry};
 use super::{a64, branch, call, EmitCx, S0, S1};
 use ir::guest::state::offset as state;
 use ir::guest::x87_live::offset as live;
-use ir::guest::{Trap, X87Live};
+use ir::guest::{Trap, X87Live, X87Mode};
 use ir::opt::dead_flags::branch_reads;
 use ir::{FlagSet, Helper, Inst, Opcode};
 
@@ -45,6 +46,8 @@ pub(crate) struct X87State {
     /// Whether the values of the block leave [`CACHE`] alone between operations.
     may_cache: bool,
     sites: Vec<(Label, X87Site)>,
+    /// Constants of 64 bits, which follow the sites.
+    literals: Vec<(Label, u64)>,
 }
 
 impl X87State {
@@ -58,6 +61,7 @@ impl X87State {
             cached: None,
             may_cache: false,
             sites: Vec::new(),
+            literals: Vec::new(),
         }
     }
 
@@ -192,26 +196,41 @@ pub(super) fn emit_fix(cx: &mut EmitCx, fix: X87Fix) {
     let (filled, emptied) = (fix.filled(), fix.emptied());
     if filled | emptied != 0 {
         a64!(cx; ldrb w16, [x28, live::FTW]);
-        if filled != 0 {
-            a64!(cx; movz w17, u32::from(filled); orr w16, w16, w17);
+        // Four times the byte, as every run of ones in it, also around its ends, is an immediate then.
+        let four = |byte: u8| LogicalImm::new32(u32::from_ne_bytes([byte; 4]));
+        match four(filled) {
+            _ if filled == 0 => {}
+            Some(imm) => a64!(cx; orr WSP(S0), w16, imm.bits32()),
+            None => a64!(cx; movz w17, u32::from(filled); orr w16, w16, w17),
         }
-        if emptied != 0 {
-            a64!(cx; movz w17, u32::from(emptied); bic w16, w16, w17);
+        match four(!emptied) {
+            _ if emptied == 0 => {}
+            Some(imm) => a64!(cx; and WSP(S0), w16, imm.bits32()),
+            None => a64!(cx; movz w17, u32::from(emptied); bic w16, w16, w17),
         }
         a64!(cx; strb w16, [x28, live::FTW]);
     }
-    a64!(cx; movz w17, u32::from(fix.top()); strb w17, [x28, live::TOP]);
-    if fix.c1_zero() {
-        a64!(cx; strb wzr, [x28, live::C1]);
+    match (fix.top(), fix.c1_zero()) {
+        (_, false) if fix.top_known() => {}
+        (_, true) if fix.top_known() => a64!(cx; strb wzr, [x28, live::C1]),
+        (0, true) => a64!(cx; sturh wzr, [x28, live::TOP as i32]),
+        (0, false) => a64!(cx; strb wzr, [x28, live::TOP]),
+        (top, true) => a64!(cx; movz w17, u32::from(top); sturh w17, [x28, live::TOP as i32]),
+        (top, false) => a64!(cx; movz w17, u32::from(top); strb w17, [x28, live::TOP]),
     }
 }
 
 /// Writes FIP if memory lacks it.
 fn emit_fip(cx: &mut EmitCx, fix: X87Fix) {
-    if let Some(fip) = fix.fip() {
+    let Some(fip) = fix.fip() else { return };
+    if fip.0 < 1 << 16 {
         cx.mov_imm(S0, fip.0);
-        a64!(cx; str w16, [x28, state::FIP]);
+    } else {
+        let literal = cx.asm.new_label();
+        cx.x87.literals.push((literal, u64::from(fip.0)));
+        cx.asm.ldr_x(S0, literal);
     }
+    a64!(cx; str w16, [x28, state::FIP]);
 }
 
 /// Brings memory up to date.
@@ -297,10 +316,12 @@ fn compare_stack(cx: &mut EmitCx, guard: &Guard, other: Label) {
         // A stack fault for sure.
         return cx.asm.b(other);
     }
-    let expected = u32::from(guard.top) | u32::from(guard.ftw) << 8;
-    a64!(cx; ldr w16, [x28, live::TOP]);
-    if expected != 0 {
-        a64!(cx; movz w17, expected; eor w16, w16, w17);
+    let expected = X87Live::word(guard.top, guard.ftw);
+    a64!(cx; ldr w16, [x28, live::WORD]);
+    match LogicalImm::new32(expected) {
+        _ if expected == 0 => {}
+        Some(imm) => a64!(cx; eor WSP(S0), w16, imm.bits32()),
+        None => a64!(cx; movz w17, expected >> 16, lsl 16; eor w16, w16, w17),
     }
     cx.asm.cbnz(false, S0, other);
 }
@@ -399,11 +420,16 @@ pub(super) fn emit_cold(cx: &mut EmitCx, cold: &Cold) {
     cx.asm.b(cold.back);
 }
 
-/// Emits the sites' words.
+/// Emits the sites' words and the literals.
 pub(super) fn emit_sites(cx: &mut EmitCx) {
     for (label, site) in std::mem::take(&mut cx.x87.sites) {
         cx.asm.bind(label);
         site.words().into_iter().for_each(|word| cx.asm.word(word));
+    }
+    for (label, value) in std::mem::take(&mut cx.x87.literals) {
+        cx.asm.bind(label);
+        cx.asm.word(value as u32);
+        cx.asm.word((value >> 32) as u32);
     }
 }
 
@@ -431,14 +457,20 @@ fn call_routine(cx: &mut EmitCx, routine: X87Routine, site: Label) {
 
 /// Begins an operation: saves what lives in its registers, and NZCV if it is the guest's.
 fn begin(cx: &mut EmitCx) -> Saves {
-    let saves = cx.alloc.saves_at(cx.pos);
-    call::push_temps(cx, saves);
+    let saves = begin_with_flags(cx);
     if flags::kept(cx).is_empty() {
         cx.x87.flags_away = false;
     } else if !std::mem::replace(&mut cx.x87.flags_away, true) {
         flags::read_nzcv(cx, S0);
         a64!(cx; str x16, [x28, X87Site::SAVED_NZCV]);
     }
+    saves
+}
+
+/// The same for an operation that leaves NZCV alone.
+fn begin_with_flags(cx: &mut EmitCx) -> Saves {
+    let saves = cx.alloc.saves_at(cx.pos);
+    call::push_temps(cx, saves);
     saves
 }
 

@@ -21,7 +21,10 @@ pub(in super::super) fn operation(cx: &mut EmitCx, inst: &Inst) {
 /// What needs more than moves: the registers of an operation are free.
 fn compute(cx: &mut EmitCx, inst: &Inst, helper: Helper, stack: Stack) {
     use Helper::*;
-    let saves = begin(cx);
+    let saves = match helper {
+        X87FldF32 | X87FldF64 | X87FldF80 | X87FldConst => begin_with_flags(cx),
+        _ => begin(cx),
+    };
     match helper {
         X87Add | X87Mul | X87Sub | X87Subr | X87Div | X87Divr => arith(cx, inst, helper, stack),
         X87FldF32 | X87FldF64 => load_float(cx, helper, stack.at(7)),
@@ -69,6 +72,10 @@ fn copy(cx: &mut EmitCx, from: u8, to: u8) {
 /// FCHS, FABS.
 fn sign(cx: &mut EmitCx, place: u8, helper: Helper) {
     let reg = if cx.x87.cached == Some(place) { 15 } else { S0 };
+    if reg == S0 && helper == Helper::X87Abs {
+        // The byte with the sign has nothing else.
+        return a64!(cx; strb wzr, [x28, st(place) + 11]);
+    }
     if reg == S0 {
         a64!(cx; ldr w16, [x28, st(place) + 8]);
     }
@@ -180,14 +187,14 @@ fn widen(cx: &mut EmitCx, operand: Operand, reg: u8, into: u8, site: Label, done
             ; asr x16, X(reg), 52
             ; and WSP(exponent), w16, 0x8000_07ff
             ; add w16, WSP(exponent), 1
-            ; tst w16, 0x7fe),
+            ; and WSP(S0), w16, 0x7fe),
         false => a64!(cx
             ; asr w16, W(reg), 23
             ; and WSP(exponent), w16, 0x8000_00ff
             ; add w16, WSP(exponent), 1
-            ; tst w16, 0xfe),
+            ; and WSP(S0), w16, 0xfe),
     }
-    cx.asm.b_cond(Cond::Eq, special);
+    cx.asm.cbz(false, S0, special);
     match wide {
         true => a64!(cx; lsl X(into), X(reg), 11; add WSP(exponent), WSP(exponent), 0xc00),
         false => a64!(cx; lsl X(into), X(reg), 40; add WSP(exponent), WSP(exponent), 0xf80),
@@ -221,13 +228,11 @@ fn load_float(cx: &mut EmitCx, helper: Helper, to: u8) {
 /// FLD m80.
 fn load_extended(cx: &mut EmitCx, to: u8) {
     let (mantissa, high) = (cx.x(0), cx.x(1));
-    // Neither is needed after the other is moved: x14 and x15 are written last.
-    a64!(cx; mov x11, X(mantissa); ubfx w16, W(high), 15, 1; and w9, W(high), 0x7fff; orr w9, w9, w16, lsl 31);
-    a64!(cx; orr w10, w9, w16, lsl 15);
-    let site = X87Site { operand: Some(11), ..with_helper(site(cx), Helper::X87FldF80, [0; 3], to) };
+    // The sign and the exponent's bits are one run, around the ends of the word.
+    a64!(cx; sxth w16, W(high); mov x14, X(mantissa); and WSP(15), w16, 0x8000_7fff);
+    let site = X87Site { operand: Some(14), ..with_helper(site(cx), Helper::X87FldF80, [0; 3], to) };
     let site = add_site(cx, site);
     let (slow, back) = cold(cx, ColdX87::Call(X87Routine::Extended, site));
-    a64!(cx; mov x14, x11; mov x15, x9);
     cx.asm.tbz(14, 63, slow);
     cx.asm.bind(back);
     store_a(cx, to);
@@ -250,9 +255,12 @@ fn load_constant(cx: &mut EmitCx, inst: &Inst, to: u8) {
         let site = with_helper(site(cx), Helper::X87FldConst, [n, 0, 0], to);
         let site = add_site(cx, site);
         let (slow, back) = cold(cx, ColdX87::Call(X87Routine::Slow, site));
-        a64!(cx; ldrh w16, [x28, state::FCW]; tst w16, 0xc00);
-        cx.asm.b_cond(Cond::Ne, slow);
-        cx.mov_imm64(14, value.mantissa);
+        // All other modes round to nearest.
+        a64!(cx; ldrb w16, [x28, live::MODE]);
+        cx.asm.tbnz(S0, (X87Mode::Other as u32).trailing_zeros(), slow);
+        let literal = cx.asm.new_label();
+        cx.x87.literals.push((literal, value.mantissa));
+        cx.asm.ldr_x(14, literal);
         cx.mov_imm(15, u32::from(value.sign_exponent));
         cx.asm.bind(back);
     } else {
