@@ -9,7 +9,7 @@ mod plan;
 use crate::decode::{Code, Window};
 use crate::lift::x87;
 use crate::lifter::LiftCx;
-use ir::guest::{GuestAddr, GuestMem, GuestRange};
+use ir::guest::{CpuState, Descriptor, GuestAddr, GuestMem, GuestRange, Seg};
 use ir::{Block, BlockId, Floats, LiftError, Region, Target, Terminator};
 use plan::{FindCx, Plan, Run, Step, Stop};
 
@@ -42,6 +42,10 @@ pub struct RegionPolicy {
     pub segments: Segments,
     /// Whether the code looks itself whether it is still what it was made from.
     pub checks: Checks,
+    /// The segment that addresses are offsets in.
+    pub code: Descriptor,
+    /// Whether the stack pointer is SP rather than ESP.
+    pub small_stack: bool,
 }
 
 /// How code that may change without notice finds out.
@@ -81,6 +85,8 @@ impl Default for RegionPolicy {
             floats: Floats::Host,
             segments: Segments::Flat,
             checks: Checks::None,
+            code: Descriptor::FLAT_CODE,
+            small_stack: false,
         }
     }
 }
@@ -101,6 +107,8 @@ impl RegionPolicy {
         floats: Floats::Host,
         segments: Segments::Flat,
         checks: Checks::None,
+        code: Descriptor::FLAT_CODE,
+        small_stack: false,
     };
 
     /// Exactly one instruction, nothing assumed about what follows.
@@ -117,6 +125,8 @@ impl RegionPolicy {
         floats: Floats::Interpreted,
         segments: Segments::Flat,
         checks: Checks::None,
+        code: Descriptor::FLAT_CODE,
+        small_stack: false,
     };
 }
 
@@ -170,8 +180,8 @@ impl Lifter {
         policy: &RegionPolicy,
         known: &dyn Fn(GuestAddr) -> bool,
     ) -> Result<Region, LiftError> {
-        let code = &mut Code::new(mem, &mut self.window);
-        let aside = &mut Code::new(mem, &mut self.aside);
+        let code = &mut Code::in_segment(mem, &mut self.window, policy.code);
+        let aside = &mut Code::in_segment(mem, &mut self.aside, policy.code);
         self.plan.find(FindCx { code, aside, policy, known }, entry).map_err(LiftError::Fetch)?;
         let mut region = self.old.take().unwrap_or_else(|| Region::new(entry));
         self.cx.restart(&mut region, entry, policy);
@@ -242,12 +252,14 @@ pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftE
     lift_region(mem, entry, &RegionPolicy::SINGLE)
 }
 
-/// The same for the interpreter, with all that segments can be.
+/// The same of the instruction at `state.eip` for the interpreter, with all that segments can be.
 ///
 /// # Errors
 /// As [`lift_region`].
-pub fn lift_interpreted(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
-    lift_region(mem, entry, &RegionPolicy { segments: Segments::Full, ..RegionPolicy::SINGLE })
+pub fn lift_interpreted(mem: &dyn GuestMem, state: &CpuState) -> Result<Region, LiftError> {
+    let (code, small_stack) = (state.segment(Seg::Cs), !state.segment(Seg::Ss).is_big());
+    let policy = RegionPolicy { segments: Segments::Full, code, small_stack, ..RegionPolicy::SINGLE };
+    lift_region(mem, GuestAddr(state.eip), &policy)
 }
 
 /// Makes entries of the blocks that a block at or after them goes back to. Blocks in the midst of an instruction, which

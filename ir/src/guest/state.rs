@@ -2,6 +2,7 @@
 //!
 //! While translated code runs, `gpr` and `xmm` live in pinned host registers and the four flags S Z C O in the host's
 //! NZCV; everything else lives here all the time. At every exit the record is complete.
+use super::addr::GuestAddr;
 use super::descriptor::Descriptor;
 use super::flags::FlagSet;
 use super::reg::{Gpr, Seg};
@@ -61,7 +62,7 @@ pub const HOST_WORDS: usize = 64;
 pub struct CpuState {
     /// EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI.
     pub gpr: [u32; 8],
-    /// The instruction pointer, exact at every exit.
+    /// The instruction pointer, an offset in the code segment, exact at every exit.
     pub eip: u32,
     /// N Z C V in bits 31..28 as A64's NZCV register has them: SF, ZF, *inverted* CF, OF.
     pub nzcv: u32,
@@ -259,6 +260,11 @@ impl CpuState {
         self.seg_end[i] = descriptor.end();
         let bit = 1 << i;
         self.segmented = self.segmented & !bit | if descriptor.is_simple_in(seg) { 0 } else { bit };
+    }
+
+    /// The linear address of the instruction at eip.
+    pub fn linear_eip(&self) -> GuestAddr {
+        GuestAddr(self.eip.wrapping_add(self.seg_base[Seg::Cs.index()]))
     }
 
     /// The descriptor in a segment register.

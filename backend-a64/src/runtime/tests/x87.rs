@@ -133,7 +133,8 @@ impl RegionSource for Source {
         Ok(region)
     }
 
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError> {
+        let entry = GuestAddr(state.eip);
         Ok(self.0.lock().unwrap().single(Self::index(entry)))
     }
 }
