@@ -12,7 +12,7 @@ pub fn set_carry<S: Sink>(cx: &mut LiftCx<S>, value: S::Value) {
     cx.ir.set_carry(value, 0);
 }
 
-/// S, Z, P as the result has them, C, O, A zero: what TEST does.
+/// S, Z, P as the result has them, C, O zero, A undefined: what TEST does.
 pub fn set_logic<S: Sink>(cx: &mut LiftCx<S>, result: S::Value, flags: FlagSet) {
     cx.ir.binary(Opcode::And, result, result, flags);
 }
@@ -40,8 +40,10 @@ pub fn kills(insn: &Instruction) -> FlagSet {
     use iced_x86::Mnemonic::*;
     let written = from_rflags(insn.rflags_written() | insn.rflags_cleared() | insn.rflags_set());
     match insn.mnemonic() {
-        // The lift functions give AF a value too, as CPUs do.
+        // AF is undefined: nobody wants the old one.
         And | Or | Xor | Test => FlagSet::ALL,
+        // So are SF and ZF.
+        Mul | Imul => FlagSet::NZCV,
         Shl | Sal | Shr | Sar | Rol | Ror | Rcl | Rcr | Shld | Shrd => FlagSet::NONE,
         _ if insn.has_rep_prefix() || insn.has_repne_prefix() => FlagSet::NONE,
         _ => written,

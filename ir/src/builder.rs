@@ -121,6 +121,11 @@ impl Builder {
         self.op_imm(Opcode::MmxEnter, Ty::None, &[], 0);
     }
 
+    /// EMMS: all tags empty.
+    pub fn mmx_leave(&mut self) {
+        self.op_imm(Opcode::MmxLeave, Ty::None, &[], 0);
+    }
+
     /// An operation on the x87 stack; as `helper`.
     pub fn x87(&mut self, helper: Helper, ty: Ty, args: &[Value]) -> Value {
         self.op_imm(Opcode::X87, ty, args, helper as i64)

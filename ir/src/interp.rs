@@ -155,6 +155,7 @@ impl Machine<'_> {
             X87Wait | MmxEnter if x87::pending(self.state) => return Err(Stop::Trap(Trap::X87)),
             X87Wait => {}
             MmxEnter => (self.state.top, self.state.ftw) = (0, 0xff),
+            MmxLeave => self.state.ftw = 0,
             X87Store => {
                 self.x87_store(inst, args[2] as u32)?;
                 self.note_x87(block, inst);

@@ -187,7 +187,7 @@ opcodes! {
     Cond          "cond"          []                I8      Cc       READS    "1 if the condition holds in the guest flags, else 0";
     Select        "select"        [T T]             T       Cc       READS    "first if the condition holds in the guest flags, else second";
     SelectNz      "select_nz"     [Int T T]         T       None     PURE     "second argument if the first is not zero, else third";
-    // Arithmetic and logic; flags as ADD, SUB, ADC, SBB, AND, OR, XOR (AF := 0 for the logical ones)
+    // Arithmetic and logic; flags as ADD, SUB, ADC, SBB, AND, OR, XOR (AF is undefined after the logical ones)
     Add           "add"           [T T]             T       None     PURE     "wrapping sum";
     Sub           "sub"           [T T]             T       None     PURE     "wrapping difference; CMP when only its flags are used";
     Adc           "adc"           [T T]             T       None     READS    "sum plus the guest CF";
@@ -249,6 +249,7 @@ opcodes! {
     // x87: what generated code does by itself. Everything else on the register stack is a `helper`.
     X87Wait       "x87_wait"      []                None    None     X87      "leave with Trap::X87 if an unmasked x87 exception is pending";
     MmxEnter      "mmx_enter"     []                None    None     X87      "the same, then TOP := 0 and all tags valid";
+    MmxLeave      "mmx_leave"     []                None    None     WRITES   "EMMS behind `mmx_enter`: all tags empty";
     X87           "x87"           [Any Any Any Any] T       Helper   X87      "as `helper`, on the x87 register stack; with flags, those are the result's (FCOMI)";
     X87Store      "x87_store"     [Addr Addr I32]   None    Disp     X87STORE "store ST(0) as the constant third (`ir::x87::StoreForm`) says; the x87 state changes after memory";
     X87Status     "x87_status"    []                I32     None     X87      "the status word with TOP";
@@ -263,7 +264,7 @@ opcodes! {
     VLoad         "vload"         [Addr Addr]       V128    Disp     LOAD     "load one lane's width into lane 0, the rest zero";
     VStore        "vstore"        [Addr Addr V128]  None    Disp     STORE    "store lane 0";
     VStoreLane    "vstore_lane"   [Addr Addr V128 I32] None Disp     STORE    "store the lane whose number is the constant fourth";
-    GetMm         "get_mm"        []                V128    Control  READS    "MMX register imm in the low half, anything above";
+    GetMm         "get_mm"        []                V128    Control  READS    "MMX register imm in the low half, anything above; the state is that of MMX, or `x87_wait` stands before";
     SetMm         "set_mm"        [V128]            None    Control  WRITES   "write MMX register imm: significand from the low half, sign and exponent all ones";
     // Vector integers
     VAdd          "vadd"          [V128 V128]       V128    None     PURE     "wrapping sum";
@@ -382,6 +383,13 @@ impl Opcode {
         self.imm() == ImmKind::Disp
     }
 
+    /// Whether AF is undefined after the operation, if it is among the flags it writes (SDM vol. 1, appendix A): the interpreter clears
+    /// it, emitted code leaves anything. Nothing may depend on it.
+    pub fn leaves_adjust_undefined(self) -> bool {
+        use Opcode::*;
+        matches!(self, And | Or | Xor | Shl | Shr | Sar | Shld | Shrd)
+    }
+
     /// Whether a masked count of zero leaves the flags alone.
     pub fn is_shift(self) -> bool {
         use Opcode::*;
@@ -395,7 +403,8 @@ impl Opcode {
             SetFlags | Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd | VTest | FComi | X87 => {
                 FlagSet::ALL
             }
-            MulWideU | MulWideS | Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
+            MulWideU | MulWideS => FlagSet::NZCV,
+            Rol | Ror | Rcl | Rcr => FlagSet::CF.with(FlagSet::OF),
             SetCarry | FlipCarry => FlagSet::CF,
             _ => FlagSet::NONE,
         }

@@ -1,7 +1,7 @@
 //! Where every value of a block lives: computed before emission, printed, checked, then only read.
 use super::abi;
 use super::regalloc::operand::Operands;
-use ir::guest::{Gpr, Xmm};
+use ir::guest::{Gpr, Mm, Xmm};
 use ir::{Block, FlagSet, Ty, Value};
 use std::fmt;
 
@@ -11,9 +11,9 @@ pub enum Loc {
     /// Nowhere: unused, or folded into its users.
     #[default]
     None,
-    /// A general register: a temporary (x0-x15) or a pinned one (x19-x26).
+    /// A general register: a temporary (x0-x15 but x7), that of PF, or a pinned one (x19-x26).
     X(u8),
-    /// A vector register: a temporary or a pinned one (v16-v23).
+    /// A vector register: a temporary or a pinned one (v8-v23).
     V(u8),
     /// Words of `CpuState::host` from this spill slot on.
     Spill(u8),
@@ -30,11 +30,21 @@ impl Loc {
         Self::V(abi::pinned_xmm(reg))
     }
 
+    /// The vector register that pins an MMX register.
+    pub fn mm(reg: Mm) -> Self {
+        Self::V(abi::pinned_mm(reg))
+    }
+
+    /// Whether it is a register that pins an MMX register.
+    pub fn is_mm(self) -> bool {
+        matches!(self, Self::V(n) if (abi::MM_BASE..abi::MM_BASE + 8).contains(&n))
+    }
+
     /// Whether it is a register that pins guest state.
     pub fn is_pinned(self) -> bool {
         match self {
             Self::X(n) => n >= abi::GPR_BASE,
-            Self::V(n) => (abi::XMM_BASE..abi::XMM_BASE + 8).contains(&n),
+            Self::V(n) => (abi::XMM_BASE..abi::XMM_BASE + 8).contains(&n) || self.is_mm(),
             _ => false,
         }
     }
@@ -45,6 +55,7 @@ impl fmt::Display for Loc {
         match *self {
             Self::None => f.write_str("-"),
             Self::X(n) if self.is_pinned() => f.write_str(Gpr::ALL[usize::from(n - abi::GPR_BASE)].name()),
+            Self::V(n) if self.is_mm() => f.write_str(Mm::ALL[usize::from(n - abi::MM_BASE)].name()),
             Self::V(n) if self.is_pinned() => f.write_str(Xmm::ALL[usize::from(n - abi::XMM_BASE)].name()),
             Self::X(n) => write!(f, "x{n}"),
             Self::V(n) => write!(f, "v{n}"),
@@ -61,7 +72,7 @@ pub enum When {
     Here,
     /// Not at all: dead, an alias of another value, or folded into its users.
     Never,
-    /// At this later position: the `set_gpr` or `set_xmm` that is its only user.
+    /// At this later position: the `set_gpr`, `set_xmm` or `set_mm` that is its only user.
     At(u16),
     /// Before its first user: a constant that needs a register.
     FirstUse,
@@ -93,6 +104,8 @@ pub struct Slot {
     pub live: FlagSet,
     /// For an I8 or I16 value: whether the bits above are known to be zero.
     pub zero_above: bool,
+    /// For a V128 value: whether anybody may read its upper half.
+    pub wide: bool,
     /// How the instruction's arguments reach it.
     pub operands: Operands,
 }

@@ -67,8 +67,6 @@ pub struct Asm {
     code: Vec<u8>,
     labels: Vec<u32>,
     fixups: Vec<Fixup>,
-    /// The last position that a label was given.
-    bound: u32,
 }
 
 impl Asm {
@@ -79,7 +77,6 @@ impl Asm {
         self.code = code;
         self.labels.clear();
         self.fixups.clear();
-        self.bound = 0;
     }
 
     /// Where the next instruction goes.
@@ -98,23 +95,6 @@ impl Asm {
         let slot = &mut self.labels[label.0 as usize];
         assert_eq!(*slot, UNBOUND, "label bound twice");
         *slot = self.code.len() as u32;
-        self.bound = *slot;
-    }
-
-    /// Whether register `reg` has certainly kept its value since `from`: no instruction since then names it, calls or branches, and
-    /// nobody branches to what is behind. Only a few instructions are looked at.
-    pub fn keeps(&self, reg: u8, from: CodeOffset) -> bool {
-        const FEW: usize = 16;
-        let Some(code) = self.code.get(from.0 as usize..).filter(|code| code.len() <= 4 * FEW) else { return false };
-        // Fields of registers are at the same places in all encodings; the branches are one group, and so are the instructions
-        // on vectors, of which some write a general register in the first field (Arm ARM C4.1).
-        let names = |word: u32| {
-            let vector = word >> 25 & 7 == 0b111;
-            [0, 5, 10, 16].into_iter().take(if vector { 1 } else { 4 }).any(|at| word >> at & 31 == u32::from(reg))
-        };
-        let branches = |word: u32| word >> 26 & 7 == 0b101;
-        let mut words = code.chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]]));
-        self.bound <= from.0 && words.all(|word| !names(word) && !branches(word))
     }
 
     /// The position of a bound label.
@@ -289,21 +269,6 @@ mod tests {
         asm.bl(back);
         // Checked against aarch64-linux-gnu-objdump.
         assert_eq!(words(asm), [0x1400_0005, 0x54ff_ffe1, 0xb500_0063, 0xb60f_ffa5, 0x1000_0031, 0x97ff_fffb]);
-    }
-
-    #[test]
-    fn a_register_keeps_its_value_until_something_names_it() {
-        let mut asm = Asm::default();
-        let start = asm.here();
-        asm.word(0x4ea1_8400); // add v0.4s, v0.4s, v1.4s
-        asm.word(0xfd00_8b80); // str d0, [x28, #272]
-        assert!(asm.keeps(16, start) && !asm.keeps(28, start));
-        let label = asm.new_label();
-        asm.bind(label);
-        assert!(!asm.keeps(16, start) && asm.keeps(16, asm.here()));
-        let start = asm.here();
-        asm.cbz(false, 3, label);
-        assert!(!asm.keeps(16, start));
     }
 
     #[test]

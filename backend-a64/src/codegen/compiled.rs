@@ -24,7 +24,7 @@ pub enum Stub {
     /// Execute the single guest instruction at w16 by other means, then go on after it.
     Single,
     /// Call the helper whose address is in x16; arguments are in x1-x4, the stub puts `CpuState` in x0. Preserves
-    /// v16-v23 and the pinned registers, not NZCV. `bl` to it; result in x0.
+    /// v8-v23 and the pinned registers, not NZCV. `bl` to it; result in x0.
     Helper,
     /// A routine of the x87; `bl` to it.
     X87(X87Routine),
@@ -40,7 +40,8 @@ pub enum X87Routine {
     Rest,
     /// Makes the state live as the site says, or leaves the instruction to the interpreter. Changes no register at all.
     Enter,
-    /// Makes the state that of an MMX instruction, or leaves the site's instruction to the interpreter. Changes no register at all.
+    /// Makes the state that of MMX instructions, or leaves the site's instruction to the interpreter. Changes x16 and, in the former
+    /// case, v8-v15 and the mark in x28.
     Mmx,
     /// The site's helper on the state at rest. a is the site's result register afterwards, x9 what the helper gave.
     Slow,

@@ -84,6 +84,9 @@ impl Engine {
         if memory.word(word::SHADOW).load(Ordering::Relaxed) == 0 {
             memory.word(word::SHADOW).store(memory.shadow_top(), Ordering::Relaxed);
         }
+        // What MMX instructions left need not be found out by the next one.
+        thread.state_mut().x87_to_mmx_again();
+        let memory = &*thread.memory;
         let enter = self.code.stubs.enter().0 as *const ();
         // SAFETY: the stub keeps AAPCS64, `pc` is an entry point of this generation, and the thread counts as inside, so
         // that no code is dropped meanwhile. The state is ours alone: `thread` is borrowed mutably.

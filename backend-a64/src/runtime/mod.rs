@@ -26,6 +26,7 @@ mod invalidations;
 mod link;
 mod lookup;
 mod mapping;
+mod mmx;
 mod pc_map;
 pub mod recover;
 pub mod stats;

@@ -8,7 +8,7 @@ use super::thread::{current, word, ThreadMemory};
 use super::trampoline::ExitKind;
 use super::HostPc;
 use crate::codegen::{abi, X87Fix};
-use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr};
+use ir::guest::{Access, CpuState, Fault, FaultKind, GuestAddr, X87Live};
 use ir::host::{HostFault, HostRegs, Recovered};
 use ir::x87::ES;
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ impl Engine {
             return Recovered::Foreign;
         };
         let state = thread.state().as_ptr();
-        if regs.x[usize::from(abi::STATE)] != state as u64 {
+        if regs.x[usize::from(abi::STATE)] & !(1 << abi::MMX_TAG) != state as u64 {
             return Recovered::Foreign;
         }
         let resume_pc = self.code.stubs.fault_exit().0;
@@ -103,7 +103,7 @@ fn poll_addr(state: *const CpuState) -> u64 {
     state as u64 + u64::from(abi::POLL)
 }
 
-/// Copies the pinned registers into the state.
+/// Copies the pinned registers into the state, and puts that of MMX instructions at rest.
 fn store(regs: &HostRegs, state: *mut CpuState, eip: GuestAddr, flip: u32, x87: X87Fix) {
     // SAFETY: `state` is the calling thread's (checked against x28 and its own record); translated code, the only other
     // user, is interrupted.
@@ -115,8 +115,14 @@ fn store(regs: &HostRegs, state: *mut CpuState, eip: GuestAddr, flip: u32, x87: 
         *xmm = regs.v[usize::from(abi::XMM_BASE) + i];
     }
     state.nzcv = (regs.pstate as u32 ^ flip) & 0xf000_0000;
+    state.pf_raw = regs.x[usize::from(abi::PF)] as u32;
+    state.af_raw = regs.x[usize::from(abi::AF)] as u32;
     state.eip = eip.0;
     x87.apply(state);
+    if state.live.away == X87Live::MMX {
+        let valid = regs.x[usize::from(abi::STATE)] >> abi::MMX_TAG != 0;
+        state.x87_from_mmx(&std::array::from_fn(|i| regs.v[usize::from(abi::MM_BASE) + i]), valid);
+    }
     if x87.saved_flags() {
         state.nzcv = (state.host[word::X87_NZCV as usize] as u32 ^ flip) & 0xf000_0000;
     }

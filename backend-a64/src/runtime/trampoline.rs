@@ -1,15 +1,19 @@
 //! The stubs: hand-written A64 between Rust and translated code. Register roles: `codegen::abi`.
 //!
 //! `enter(x0 = CpuState, x1 = host pc) -> x0 = ExitKind` loads the pinned registers and jumps; every stub that leaves stores
-//! them and returns from that same call. At a leave all flags are in NZCV with C inverted, the temporaries x0-x15 are free.
+//! them and returns from that same call. At a leave all flags are in NZCV with C inverted, the temporaries x0-x15 but x7 are free.
 use super::lookup::Tables;
 use super::thread::word;
-use super::{x87_routines, HostPc};
-use crate::codegen::abi::{host_word, GPR_BASE, HOT_BIT, LOOKUP_ENTRIES, POLL, SHADOW_ENTRY, XMM_BASE};
+use super::{mmx, x87_routines, HostPc};
+use crate::codegen::abi::{
+    host_word, AF, GPR_BASE, HOT_BIT, LOOKUP_ENTRIES, MMX_TAG, PF, POLL, SHADOW_ENTRY, XMM_BASE,
+};
 use crate::codegen::{Stub, X87Routine};
 use dynasmrt::aarch64::Aarch64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler};
 use ir::guest::state::offset;
+use ir::guest::x87_live::offset as live;
+use ir::guest::X87Live;
 
 /// Why `enter` came back: its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +163,7 @@ pub(crate) fn assemble(base: HostPc) -> (Vec<u8>, Stubs) {
         ; ldr x29, [x28, host_word(word::SHADOW_RESET)]
         ; ldr x30, [x28, host_word(word::RESUME)]
         ; br x30);
+    mmx::assemble(&mut ops);
     stubs.x87 = x87_routines::assemble(&mut ops);
     stubs.len = ops.offset().0 as u32;
     let code = ops.finalize().expect("labels of the stubs are defined");
@@ -221,7 +226,13 @@ fn enter(ops: &mut Asm) -> u32 {
         ; msr FPCR, x9
         ; plain:
         ; msr FPSR, xzr
+        ; ldrb w9, [x28, live::AWAY]
+        ; tbz w9, X87Live::MMX_BIT, >other
+        ; bl ->mmx_load
+        ; orr x28, x28, 1 << MMX_TAG
+        ; other:
         ; ldr w9, [x28, offset::NZCV]
+        ; ldp W(PF), W(AF), [x28, offset::PF_RAW as i32]
         ; msr NZCV, x9
         ; br x1);
     at
@@ -235,6 +246,7 @@ fn leave(ops: &mut Asm) -> u32 {
         ; mrs x9, NZCV
         ; str w16, [x28, offset::EIP]
         ; str w9, [x28, offset::NZCV]
+        ; stp W(PF), W(AF), [x28, offset::PF_RAW as i32]
         ; str x29, [x28, host_word(word::SHADOW)]);
     for i in 0..4u32 {
         let (w, v) = pair(i);
@@ -242,7 +254,9 @@ fn leave(ops: &mut Asm) -> u32 {
             ; stp W(w), W(w + 1), [x28, (offset::GPR + 8 * i) as i32]
             ; stp Q(v), Q(v + 1), [x28, (offset::XMM + 32 * i) as i32]);
     }
-    a64!(ops; ->tail:
+    a64!(ops
+        ; bl ->mmx_rest
+        ; ->tail:
         ; mrs x9, FPCR
         ; mrs x10, FPSR
         ; cbz x9, >plain
@@ -331,13 +345,15 @@ fn miss(ops: &mut Asm) -> u32 {
     at
 }
 
-/// A call of compiled Rust at x16: XMM registers wait in the state, floating-point control is ferry's during the call.
+/// A call of compiled Rust at x16: XMM and MMX registers, PF and AF wait in the state, floating-point control is ferry's during the
+/// call.
 fn helper(ops: &mut Asm) -> u32 {
     let at = start(ops);
     a64!(ops
         ; mrs x9, FPCR
         ; mrs x10, FPSR
         ; str x30, [x28, host_word(word::HELPER_LR)]
+        ; stp W(PF), W(AF), [x28, offset::PF_RAW as i32]
         ; str x9, [x28, host_word(word::HELPER_FPCR)]
         ; str x10, [x28, host_word(word::HELPER_FPSR)]);
     for i in 0..4u32 {
@@ -348,8 +364,16 @@ fn helper(ops: &mut Asm) -> u32 {
         ; cbz x9, >plain
         ; msr FPCR, xzr
         ; plain:
-        ; mov x0, x28
+        ; ldrb w9, [x28, live::AWAY]
+        ; tbz w9, X87Live::MMX_BIT, >other
+        ; bl ->mmx_store
+        ; other:
+        ; and x0, x28, !(1 << MMX_TAG)
         ; blr x16
+        ; ldrb w9, [x28, live::AWAY]
+        ; tbz w9, X87Live::MMX_BIT, >other
+        ; bl ->mmx_load
+        ; other:
         ; ldr x9, [x28, host_word(word::HELPER_FPCR)]
         ; ldr x10, [x28, host_word(word::HELPER_FPSR)]);
     for i in 0..4u32 {
@@ -358,6 +382,7 @@ fn helper(ops: &mut Asm) -> u32 {
     }
     a64!(ops
         ; ldr x30, [x28, host_word(word::HELPER_LR)]
+        ; ldp W(PF), W(AF), [x28, offset::PF_RAW as i32]
         ; msr FPSR, x10
         ; cbz x9, >plain
         ; msr FPCR, x9
@@ -369,6 +394,7 @@ fn helper(ops: &mut Asm) -> u32 {
 const _: () = {
     // The reach of the addressing modes above.
     assert!(offset::XMM + 96 <= 1008 && offset::GPR + 24 <= 252);
+    assert!(offset::PF_RAW <= 252 && offset::AF_RAW == offset::PF_RAW + 4);
     assert!(super::lookup::SECOND % 4096 == 0);
 };
 

@@ -11,17 +11,18 @@ mod sqrt;
 use super::thread::word;
 use super::trampoline::{a64, Asm, ExitKind, FPCR, FPSR, NZCV};
 use super::x87::{self, Function};
-use crate::codegen::abi::host_word;
+use crate::codegen::abi::{host_word, AF, MMX_TAG, PF};
 use crate::codegen::{X87Routine, X87Site};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 use ir::guest::x87_live::offset as live;
-use ir::guest::X87Mode;
+use ir::guest::{X87Live, X87Mode};
 
-/// Bytes of the frame of a call of Rust: x0-x17, x30 and NZCV, FPCR and FPSR, v0-v7, v16-v31.
-const FRAME: u32 = 560;
+/// Bytes of the frame of a call of Rust: x0-x17, x30 and NZCV, FPCR and FPSR, v0-v7, v16-v31, x18.
+const FRAME: u32 = 576;
 const LR: i32 = 144;
 const FP: i32 = 160;
 const VECTORS: u32 = 176;
+const PARITY: u32 = 560;
 
 /// Vector registers that Rust may change, in pairs.
 const PAIRS: [u8; 12] = [0, 2, 4, 6, 16, 18, 20, 22, 24, 26, 28, 30];
@@ -32,7 +33,7 @@ pub(super) fn assemble(ops: &mut Asm) -> [u32; X87Routine::ALL.len()] {
     let mut note = |routine: X87Routine, offset: u32| at[routine as usize] = offset;
     note(X87Routine::Rest, call_rust(ops, x87::rest));
     note(X87Routine::Enter, call_rust(ops, x87::enter));
-    note(X87Routine::Mmx, call_rust(ops, x87::mmx));
+    note(X87Routine::Mmx, mmx(ops));
     ops.align(16, 0);
     a64!(ops; ->x87_slow:);
     note(X87Routine::Slow, call_rust(ops, x87::slow));
@@ -42,16 +43,36 @@ pub(super) fn assemble(ops: &mut Asm) -> [u32; X87Routine::ALL.len()] {
     at
 }
 
-/// A call of Rust that changes no register but those it changes in the frame.
+/// To MMX state. Behind EMMS the registers are where they belong, and none of the tags matters.
+fn mmx(ops: &mut Asm) -> u32 {
+    ops.align(16, 0);
+    let at = ops.offset().0 as u32;
+    a64!(ops
+        ; ldrb w16, [x28, live::AWAY]
+        ; tbz w16, X87Live::MMX_BIT, >other
+        ; orr x28, x28, 1 << MMX_TAG
+        ; ret
+        ; other:);
+    call_rust_here(ops, x87::mmx);
+    at
+}
+
+/// A call of Rust that changes no register but those it changes in the frame, and MMX registers between forms.
 fn call_rust(ops: &mut Asm, function: Function) -> u32 {
     ops.align(16, 0);
     let at = ops.offset().0 as u32;
+    call_rust_here(ops, function);
+    at
+}
+
+fn call_rust_here(ops: &mut Asm, function: Function) {
     a64!(ops; sub sp, sp, FRAME);
     for i in 0..9u32 {
         let reg = 2 * i as u8;
         a64!(ops; stp X(reg), X(reg + 1), [sp, 16 * i as i32]);
     }
     a64!(ops
+        ; str X(PF), [sp, PARITY]
         ; mrs x9, NZCV
         ; stp x30, x9, [sp, LR]
         ; mrs x9, FPCR
@@ -70,10 +91,16 @@ fn call_rust(ops: &mut Asm, function: Function) -> u32 {
         ; movk x16, part(1), lsl 16
         ; movk x16, part(2), lsl 32
         ; movk x16, part(3), lsl 48
+        ; bl ->mmx_rest
         ; mov x0, x28
         ; mov x1, x17
         ; mov x2, sp
-        ; blr x16);
+        ; blr x16
+        ; ldrb w9, [x28, live::AWAY]
+        ; tbz w9, X87Live::MMX_BIT, >other
+        ; bl ->mmx_load
+        ; orr x28, x28, 1 << MMX_TAG
+        ; other:);
     for (i, reg) in (0u32..).zip(PAIRS) {
         a64!(ops; ldp Q(reg), Q(reg + 1), [sp, (VECTORS + 32 * i) as i32]);
     }
@@ -85,6 +112,7 @@ fn call_rust(ops: &mut Asm, function: Function) -> u32 {
         ; plain:
         ; ldp x30, x9, [sp, LR]
         ; msr NZCV, x9
+        ; ldr X(PF), [sp, PARITY]
         ; cbnz x0, >leave);
     for i in (0..9u32).rev() {
         let reg = 2 * i as u8;
@@ -92,13 +120,13 @@ fn call_rust(ops: &mut Asm, function: Function) -> u32 {
     }
     a64!(ops; add sp, sp, FRAME; ret; leave:);
     leave(ops);
-    at
 }
 
 /// Leaves the site's instruction to the interpreter; NZCV becomes the guest's.
 fn leave(ops: &mut Asm) {
     a64!(ops
         ; ldr x17, [sp, 17 * 8]
+        ; ldr X(AF), [sp, 8 * u32::from(AF)]
         ; ldrb w10, [x17, 11]
         ; tbz w10, 1, >own
         ; ldr x9, [x28, X87Site::SAVED_NZCV]

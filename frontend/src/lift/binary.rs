@@ -152,8 +152,6 @@ pub(crate) fn neg<S: Sink>(cx: &mut LiftCx<S>) {
     }
 }
 
-const CF_OF: FlagSet = FlagSet::CF.with(FlagSet::OF);
-
 /// A double-width result into AX, DX:AX or EDX:EAX.
 fn set_wide<S: Sink>(cx: &mut LiftCx<S>, ty: Ty, product: S::Value) {
     if ty == Ty::I8 {
@@ -170,7 +168,7 @@ fn multiply_accumulator<S: Sink>(cx: &mut LiftCx<S>, op: Opcode) {
     let src = cx.operand(0);
     let b = cx.get(&src);
     let a = cx.get(&Operand::low(Gpr::Eax, src.ty));
-    let product = cx.ir.binary(op, a, b, CF_OF);
+    let product = cx.ir.binary(op, a, b, FlagSet::NZCV);
     set_wide(cx, src.ty, product);
 }
 
@@ -187,7 +185,7 @@ pub(crate) fn imul<S: Sink>(cx: &mut LiftCx<S>) {
     }
     let a = cx.read(operands - 2);
     let b = cx.read(operands - 1);
-    let product = cx.ir.binary(Opcode::MulWideS, a, b, CF_OF);
+    let product = cx.ir.binary(Opcode::MulWideS, a, b, FlagSet::NZCV);
     let ty = cx.ir.ty(a);
     let result = cx.ir.trunc(ty, product);
     cx.write(0, result);

@@ -118,31 +118,36 @@ pub(crate) fn btc<S: Sink>(cx: &mut LiftCx<S>) {
 }
 
 /// BSF and BSR: ZF tells whether the source is zero, and then the destination keeps its value, as all CPUs do it.
-/// The other flags are undefined: they are those of `TEST src, src`.
-fn scan<S: Sink>(cx: &mut LiftCx<S>, index: impl Fn(&mut LiftCx<S>, S::Value) -> S::Value) {
-    let src = cx.operand(1);
-    let wide = cx.get_zext(&src);
+/// The other flags are undefined: those in NZCV are those of `TEST src, src`, PF and AF stay.
+fn scan<S: Sink>(cx: &mut LiftCx<S>, found: S::Value, tested: S::Value) {
     let dst = cx.operand(0);
-    let found = index(cx, wide);
-    let old = cx.get_zext(&dst);
-    set_logic(cx, wide, FlagSet::ALL);
+    let found = cx.ir.trunc(dst.ty, found);
+    let old = cx.get(&dst);
+    set_logic(cx, tested, FlagSet::NZCV);
     let result = cx.ir.select(ir::Cc::E, old, found);
-    let result = cx.ir.trunc(dst.ty, result);
     cx.set(&dst, result);
 }
 
-/// BSF.
+/// BSF. What is above an operand that is not zero does not matter.
 pub(crate) fn bsf<S: Sink>(cx: &mut LiftCx<S>) {
-    scan(cx, |cx, src| cx.ir.unary(Opcode::Ctz, src));
+    let src = cx.operand(1);
+    let tested = cx.get(&src);
+    let wide = match src.place {
+        Place::Gpr { gpr, lsb: 0 } => cx.ir.get_gpr(gpr),
+        _ => cx.ir.zext(Ty::I32, tested),
+    };
+    let found = cx.ir.unary(Opcode::Ctz, wide);
+    scan(cx, found, tested);
 }
 
 /// BSR: 31 less the leading zeros.
 pub(crate) fn bsr<S: Sink>(cx: &mut LiftCx<S>) {
-    scan(cx, |cx, src| {
-        let zeros = cx.ir.unary(Opcode::Clz, src);
-        let last = cx.ir.const32(31);
-        cx.ir.xor(zeros, last)
-    });
+    let src = cx.operand(1);
+    let wide = cx.get_zext(&src);
+    let zeros = cx.ir.unary(Opcode::Clz, wide);
+    let last = cx.ir.const32(31);
+    let found = cx.ir.xor(zeros, last);
+    scan(cx, found, wide);
 }
 
 /// Writes a count with ZF of the result and CF if it is the operand's width; the undefined flags are those of `TEST count, count`.

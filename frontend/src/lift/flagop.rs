@@ -4,7 +4,7 @@ use super::stack::{pop_value, push_value};
 use crate::lifter::{LiftCx, Operand};
 use ir::guest::state::{offset, EFLAGS_DF, EFLAGS_FIXED, EFLAGS_USER_SYSTEM};
 use ir::guest::{FlagSet, Gpr, Trap};
-use ir::{BlockId, Sink, Target, Terminator, Ty, Value};
+use ir::{BlockId, Opcode, Sink, Target, Terminator, Ty, Value};
 
 /// The flags of the low byte.
 const LOW: FlagSet = FlagSet::SF.with(FlagSet::ZF).with(FlagSet::AF).with(FlagSet::PF).with(FlagSet::CF);
@@ -63,9 +63,8 @@ pub(crate) fn sahf<S: Sink>(cx: &mut LiftCx<S>) {
 
 /// SALC (undocumented): AL := CF ? 0xff : 0.
 pub(crate) fn salc(cx: &mut LiftCx) {
-    let cf = cx.ir.get_flags(FlagSet::CF);
-    let all = cx.ir.extract_s(cf, 0, 1);
-    let all = cx.ir.trunc(Ty::I8, all);
+    let zero = cx.ir.iconst(Ty::I8, 0);
+    let all = cx.ir.binary(Opcode::Sbb, zero, zero, FlagSet::NONE);
     cx.set(&Operand::low(Gpr::Eax, Ty::I8), all);
 }
 

@@ -1,5 +1,5 @@
 //! ROTATE: ROL, ROR, RCL, RCR. SDM vol. 1, 7.3.5.3. They write CF and OF only; of a constant count other than one the SDM leaves
-//! OF undefined, and they keep it (but for whole turns through CF, of which one may think that they change nothing at all).
+//! OF undefined, and they keep it (but for whole turns through CF, and one bit more, which one may take for counts of zero and one).
 use super::shift::by_count;
 use crate::lifter::LiftCx;
 use ir::guest::FlagSet;
@@ -9,9 +9,8 @@ const CF_OF: FlagSet = FlagSet::CF.with(FlagSet::OF);
 
 fn rotate<S: Sink>(cx: &mut LiftCx<S>, op: Opcode) {
     let known = (cx.insn.op_kind(1) != iced_x86::OpKind::Register).then(|| cx.imm32(1) & 31);
-    let circle = cx.ty(0).bits() + 1;
-    let whole = |count| matches!(op, Opcode::Rcl | Opcode::Rcr) && count % circle == 0;
-    let flags = if known.is_some_and(|count| count != 1 && !whole(count)) { FlagSet::CF } else { CF_OF };
+    let circle = if matches!(op, Opcode::Rcl | Opcode::Rcr) { cx.ty(0).bits() + 1 } else { 32 };
+    let flags = if known.is_some_and(|count| count % circle > 1) { FlagSet::CF } else { CF_OF };
     by_count(cx, op, flags);
 }
 

@@ -29,6 +29,11 @@ pub(crate) fn cmpxchg<S: Sink>(cx: &mut LiftCx<S>) {
         cx.ir.binary(Opcode::Sub, expected, old, FlagSet::ALL);
         return cx.set(&accumulator, old);
     }
+    if dst.place == accumulator.place {
+        // It is equal to itself.
+        cx.ir.binary(Opcode::Sub, expected, expected, FlagSet::ALL);
+        return cx.set(&dst, new);
+    }
     let old = cx.get(&dst);
     cx.ir.binary(Opcode::Sub, expected, old, FlagSet::ALL);
     let value = cx.ir.select(Cc::E, new, old);

@@ -161,7 +161,7 @@ mod tests {
     fn reads_are_forwarded() {
         check(
             "v0 = get_gpr eax\nset_gpr ecx, v0\nv1 = get_gpr ecx\nv2 = get_gpr eax\nv3 = xor.i32.z v1, v2\nret v1",
-            "v0 = get_gpr eax\nset_gpr ecx, v0\nv1 = sub.i32.z v0, v0\nret v0",
+            "v0 = get_gpr eax\nset_gpr ecx, v0\nv1 = xor.i32.z v0, v0\nret v0",
         );
         check(
             "v0 = get_xmm xmm1\nset_xmm xmm2, v0\nv1 = get_xmm xmm2\nset_xmm xmm3, v1\njump 0x20",

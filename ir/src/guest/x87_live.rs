@@ -10,7 +10,10 @@
 //! - C1 and the other condition codes have bytes of their own.
 //! - Constants that the routines need to load anyway say whether the usual case is in force: round to nearest, 64-bit
 //!   precision, PE masked and already raised. Otherwise they are such that the routines' range checks fail.
-use super::state::CpuState;
+//!
+//! MMX instructions have a third form ([`X87Live::MMX`]): MM0 to MM7 are in host registers, TOP is 0, no exception is pending, and
+//! whether all tags are valid or all empty is known to translated code alone.
+use super::state::{CpuState, St};
 use crate::x87::{C0, C1, C2, C3, ES, F80, PE};
 
 /// Which rules the arithmetic goes by.
@@ -33,8 +36,8 @@ pub enum X87Mode {
 pub struct X87Live {
     /// The first four bytes are compared as a word.
     zero: u8,
-    /// 0 while the state is live, [`Self::REST`] or [`Self::MMX`] while it is at rest. Only a state without a pending exception
-    /// is made live.
+    /// 0 while the state is live, [`Self::REST`] while it is at rest, [`Self::MMX`] while it is that of MMX instructions. Only a
+    /// state without a pending exception is made live, or that of MMX.
     pub away: u8,
     /// Bit i set: `st[i]` is not empty.
     pub ftw: u8,
@@ -62,13 +65,14 @@ pub struct X87Live {
 const CODES: u16 = C0 | C2 | C3;
 
 impl X87Live {
-    /// `away` of a state at rest of which nothing more is known.
-    pub const REST: u8 = 1;
-    /// `away` of a state at rest as MMX instructions leave it: TOP is 0, no register is empty, no exception is pending. All ones,
-    /// as MMX instructions write them to signs and exponents anyway.
-    pub const MMX: u8 = 0xff;
+    /// `away` of a state at rest.
+    pub const REST: u8 = 1 << Self::REST_BIT;
+    /// The bit of `away` that tells [`Self::REST`] from the others.
+    pub const REST_BIT: u32 = 0;
+    /// `away` of the state of MMX instructions: `st`, `top` and `ftw` of `CpuState` are stale.
+    pub const MMX: u8 = 1 << Self::MMX_BIT;
     /// The bit of `away` that tells [`Self::MMX`] from the others.
-    pub const MMX_BIT: u32 = 7;
+    pub const MMX_BIT: u32 = 1;
 
     /// At rest.
     pub const AWAY: Self = Self {
@@ -159,20 +163,35 @@ impl CpuState {
         self.x87_to_live((self.top as u8).wrapping_sub(turn) & 7)
     }
 
-    /// Makes the x87 state that of an MMX instruction; whether that was possible. It is not with an exception pending.
+    /// Makes the x87 state that of an MMX instruction; whether that was possible. It is not with an exception pending. The caller
+    /// puts `st` into host registers.
     pub fn x87_to_mmx(&mut self) -> bool {
         self.x87_to_rest();
         if self.fsw & ES != 0 {
             return false;
         }
-        (self.top, self.ftw, self.live.away) = (0, 0xff, X87Live::MMX);
+        self.live.away = X87Live::MMX;
         true
     }
 
-    /// Puts the x87 state at rest; nothing more is known of it then.
+    /// The same if nothing but the form changes by that: MMX instructions left the state like this.
+    pub fn x87_to_mmx_again(&mut self) {
+        if (self.top, self.ftw) == (0, 0xff) {
+            self.x87_to_mmx();
+        }
+    }
+
+    /// Puts the state of MMX instructions at rest. `registers` are the host's: the significand in the low half; sign and exponent
+    /// above that, complemented, so that an instruction that clears the upper half sets them to all ones.
+    pub fn x87_from_mmx(&mut self, registers: &[u128; 8], valid: bool) {
+        self.st = registers.map(|mm| St::new(!((mm >> 64) as u16), mm as u64));
+        (self.top, self.ftw, self.live.away) = (0, if valid { 0xff } else { 0 }, X87Live::REST);
+    }
+
+    /// Puts the x87 state at rest, unless it is that of MMX instructions.
     pub fn x87_to_rest(&mut self) {
+        debug_assert_ne!(self.live.away, X87Live::MMX, "the registers are elsewhere");
         if !self.x87_is_live() {
-            self.live.away = X87Live::REST;
             return;
         }
         let live = std::mem::replace(&mut self.live, X87Live::AWAY);
@@ -213,7 +232,6 @@ pub mod offset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::state::St;
 
     #[test]
     fn live_and_back_is_the_same_state() {
@@ -259,10 +277,16 @@ mod tests {
         let mut state = CpuState::default();
         state.top = 3;
         assert!(state.x87_to_live(5) && state.x87_to_mmx());
-        assert_eq!((state.top, state.ftw, state.live.away), (0, 0xff, X87Live::MMX));
+        assert_eq!(state.live.away, X87Live::MMX);
         assert!(!state.x87_is_live());
-        state.x87_to_rest();
-        assert_eq!(state.live.away, X87Live::REST);
+        state.x87_from_mmx(&[7, 0xffff << 64, 1 << 64, 0, 0, 0, 0, 0], true);
+        assert_eq!((state.top, state.ftw, state.live.away), (0, 0xff, X87Live::REST));
+        assert_eq!(state.st[..3], [St::new(0xffff, 7), St::new(0, 0), St::new(0xfffe, 0)]);
+        state.x87_to_mmx_again();
+        assert_eq!(state.live.away, X87Live::MMX);
+        state.x87_from_mmx(&[0; 8], false);
+        state.x87_to_mmx_again();
+        assert_eq!((state.ftw, state.live.away), (0, X87Live::REST));
         (state.fsw, state.top) = (ES, 3);
         assert!(!state.x87_to_mmx());
         assert_eq!((state.top, state.live.away), (3, X87Live::REST));

@@ -2,7 +2,7 @@
 //!
 //! The interpreter, the constant folder and tests of emitted code all ask here. Values are zero-extended to 64 bits.
 //! Where the SDM leaves a flag undefined, this does what Intel CPUs do:
-//! - logical operations and shifts clear AF;
+//! - logical operations and shifts clear AF (emitted code leaves anything: [`Opcode::leaves_adjust_undefined`]);
 //! - OF after a shift or rotation by more than one is that of the last single step's formula, see [`super::shift`].
 use super::shift;
 use crate::crypto::crc32c;
@@ -144,16 +144,15 @@ fn sub(ty: Ty, a: u64, b: u64, cf: bool) -> Out {
     Out::arith(ty, value, borrow, overflow, (a ^ b ^ value) & 0x10 != 0)
 }
 
-/// I8 to I32; the product has the double width.
+/// I8 to I32; the product has the double width. CF and OF say whether it needs it; SF and ZF, which the SDM leaves undefined, are
+/// clear.
 fn mul_wide(signed: bool, ty: Ty, a: u64, b: u64) -> Out {
     let double = u64::MAX >> (64 - 2 * ty.bits());
-    if signed {
+    let (product, overflow) = if signed {
         let product = sext(ty, a) * sext(ty, b);
-        let overflow = product != sext(ty, product as u64 & ty.mask());
-        Out::carry(product as u64 & double, overflow, overflow)
+        (product as u64 & double, product != sext(ty, product as u64 & ty.mask()))
     } else {
-        let product = a * b;
-        let overflow = product >> ty.bits() != 0;
-        Out::carry(product, overflow, overflow)
-    }
+        (a * b, a * b >> ty.bits() != 0)
+    };
+    Out { flags: FlagSet::NZCV, ..Out::carry(product, overflow, overflow) }
 }

@@ -43,12 +43,14 @@ struct Generator<'a> {
     b: Builder,
     start: GuestAddr,
     values: Vec<Value>,
+    /// Whether AF is defined: if it is not, nothing reads it, and only another block of the region may be next.
+    adjust: bool,
 }
 
 impl<'a> Generator<'a> {
     fn new(rng: &'a mut Rng, number: u64) -> Self {
         let start = block_start(number);
-        Self { rng, b: Builder::new(start), start, values: Vec::new() }
+        Self { rng, b: Builder::new(start), start, values: Vec::new(), adjust: false }
     }
 
     fn block(mut self, blocks: u64) -> Block {
@@ -60,7 +62,8 @@ impl<'a> Generator<'a> {
             if self.rng.one_in(3) {
                 self.load();
             }
-            if self.rng.one_in(12) {
+            // Whoever a trap leaves to may want all flags.
+            if self.rng.one_in(8) && self.adjust {
                 let value = self.value(Ty::I8);
                 let value = self.b.binary(Opcode::And, value, value, FlagSet::NONE);
                 self.b.trap_if(value, Trap::DivideError);
@@ -140,13 +143,31 @@ impl<'a> Generator<'a> {
         };
         let a = self.value(ty);
         let b = if self.rng.one_in(6) { a } else { self.value(ty) };
-        self.b.binary(op, a, b, flags & op.writes_flags())
+        let flags = flags & op.writes_flags();
+        self.note_adjust(op, flags);
+        self.b.binary(op, a, b, flags)
+    }
+
+    /// What an operation does to AF.
+    fn note_adjust(&mut self, op: Opcode, flags: FlagSet) {
+        if flags.contains(FlagSet::AF) {
+            self.adjust = !op.leaves_adjust_undefined();
+        }
+    }
+
+    /// AF has a value after this.
+    fn define_adjust(&mut self) {
+        if !std::mem::replace(&mut self.adjust, true) {
+            let image = self.value(Ty::I32);
+            self.b.set_flags(FlagSet::AF, image);
+        }
     }
 
     fn shift(&mut self, flags: FlagSet) -> Value {
         use Opcode::*;
         let op = self.rng.pick(&[Shl, Shl, Shr, Sar, Rol, Ror, Rcl, Rcr, Shld, Shrd]);
         let flags = flags & op.writes_flags();
+        self.note_adjust(op, flags);
         let count = if self.rng.one_in(2) {
             let number = self.rng.below(36) as u8;
             self.b.const8(number)
@@ -216,7 +237,7 @@ impl<'a> Generator<'a> {
             }
             3 => {
                 let mask = FlagSet::from_eflags_mask(self.rng.next() as u32);
-                self.b.get_flags(mask)
+                self.b.get_flags(if self.adjust { mask } else { mask - FlagSet::AF })
             }
             _ => self.b.seg_base(Seg::Gs),
         }
@@ -311,6 +332,7 @@ impl<'a> Generator<'a> {
             }
             6 => {
                 let image = self.value(Ty::I32);
+                self.adjust |= flags.contains(FlagSet::AF);
                 self.b.set_flags(flags, image);
             }
             _ => {
@@ -331,7 +353,11 @@ impl<'a> Generator<'a> {
 
     fn terminator(&mut self, blocks: u64) -> Terminator {
         let (taken, fallthrough) = (self.target(blocks), self.target(blocks));
-        match self.rng.below(10) {
+        let kind = self.rng.below(10);
+        if !matches!(kind, 1 | 2) {
+            self.define_adjust();
+        }
+        match kind {
             0 => Terminator::Jump(taken),
             1 | 2 => {
                 let value = self.value(Ty::I32);
@@ -339,6 +365,10 @@ impl<'a> Generator<'a> {
                 let op = self.rng.pick(&[Opcode::And, Opcode::Or, Opcode::Sub]);
                 let other = if self.rng.one_in(2) { value } else { other };
                 self.b.binary(op, value, other, FlagSet::ALL);
+                self.note_adjust(op, FlagSet::ALL);
+                if [taken, fallthrough].iter().any(|target| matches!(target, Target::Guest(_))) {
+                    self.define_adjust();
+                }
                 Terminator::Branch { cc: self.rng.pick(&[Cc::E, Cc::Ne, Cc::Le]), taken, fallthrough }
             }
             3..6 => Terminator::Branch { cc: self.rng.pick(&Cc::ALL), taken, fallthrough },

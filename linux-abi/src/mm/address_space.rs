@@ -167,7 +167,8 @@ impl AddressSpace {
         if data.len() <= first_page_left {
             return self.repairing(|| copy::write(addr, data));
         }
-        for offset in (first_page_left..data.len()).step_by(PAGE_SIZE as usize) {
+        // The first page that cannot be written is the one that is reported.
+        for offset in std::iter::once(0).chain((first_page_left..data.len()).step_by(PAGE_SIZE as usize)) {
             self.repairing(|| copy::touch(addr.plus(offset as u32)))?;
         }
         self.repairing(|| copy::write(addr, data))

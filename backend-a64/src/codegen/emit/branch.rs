@@ -73,6 +73,12 @@ pub(super) fn cold_trap(cx: &mut EmitCx, trap: Trap) -> Label {
     cold(cx, kind)
 }
 
+/// Cold code that leaves the current guest instruction to the interpreter.
+pub(super) fn cold_single(cx: &mut EmitCx) -> Label {
+    let kind = ColdKind::Leave { stub: Stub::Single, eip: cx.eip(), trap: None, carry: cx.carry, x87: cx.x87.fix() };
+    cold(cx, kind)
+}
+
 /// Cold code of an x87 operation.
 pub(super) fn cold_x87(cx: &mut EmitCx, kind: x87::Cold) -> Label {
     cold(cx, ColdKind::X87(kind))

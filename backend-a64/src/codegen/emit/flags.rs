@@ -2,10 +2,10 @@
 //!
 //! SF ZF OF are N Z V. The host's C is the inverse of CF after a subtraction and CF itself after an addition; block
 //! boundaries want the inverse. [`Carry`] tracks which it is, and code to turn it is emitted only where somebody looks.
-//! PF and AF are raw values in `CpuState`. Arm ARM C6.2 (RMIF, CFINV: FEAT_FlagM), SDM vol. 1, 3.4.3.1.
+//! PF and AF are raw values in registers of their own ([`PF`], [`AF`]). Arm ARM C6.2 (RMIF, CFINV: FEAT_FlagM), SDM vol. 1, 3.4.3.1.
+use super::super::abi::{AF, PF};
 use super::super::asm::Cond;
 use super::{a64, EmitCx, S0, S1, S2, ZR};
-use ir::guest::state::offset;
 use ir::{Cc, FlagSet, Inst, Ty};
 
 /// What the host's C flag means.
@@ -28,6 +28,8 @@ const BITS: [(FlagSet, u32); 4] = [(FlagSet::SF, 31), (FlagSet::ZF, 30), (FlagSe
 pub(super) enum Guard {
     /// Nothing to keep.
     None,
+    /// The old C is in `S2`; nothing else stays.
+    Carry,
     /// The old NZCV is in `S2`; these flags of it stay.
     Register(FlagSet),
     /// The old NZCV is on the host's stack.
@@ -149,7 +151,7 @@ fn insert_bits(cx: &mut EmitCx, parts: &[Option<Part>]) {
 }
 
 /// Sets fields of NZCV: register, bit number there, bit number in NZCV, width. If one is CF, `cx.carry` is what it becomes.
-fn insert_fields(cx: &mut EmitCx, fields: impl Iterator<Item = (u8, u32, u32, u32)> + Clone) {
+pub(super) fn insert_fields(cx: &mut EmitCx, fields: impl Iterator<Item = (u8, u32, u32, u32)> + Clone) {
     if cx.options.features.flagm {
         for (reg, bit, to, width) in fields {
             let nibble_bit = to - 28;
@@ -247,6 +249,10 @@ pub(super) fn keep_others(cx: &mut EmitCx) -> Guard {
     if kept.is_empty() {
         return Guard::None;
     }
+    if kept == FlagSet::CF {
+        cset(cx, S2, Cond::Cs);
+        return Guard::Carry;
+    }
     read_nzcv(cx, S2);
     Guard::Register(kept)
 }
@@ -268,6 +274,12 @@ pub(super) fn wrote_nzcv(cx: &mut EmitCx, guard: Guard, carry: Carry) {
         Guard::None => {
             cx.carry = carry;
             return;
+        }
+        Guard::Carry if cx.options.features.flagm => return a64!(cx; rmif X(S2), 63, 2),
+        Guard::Carry => {
+            read_nzcv(cx, S0);
+            a64!(cx; bfi W(S0), W(S2), 29, 1);
+            return write_nzcv(cx, S0);
         }
         Guard::Register(kept) => kept,
         Guard::Stack(kept) => {
@@ -303,6 +315,15 @@ pub(super) fn need_carry_in(cx: &mut EmitCx, carry: Carry, temp: u8) {
     }
 }
 
+/// Makes C mean `carry` before an instruction that reads it and writes all of NZCV that anybody wants.
+pub(super) fn need_carry_alone(cx: &mut EmitCx, carry: Carry) {
+    if cx.carry != carry {
+        // Set: the flags of x28 + 0, all clear. Clear: C.
+        a64!(cx; ccmn x28, 0, 2, cs);
+        cx.carry = carry;
+    }
+}
+
 /// Inverts C and nothing else. Without FlagM uses `temp`.
 pub(super) fn invert_carry(cx: &mut EmitCx, temp: u8) {
     if cx.options.features.flagm {
@@ -314,46 +335,52 @@ pub(super) fn invert_carry(cx: &mut EmitCx, temp: u8) {
     }
 }
 
-/// Sets PF and AF, each if wanted: PF is the parity of `result`'s low byte; AF bit 4 of `result ^ xor`, or clear.
-/// Changes no register.
+/// PF and AF.
+pub(super) const RAW: FlagSet = FlagSet::PF.with(FlagSet::AF);
+
+/// Whether the current instruction writes PF and nobody wants the old AF, which is relative to the old PF: then a result that
+/// gives PF may be computed in [`PF`] at once, and what it has to differ from for AF in [`AF`].
+pub(super) fn raw_is_free(cx: &EmitCx, want: FlagSet) -> bool {
+    want.intersects(RAW) && ((cx.live() & RAW) - want).is_empty()
+}
+
+/// Where a result is computed that only its flags need.
+pub(super) fn result_reg(cx: &EmitCx, want: FlagSet) -> u8 {
+    if raw_is_free(cx, want) {
+        PF
+    } else {
+        S0
+    }
+}
+
+/// Where the value is computed that [`set_raw`] takes as `xor`.
+pub(super) fn xor_reg(cx: &EmitCx, want: FlagSet) -> u8 {
+    if raw_is_free(cx, want) {
+        AF
+    } else {
+        S1
+    }
+}
+
+/// Sets PF and AF, each if wanted: PF is the parity of `result`'s low byte; AF bit 4 of `result ^ xor`, or
+/// undefined. Changes no other register.
 pub(super) fn set_raw(cx: &mut EmitCx, want: FlagSet, result: u8, xor: Option<u8>) {
-    const BOTH: FlagSet = FlagSet::PF.with(FlagSet::AF);
-    if !want.intersects(BOTH) {
+    let adjust = xor.filter(|_| want.contains(FlagSet::AF));
+    if adjust.is_none() && !want.contains(FlagSet::PF) {
         return;
     }
-    let other = xor.unwrap_or(result);
-    if !((cx.live() & BOTH) - want).is_empty() {
-        return set_raw_partly(cx, want.contains(FlagSet::AF), result, other);
+    if raw_is_free(cx, want) {
+        if let Some(other) = adjust {
+            cx.mov(AF, other);
+        }
+        return cx.mov(PF, result);
     }
-    match want.contains(FlagSet::AF) {
-        true => a64!(cx; stp W(result), W(other), [x28, RAW]),
-        false => a64!(cx; str W(result), [x28, offset::PF_RAW]),
-    }
-}
-
-/// Sets one of PF and AF and keeps the other: AF's raw value is relative to PF's, so it moves with it.
-fn set_raw_partly(cx: &mut EmitCx, adjust: bool, result: u8, other: u8) {
-    let spares = cx.spares();
-    let mut free = (10..16).filter(|r| *r != result && *r != other);
-    let [pf, af] = spares.unwrap_or_else(|| [(); 2].map(|()| free.next().expect("a register")));
-    if spares.is_none() {
-        a64!(cx; stp X(pf), X(af), [sp, -16]!);
-    }
-    a64!(cx; ldp W(pf), W(af), [x28, RAW]);
-    if adjust {
-        a64!(cx; eor W(af), W(pf), W(result); eor W(af), W(af), W(other));
-    } else {
-        a64!(cx; eor W(af), W(af), W(pf); eor W(af), W(af), W(result); mov W(pf), W(result));
-    }
-    a64!(cx; stp W(pf), W(af), [x28, RAW]);
-    if spares.is_none() {
-        a64!(cx; ldp X(pf), X(af), [sp], 16);
+    // The other of the two stays: AF's raw value is relative to PF's, so it moves with it.
+    a64!(cx; eor W(AF), W(adjust.unwrap_or(AF)), W(PF); eor W(AF), W(AF), W(result));
+    if want.contains(FlagSet::PF) {
+        a64!(cx; mov W(PF), W(result));
     }
 }
-
-/// The pair of raw values, as LDP and STP take its offset.
-const RAW: i32 = offset::PF_RAW as i32;
-const _: () = assert!(offset::AF_RAW == offset::PF_RAW + 4);
 
 /// How to test a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -395,8 +422,8 @@ pub(super) fn test(cx: &mut EmitCx, cc: Cc) -> Test {
 }
 
 /// Bit 0 of `S0`: whether PF is clear.
-fn odd_parity(cx: &mut EmitCx) {
-    a64!(cx; ldr b30, [x28, offset::PF_RAW]; cnt v30.b8, v30.b8; fmov W(S0), s30);
+pub(super) fn odd_parity(cx: &mut EmitCx) {
+    a64!(cx; fmov s30, W(PF); cnt v30.b8, v30.b8; fmov W(S0), s30);
 }
 
 /// `cond`.
@@ -417,6 +444,12 @@ pub(super) fn cond(cx: &mut EmitCx, inst: &Inst) {
 pub(super) fn cset(cx: &mut EmitCx, d: u8, cond: Cond) {
     // CSINC dst, wzr, wzr, inverted condition.
     cx.asm.word(0x1a9f_07e0 | (cond.invert() as u32) << 12 | u32::from(d));
+}
+
+/// `dst = condition ? -1 : 0`.
+pub(super) fn csetm(cx: &mut EmitCx, d: u8, cond: Cond) {
+    // CSINV dst, wzr, wzr, inverted condition.
+    cx.asm.word(0x5a9f_03e0 | (cond.invert() as u32) << 12 | u32::from(d));
 }
 
 /// `dst = condition ? yes : no`.
@@ -479,112 +512,4 @@ pub(super) fn widened(cx: &mut EmitCx, i: usize, ty: Ty) -> u8 {
     }
     a64!(cx; ubfx W(S1), W(reg), 0, bits);
     S1
-}
-
-/// `get_flags`: gathers fields of bits into `S1`, PF and AF first, as they need the most scratch.
-pub(super) fn get_flags(cx: &mut EmitCx, inst: &Inst) {
-    let mask = inst.reads_flags();
-    if mask == FlagSet::CF {
-        let cond = if cx.carry == Carry::Direct { Cond::Cs } else { Cond::Cc };
-        return cset(cx, cx.dst(), cond);
-    }
-    if mask == FlagSet::AF {
-        let d = cx.dst();
-        return a64!(cx; ldp W(S0), W(S2), [x28, RAW]; eor W(S0), W(S0), W(S2); and WSP(d), W(S0), 0x10);
-    }
-    let mut image = Image { empty: true };
-    if mask.contains(FlagSet::PF) {
-        odd_parity(cx);
-        // Even is one: bit 0 inverted, on its way to bit 2.
-        a64!(cx; mvn W(S0), W(S0));
-        image.put(cx, S0, 0, 2, 1);
-    }
-    if mask.contains(FlagSet::AF) {
-        a64!(cx; ldp W(S0), W(S2), [x28, RAW]; eor W(S0), W(S0), W(S2));
-        image.put(cx, S0, 4, 4, 1);
-    }
-    if mask.intersects(FlagSet::NZCV) {
-        read_nzcv(cx, S0);
-    }
-    if mask.contains(FlagSet::SF | FlagSet::ZF) {
-        image.put(cx, S0, 30, 6, 2);
-    } else if mask.contains(FlagSet::SF) {
-        image.put(cx, S0, 31, 7, 1);
-    } else if mask.contains(FlagSet::ZF) {
-        image.put(cx, S0, 30, 6, 1);
-    }
-    if mask.contains(FlagSet::OF) {
-        image.put(cx, S0, 28, 11, 1);
-    }
-    if mask.contains(FlagSet::CF) {
-        if cx.carry == Carry::Inverted {
-            a64!(cx; eor WSP(S0), W(S0), 1 << 29);
-        }
-        image.put(cx, S0, 29, 0, 1);
-    }
-    if image.empty {
-        a64!(cx; mov W(S1), wzr);
-    }
-    cx.mov(cx.dst(), S1);
-}
-
-/// An eflags image in the making, in `S1`.
-struct Image {
-    empty: bool,
-}
-
-impl Image {
-    /// Adds a field of `reg`. Uses `S2`.
-    fn put(&mut self, cx: &mut EmitCx, reg: u8, from: u32, to: u32, width: u32) {
-        match (std::mem::take(&mut self.empty), from) {
-            (true, _) => {
-                a64!(cx; ubfx W(S1), W(reg), from, width);
-                if to > 0 {
-                    a64!(cx; lsl W(S1), W(S1), to);
-                }
-            }
-            (false, 0) => a64!(cx; bfi W(S1), W(reg), to, width),
-            (false, _) if to == 0 => a64!(cx; bfxil W(S1), W(reg), from, width),
-            (false, _) => a64!(cx; lsr W(S2), W(reg), from; bfi W(S1), W(S2), to, width),
-        }
-    }
-}
-
-/// `set_flags`: scatters fields of bits; SF and ZF are neighbours in both places.
-pub(super) fn set_flags(cx: &mut EmitCx, _: &Inst) {
-    let want = wanted(cx);
-    let known = cx.imm(0);
-    let image = if known.is_some() { S1 } else { cx.x(0) };
-    if let Some(c) = known.filter(|_| want.intersects(FlagSet::NZCV)) {
-        cx.mov_imm(S1, c as u32);
-    }
-    let both = want.contains(FlagSet::SF | FlagSet::ZF);
-    let fields = [
-        (both, 6, 30, 2),
-        (want.contains(FlagSet::SF) && !both, 7, 31, 1),
-        (want.contains(FlagSet::ZF) && !both, 6, 30, 1),
-        (want.contains(FlagSet::CF), 0, 29, 1),
-        (want.contains(FlagSet::OF), 11, 28, 1),
-    ];
-    if want.intersects(FlagSet::NZCV) {
-        let fields = fields.into_iter().filter(|f| f.0).map(|(_, from, to, width)| (image, from, to, width));
-        insert_fields(cx, fields);
-        if want.contains(FlagSet::CF) {
-            cx.carry = Carry::Direct;
-        }
-    }
-    if let Some(c) = known {
-        // A byte with one bit has odd parity.
-        let pf = u32::from(c & 4 == 0);
-        cx.mov_imm(S0, pf);
-        if c & 0x10 != 0 {
-            cx.mov_imm(S1, pf | 0x10);
-        }
-        return set_raw(cx, want, S0, (c & 0x10 != 0).then_some(S1));
-    }
-    if want.intersects(FlagSet::PF | FlagSet::AF) {
-        // Bit 4 of the result is clear, so the image itself gives AF.
-        a64!(cx; ubfx W(S0), W(image), 2, 1; eor WSP(S0), W(S0), 1);
-        set_raw(cx, want, S0, Some(image));
-    }
 }

@@ -1,4 +1,6 @@
 //! Integer arithmetic, logic and width changes. Arm ARM C3.4, C3.5; flags as SDM vol. 1, 3.4.3.
+use super::super::abi::PF;
+use super::super::asm::Cond;
 use super::super::imm::{AddImm, Imm12, LogicalImm};
 use super::flags::{self, Bits, Carry};
 use super::{a64, EmitCx, S0, S1, S2, ZR};
@@ -70,15 +72,21 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
     let want = flags::wanted(cx);
     let sub = inst.op == Opcode::Sub;
     let nzcv = want.intersects(FlagSet::NZCV);
+    if sub && cx.imm(1).is_none() && inst.args[0] == inst.args[1] {
+        return zero(cx, want, Some(ZR));
+    }
     let d = result_reg(cx, want);
     // The operands may be gone once the result is written.
-    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, d));
+    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, want, d));
     let narrow = inst.ty.bits() < 32;
-    if narrow && nzcv && narrow_step(cx, inst, want, xor) {
+    if narrow && nzcv && narrow_step(cx, inst, want, d, xor) {
         return;
     }
-    if sub && narrow && inst.args[0] == inst.args[1] {
-        return zero(cx, want);
+    if !flags::kept(cx).is_empty() && nzcv && !want.intersects(FlagSet::CF | FlagSet::OF) {
+        let result = if d == ZR { S0 } else { d };
+        add_plain(cx, inst, sub, false, result);
+        flags::compose(cx, Some((result, inst.ty)), Bits::default());
+        return flags::set_raw(cx, want, result, xor);
     }
     let temp = if xor == Some(S1) { S2 } else { S1 };
     let guard = match (nzcv, narrow && temp == S2) {
@@ -102,14 +110,14 @@ pub(super) fn add_sub(cx: &mut EmitCx, inst: &Inst) {
 
 /// An 8- or 16-bit sum with an immediate that leaves CF alone, INC and DEC above all: SETF8 and SETF16 take V from the carry into
 /// the bit above, and keep C (FEAT_FlagM). Whether it was one.
-fn narrow_step(cx: &mut EmitCx, inst: &Inst, want: FlagSet, xor: Option<u8>) -> bool {
+fn narrow_step(cx: &mut EmitCx, inst: &Inst, want: FlagSet, d: u8, xor: Option<u8>) -> bool {
     let sub = inst.op == Opcode::Sub;
     let (bits, a) = (inst.ty.bits(), cx.x(0));
     let Some(c) = cx.imm(1).filter(|_| cx.options.features.flagm && !want.contains(FlagSet::CF)) else { return false };
     let signed = ((c << (64 - bits)) as i64 >> (64 - bits)) as u64;
     let imm = if sub { AddImm::negated(signed, false) } else { AddImm::new(signed, false) };
     let Some(imm) = imm else { return false };
-    let d = if cx.dst() == ZR { S0 } else { cx.dst() };
+    let d = if d == ZR { S0 } else { d };
     a64!(cx; sbfx W(S0), W(a), 0, bits);
     add_imm(cx, imm, false, false, d, S0);
     setf(cx, bits, d);
@@ -117,37 +125,44 @@ fn narrow_step(cx: &mut EmitCx, inst: &Inst, want: FlagSet, xor: Option<u8>) -> 
     true
 }
 
-/// A value less itself, whatever is above its width.
-fn zero(cx: &mut EmitCx, want: FlagSet) {
-    if want.intersects(FlagSet::NZCV) {
-        let guard = flags::keep_others(cx);
-        a64!(cx; subs wzr, wzr, wzr);
-        flags::wrote_nzcv(cx, guard, Carry::Inverted);
+/// A value less itself, or in exclusive or with itself: `xor` is as for `flags::set_raw`.
+fn zero(cx: &mut EmitCx, want: FlagSet, xor: Option<u8>) {
+    let mut result = ZR;
+    let nzcv = want.intersects(FlagSet::NZCV);
+    let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
+    if nzcv {
+        if want.contains(FlagSet::PF) {
+            result = flags::result_reg(cx, want);
+        }
+        a64!(cx; subs W(result), wzr, wzr);
     }
     cx.mov(cx.dst(), ZR);
-    flags::set_raw(cx, want, ZR, None);
+    flags::set_raw(cx, want, result, xor);
+    if nzcv {
+        flags::wrote_nzcv(cx, guard, Carry::Inverted);
+    }
 }
 
-/// The result register; scratch if only the raw parity and adjust values need the result.
+/// The result register; one for flags if only the raw parity and adjust values need the result.
 fn result_reg(cx: &EmitCx, want: FlagSet) -> u8 {
     if cx.dst() == ZR && want.intersects(FlagSet::PF | FlagSet::AF) {
-        S0
+        flags::result_reg(cx, want)
     } else {
         cx.dst()
     }
 }
 
-/// A register with argument 0 ^ argument 1, exact in bit 4, that outlives a write of `d`: `S1`, or an argument.
-fn operand_xor(cx: &mut EmitCx, d: u8) -> u8 {
-    let a = cx.x(0);
+/// A register with argument 0 ^ argument 1, exact in bit 4, that outlives a write of `d`: that of AF if possible, or an argument.
+fn operand_xor(cx: &mut EmitCx, want: FlagSet, d: u8) -> u8 {
+    let (a, to) = (cx.x(0), flags::xor_reg(cx, want));
     match cx.imm(1) {
-        Some(c) if c & 0x10 != 0 => a64!(cx; eor WSP(S1), W(a), 0x10),
+        Some(c) if c & 0x10 != 0 => a64!(cx; eor WSP(to), W(a), 0x10),
         Some(_) if a != d => return a,
-        Some(_) => cx.mov(S1, a),
+        Some(_) => cx.mov(to, a),
         None if cx.x(1) == a => return ZR,
-        None => a64!(cx; eor W(S1), W(a), W(cx.x(1))),
+        None => a64!(cx; eor W(to), W(a), W(cx.x(1))),
     }
-    S1
+    to
 }
 
 fn add_plain(cx: &mut EmitCx, inst: &Inst, sub: bool, set: bool, d: u8) {
@@ -173,20 +188,29 @@ fn add_plain(cx: &mut EmitCx, inst: &Inst, sub: bool, set: bool, d: u8) {
 
 /// NZCV of an 8- or 16-bit sum or difference: the operands at the top of 32 bits. Uses `S0`, `temp`.
 fn narrow_add_flags(cx: &mut EmitCx, inst: &Inst, sub: bool, temp: u8) {
-    let up = 32 - inst.ty.bits();
-    a64!(cx; lsl W(S0), W(cx.x(0)), up);
-    match cx.imm(1) {
-        None => add_reg(cx, sub, true, false, ZR, S0, cx.x(1), up),
-        Some(c) => {
-            let c = (c as u32) << up;
-            let imm = if sub { AddImm::negated(u64::from(c), false) } else { AddImm::new(u64::from(c), false) };
-            match imm {
-                Some(imm) => add_imm(cx, imm, true, false, ZR, S0),
-                None => {
-                    cx.mov_imm(temp, c);
-                    add_reg(cx, sub, true, false, ZR, S0, temp, 0);
-                }
-            }
+    let (a, bits) = (cx.x(0), inst.ty.bits());
+    let up = 32 - bits;
+    let Some(c) = cx.imm(1) else {
+        a64!(cx; lsl W(S0), W(a), up);
+        return add_reg(cx, sub, true, false, ZR, S0, cx.x(1), up);
+    };
+    let c = (c as u32) << up;
+    let imm = if sub { AddImm::negated(u64::from(c), false) } else { AddImm::new(u64::from(c), false) };
+    match imm {
+        Some(imm) => {
+            a64!(cx; lsl W(S0), W(a), up);
+            add_imm(cx, imm, true, false, ZR, S0);
+        }
+        // A sum may be taken the other way round; so may a difference, which is the sum with the negative and has its carry, but
+        // for the smallest number, whose negative is the same.
+        None if !sub || c != 1 << 31 => {
+            cx.mov_imm(temp, if sub { c.wrapping_neg() } else { c });
+            add_reg(cx, false, true, false, ZR, temp, a, up);
+        }
+        None => {
+            a64!(cx; lsl W(S0), W(a), up);
+            cx.mov_imm(temp, c);
+            add_reg(cx, true, true, false, ZR, S0, temp, 0);
         }
     }
 }
@@ -196,15 +220,18 @@ pub(super) fn adc_sbb(cx: &mut EmitCx, inst: &Inst) {
     let want = flags::wanted(cx);
     let sub = inst.op == Opcode::Sbb;
     let carry = if sub { Carry::Inverted } else { Carry::Direct };
-    flags::need_carry(cx, carry);
     let nzcv = want.intersects(FlagSet::NZCV);
-    if inst.ty.bits() < 32 && (nzcv || want.contains(FlagSet::AF)) {
-        return narrow_adc(cx, inst, want, sub);
+    match nzcv && flags::kept(cx).is_empty() || flags::nzcv_free(cx) {
+        true => flags::need_carry_alone(cx, carry),
+        false => flags::need_carry(cx, carry),
     }
     let d = result_reg(cx, want);
-    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, d));
+    if inst.ty.bits() < 32 && nzcv {
+        return narrow_adc(cx, inst, want, d);
+    }
+    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, want, d));
     let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
-    let (n, m) = (cx.x(0), cx.x(1));
+    let (n, m) = (cx.x(0), addend(cx, 0));
     match (sub, nzcv, inst.ty == Ty::I64) {
         (false, false, false) => a64!(cx; adc W(d), W(n), W(m)),
         (false, true, false) => a64!(cx; adcs W(d), W(n), W(m)),
@@ -221,63 +248,61 @@ pub(super) fn adc_sbb(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
-/// 8- and 16-bit ADC and SBB with flags and FEAT_FlagM: of sign-extended operands, SETF8 and SETF16 get N, Z and V right. The
-/// carry is what the bit above the sum should be by the operands, and is not.
-fn narrow_adc_by_setf(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
-    let bits = inst.ty.bits();
-    let d = if cx.dst() == ZR { S2 } else { cx.dst() };
-    a64!(cx; sbfx W(S0), W(cx.x(0)), 0, bits);
-    a64!(cx; sbfx W(S1), W(cx.x(1)), 0, bits);
-    match sub {
-        true => a64!(cx; sbc W(d), W(S0), W(S1)),
-        false => a64!(cx; adc W(d), W(S0), W(S1)),
+/// The register of argument 1; an immediate, shifted left, is put into `S0`.
+fn addend(cx: &mut EmitCx, up: u32) -> u8 {
+    match cx.imm(1) {
+        None => cx.x(1),
+        Some(0) => ZR,
+        Some(c) => {
+            cx.mov_imm(S0, (c as u32) << up);
+            S0
+        }
     }
-    a64!(cx; eor W(S1), W(S1), W(S0));
-    if want.intersects(FlagSet::NZCV) {
-        setf(cx, bits, d);
+}
+
+/// 8- and 16-bit ADC and SBB with flags: the operands at the top of 32 bits. Below one of them are copies of the carry, which take
+/// it up or use it up, so that nothing but zeros is left there.
+fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, d: u8) {
+    let (a, bits) = (cx.x(0), inst.ty.bits());
+    let up = 32 - bits;
+    let guard = flags::keep_others(cx);
+    let carry = match inst.op {
+        Opcode::Adc => {
+            flags::csetm(cx, S1, Cond::Cs);
+            a64!(cx; bfi W(S1), W(a), up, bits);
+            let b = addend(cx, up);
+            let sum = if b == ZR { ZR } else { S0 };
+            if cx.imm(1).is_none() {
+                a64!(cx; lsl W(S0), W(b), up);
+            }
+            a64!(cx; adcs W(S0), W(S1), W(sum));
+            Carry::Direct
+        }
+        _ => {
+            flags::csetm(cx, S1, Cond::Cc);
+            match cx.imm(1) {
+                Some(c) if bits == 16 => a64!(cx; movk X(S1), c as u32 & 0xffff, lsl 16),
+                _ => {
+                    let b = addend(cx, 0);
+                    a64!(cx; bfi W(S1), W(b), up, bits);
+                }
+            }
+            a64!(cx; lsl W(S0), W(a), up; sbcs W(S0), W(S0), W(S1));
+            Carry::Inverted
+        }
+    };
+    // The result may go where an operand is.
+    let xor = want.contains(FlagSet::AF).then(|| operand_xor(cx, want, d));
+    if d != ZR {
+        a64!(cx; lsr W(d), W(S0), up);
     }
-    flags::set_raw(cx, want, d, Some(S1));
-    if want.contains(FlagSet::CF) {
-        a64!(cx; eor W(S0), W(d), W(S1); rmif X(S0), bits - 1, 2);
-        cx.carry = Carry::Direct;
-    }
+    flags::set_raw(cx, want, d, xor);
+    flags::wrote_nzcv(cx, guard, carry);
 }
 
 /// SETF8, SETF16: N, Z and V of a narrow sum of sign-extended operands; C stays. The assembler does not know them.
 fn setf(cx: &mut EmitCx, bits: u32, reg: u8) {
     cx.asm.word(if bits == 8 { 0x3a00_080d } else { 0x3a00_480d } | u32::from(reg) << 5);
-}
-
-/// 8- and 16-bit ADC and SBB with flags: by the definitions, on zero-extended operands.
-fn narrow_adc(cx: &mut EmitCx, inst: &Inst, want: FlagSet, sub: bool) {
-    let bits = inst.ty.bits();
-    if cx.options.features.flagm && flags::kept(cx).is_empty() {
-        return narrow_adc_by_setf(cx, inst, want, sub);
-    }
-    a64!(cx
-        ; ubfx W(S0), W(cx.x(0)), 0, bits
-        ; ubfx W(S1), W(cx.x(1)), 0, bits
-    );
-    if sub {
-        a64!(cx; sbc W(S2), W(S0), W(S1));
-    } else {
-        a64!(cx; adc W(S2), W(S0), W(S1));
-    }
-    // S1 = a ^ b, S0 = a ^ r.
-    a64!(cx; eor W(S1), W(S1), W(S0); eor W(S0), W(S0), W(S2));
-    flags::set_raw(cx, want, S2, Some(S1));
-    if want.intersects(FlagSet::NZCV) {
-        // OF: for a difference (a ^ b) & (a ^ r), for a sum (b ^ r) & (a ^ r).
-        if !sub {
-            a64!(cx; eor W(S1), W(S1), W(S0));
-        }
-        a64!(cx; and W(S0), W(S0), W(S1));
-        let bits = Bits { carry: Some((S2, bits)), overflow: Some((S0, bits - 1)) };
-        flags::compose(cx, Some((S2, inst.ty)), bits);
-    }
-    if cx.dst() != ZR {
-        cx.mov(cx.dst(), S2);
-    }
 }
 
 /// `and`, `or`, `xor`.
@@ -287,8 +312,11 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
     let same = cx.imm(1).is_none() && inst.args[0] == inst.args[1];
     let wide = inst.ty == Ty::I64;
     let narrow = inst.ty.bits() < 32;
+    if same && inst.op == Opcode::Xor {
+        return zero(cx, want, None);
+    }
     // x & x and x | x are x: nothing to compute.
-    let idle = same && inst.op != Opcode::Xor;
+    let idle = same;
     // A narrow mask leaves nothing above the width, so its 32-bit N is right if its own sign bit is clear.
     let exact = !narrow
         || cx.imm(1).is_some_and(|c| {
@@ -296,7 +324,11 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
         });
     let fused = nzcv && inst.op == Opcode::And && exact && !idle;
     let needs_result = cx.dst() != ZR || want.contains(FlagSet::PF) || nzcv;
-    let d = if cx.dst() != ZR || fused && !want.contains(FlagSet::PF) { cx.dst() } else { S0 };
+    let d = match cx.dst() {
+        ZR if want.contains(FlagSet::PF) => flags::result_reg(cx, want),
+        ZR if !fused => S0,
+        d => d,
+    };
     let guard = if nzcv { flags::keep_others(cx) } else { flags::Guard::None };
     let result = if idle {
         let n = cx.x(0);
@@ -310,9 +342,9 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
         }
         d
     };
-    let carry = match nzcv {
-        true if !fused => test_result(cx, inst.ty, result),
-        _ => Carry::Direct,
+    let (carry, result) = match nzcv {
+        true if !fused => test_result(cx, want, inst.ty, result),
+        _ => (Carry::Direct, result),
     };
     flags::set_raw(cx, want, result, None);
     if nzcv {
@@ -320,17 +352,23 @@ pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
-/// N and Z of a result, C and V as for CF = OF = 0.
-fn test_result(cx: &mut EmitCx, ty: Ty, reg: u8) -> Carry {
+/// N and Z of a result, C and V as for CF = OF = 0; what that makes of C. A copy of the result that this makes by the way is where
+/// PF may take it from.
+fn test_result(cx: &mut EmitCx, want: FlagSet, ty: Ty, reg: u8) -> (Carry, u8) {
     match ty {
         Ty::I64 => a64!(cx; subs xzr, XSP(reg), 0),
+        Ty::I32 if want.contains(FlagSet::PF) && reg != PF => {
+            let copy = flags::result_reg(cx, want);
+            a64!(cx; subs W(copy), WSP(reg), 0);
+            return (Carry::Inverted, copy);
+        }
         Ty::I32 => a64!(cx; subs wzr, WSP(reg), 0),
         _ => {
             a64!(cx; adds wzr, wzr, W(reg), lsl 32 - ty.bits());
-            return Carry::Direct;
+            return (Carry::Direct, reg);
         }
     }
-    Carry::Inverted
+    (Carry::Inverted, reg)
 }
 
 fn logic_plain(cx: &mut EmitCx, inst: &Inst, set: bool, d: u8) {

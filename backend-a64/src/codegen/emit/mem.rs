@@ -353,17 +353,9 @@ pub(super) fn get_state(cx: &mut EmitCx, inst: &Inst) {
     load_from(cx, inst.ty, dst, state(inst.imm as u32, inst.ty));
 }
 
-/// `set_state`. The one immediate is all ones; MMX writes them twice in a row.
+/// `set_state`.
 pub(super) fn set_state(cx: &mut EmitCx, inst: &Inst) {
-    let ones = cx.imm(0).is_some();
-    let reg = if ones { S0 } else { cx.x(0) };
-    if ones {
-        a64!(cx; movn W(S0), 0);
-    }
-    store_to(cx, inst.ty, reg, state(inst.imm as u32, inst.ty));
-    if ones {
-        cx.ones = cx.asm.here();
-    }
+    store_to(cx, inst.ty, cx.x(0), state(inst.imm as u32, inst.ty));
 }
 
 fn spill_slot(ty: Ty, n: u8) -> (Ty, AddrMode) {

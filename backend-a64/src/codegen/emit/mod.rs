@@ -13,6 +13,7 @@ mod branch;
 mod call;
 mod crypto;
 mod flags;
+mod flags_image;
 mod int;
 mod mem;
 mod muldiv;
@@ -36,11 +37,10 @@ mod x87;
 use super::abi;
 use super::allocation::{Allocation, Loc, When};
 use super::asm::{a64, Asm, Label};
-use super::compiled::{CodeOffset, CompiledRegion, EntryPoint, PcEntry, Reloc, X87Fix};
+use super::compiled::{CompiledRegion, EntryPoint, PcEntry, Reloc, X87Fix};
 use super::imm::{mov32, MovWide};
 use super::regalloc::operand::zero_vector;
 use super::{x87_stack, Options};
-use ir::opcode::Effects;
 use ir::opt::OptCx;
 use ir::{Block, FlagSet, GuestAddr, Inst, Opcode, Region, Ty, Value};
 
@@ -72,8 +72,8 @@ pub(crate) struct EmitCx<'a> {
     /// What the guest's registers hold, and where a step was already made by the access before it.
     pub(crate) held: writeback::Held,
     pub(crate) stepped: usize,
-    /// MMX registers whose sign and exponent are all ones by now.
-    pub(crate) mm_written: u8,
+    /// Whether the current instruction clears the upper half of its vector result.
+    pub(crate) cleared: bool,
     /// Flags live at the end of the block.
     pub(crate) live_out: FlagSet,
     /// Flags live at both ends of every block.
@@ -84,8 +84,6 @@ pub(crate) struct EmitCx<'a> {
     pub(crate) stored: Option<pair::Stored>,
     /// The last load, if it may become one into a lane.
     pub(crate) loaded: Option<vector_move::Loaded>,
-    /// Where `S0` was last known to be all ones.
-    pub(crate) ones: CodeOffset,
     pub(crate) blocks: Vec<Label>,
     /// Whether a block at or after it in emission order branches back to a block.
     pub(crate) loop_heads: Vec<bool>,
@@ -159,13 +157,12 @@ impl<'a> EmitCx<'a> {
             write_inverted: false,
             held: writeback::Held::default(),
             stepped: usize::MAX,
-            mm_written: 0,
+            cleared: false,
             live_out: FlagSet::ALL,
             live,
             carry_in,
             stored: None,
             loaded: None,
-            ones: CodeOffset(u32::MAX),
             blocks,
             loop_heads: buffers.loop_heads,
             block_index: 0,
@@ -272,6 +269,13 @@ impl<'a> EmitCx<'a> {
         }
     }
 
+    /// Whether nothing but the low half of the vector result counts. Whoever asks ends with a 64-bit instruction then, which
+    /// clears the upper half.
+    pub(crate) fn low_half(&mut self) -> bool {
+        self.cleared = !self.alloc.slots[self.value].wide;
+        self.cleared
+    }
+
     /// Moves a result of type `ty` from scratch to the destination, if anybody reads it.
     pub(crate) fn mov_result(&mut self, reg: u8, ty: Ty) {
         if self.dst != ZR {
@@ -314,19 +318,17 @@ pub(crate) fn block(cx: &mut EmitCx, index: usize, live_out: FlagSet) {
     cx.stepped = usize::MAX;
     cx.stored = None;
     cx.loaded = None;
-    cx.mm_written = 0;
-    // Control may come here from elsewhere, even if no code lies between.
-    cx.ones = CodeOffset(u32::MAX);
     x87::begin_block(cx, index);
     branch::head(cx);
     for pos in 0..cx.block.insts.len() {
+        debug_assert!(cx.block.insts[pos].op != Opcode::GetMm || x87::in_mmx(cx), "MMX registers are elsewhere");
         if cx.alloc.slots[pos].when != When::Here {
             continue;
         }
         cx.pos = pos;
         x87::before(cx, &cx.block.insts[pos]);
         match cx.block.insts[pos].op {
-            Opcode::SetGpr | Opcode::SetXmm => set_register(cx, pos),
+            Opcode::SetGpr | Opcode::SetXmm | Opcode::SetMm => set_register(cx, pos),
             _ if cx.stepped == pos => {}
             _ => emit_at(cx, pos),
         }
@@ -374,11 +376,12 @@ fn emit_at(cx: &mut EmitCx, value: usize) {
         let eip = cx.block.insn_addr(inst);
         cx.mark_pc(eip);
     }
-    if inst.op != Opcode::SetMm && [Effects::WRITES_STATE, Effects::CALL, Effects::X87].iter().any(|e| effects.has(*e))
-    {
-        cx.mm_written = 0;
-    }
+    cx.cleared = false;
     dispatch(cx, inst);
+    if loc.is_mm() && !cx.cleared {
+        // The upper half says that an MMX instruction wrote the register (`abi::MM_BASE`).
+        a64!(cx; fmov D(cx.dst), D(cx.dst));
+    }
     if let Loc::Spill(n) = loc {
         mem::store_spill(cx, ty, cx.dst, n);
     }
@@ -432,7 +435,7 @@ fn fetch_made(cx: &mut EmitCx, root: Value, loc: Loc, i: usize) -> u8 {
     }
 }
 
-/// `set_gpr`, `set_xmm`: nothing if the value was computed there, a sunk definition, or a move.
+/// `set_gpr`, `set_xmm`, `set_mm`: nothing if the value was computed there, a sunk definition, or a move.
 fn set_register(cx: &mut EmitCx, pos: usize) {
     cx.value = pos;
     let inst = cx.inst();
@@ -445,6 +448,7 @@ fn set_register(cx: &mut EmitCx, pos: usize) {
         operands(cx, inst);
         match (inst.op, cx.imm(0)) {
             (Opcode::SetXmm, _) => cx.mov_v(abi::pinned_xmm(inst.xmm()), cx.v(0)),
+            (Opcode::SetMm, _) => set_mm(cx, inst, root),
             (_, Some(c)) => cx.mov_imm(abi::pinned_gpr(inst.gpr()), c as u32),
             (_, None) => cx.mov(abi::pinned_gpr(inst.gpr()), cx.x(0)),
         }
@@ -454,17 +458,27 @@ fn set_register(cx: &mut EmitCx, pos: usize) {
     }
 }
 
+/// `set_mm` of a value that may be there already. A value that the register held before was perhaps not written by MMX.
+fn set_mm(cx: &mut EmitCx, inst: &Inst, root: usize) {
+    assert!(x87::in_mmx(cx), "an MMX register is written outside MMX state");
+    let reg = abi::pinned_mm(inst.mm());
+    if cx.v(0) != reg || cx.block.insts[root].op == Opcode::GetMm {
+        a64!(cx; fmov D(reg), D(cx.v(0)));
+    }
+}
+
 /// One row per opcode of `ir::opcode`.
 fn dispatch(cx: &mut EmitCx, inst: &Inst) {
     use Opcode::*;
     match inst.op {
-        Nop | Const | SetGpr | SetXmm => {}
+        Nop | Const | SetGpr | SetXmm | SetMm => {}
         GetGpr => cx.mov(cx.dst(), abi::pinned_gpr(inst.gpr())),
         GetXmm => cx.mov_v(cx.dst_v(), abi::pinned_xmm(inst.xmm())),
+        GetMm => cx.mov_v(cx.dst_v(), abi::pinned_mm(inst.mm())),
         GetState => mem::get_state(cx, inst),
         SetState => mem::set_state(cx, inst),
-        GetFlags => flags::get_flags(cx, inst),
-        SetFlags => flags::set_flags(cx, inst),
+        GetFlags => flags_image::get_flags(cx, inst),
+        SetFlags => flags_image::set_flags(cx, inst),
         SetCarry => flags::set_carry(cx, inst),
         FlipCarry => flags::flip_carry(cx),
         Cond => flags::cond(cx, inst),
@@ -500,6 +514,7 @@ fn dispatch(cx: &mut EmitCx, inst: &Inst) {
         Helper => call::helper(cx, inst),
         X87Wait => x87::wait(cx),
         MmxEnter => x87::mmx_enter(cx),
+        MmxLeave => x87::mmx_leave(cx),
         X87 => x87::operation(cx, inst),
         X87Store => x87::store(cx, inst),
         X87Status => x87::status(cx),

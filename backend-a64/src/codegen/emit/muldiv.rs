@@ -1,5 +1,5 @@
 //! Multiplication and division. SDM vol. 2: MUL, IMUL, DIV, IDIV; the divide error is a `trap_if` before.
-use super::flags::{self, Bits, Carry};
+use super::flags::{self, Carry};
 use super::{a64, EmitCx, S0, S1, S2, ZR};
 use ir::{FlagSet, Inst, Opcode, Ty};
 
@@ -25,45 +25,14 @@ pub(super) fn mul_wide(cx: &mut EmitCx, inst: &Inst) {
         (_, true) => a64!(cx; sbfx W(S1), W(a), 0, bits; sbfx W(S2), W(b), 0, bits; mul W(d), W(S1), W(S2)),
     }
     if want.intersects(FlagSet::NZCV) {
-        match flags::kept(cx).is_empty() {
-            true => overflow_alone(cx, inst.ty, signed, d),
-            false => overflow_flags(cx, inst.ty, signed, d),
-        }
+        let guard = flags::keep_others(cx);
+        overflow(cx, inst.ty, signed, d);
+        flags::wrote_nzcv(cx, guard, Carry::Direct);
     }
 }
 
-/// CF = OF = whether the product in `d` does not fit its low half, all else of NZCV left alone.
-fn overflow_flags(cx: &mut EmitCx, ty: Ty, signed: bool, d: u8) {
-    // S1 = zero if it fits; then the leading zeros less those there must be: negative if it does not. From this bit on
-    // there is nothing but copies of that sign.
-    let bit = match (ty, signed) {
-        (Ty::I32, true) => {
-            a64!(cx; sub XSP(S1), XSP(d), W(d), sxtw; clz X(S1), X(S1); sub XSP(S1), XSP(S1), 64);
-            6
-        }
-        (Ty::I32, false) => {
-            a64!(cx; clz X(S1), X(d); sub XSP(S1), XSP(S1), 32);
-            6
-        }
-        (Ty::I16, true) => {
-            a64!(cx; sub WSP(S1), WSP(d), W(d), sxth; clz W(S1), W(S1); sub WSP(S1), WSP(S1), 32);
-            5
-        }
-        (_, true) => {
-            a64!(cx; sub WSP(S1), WSP(d), W(d), sxtb; clz W(S1), W(S1); sub WSP(S1), WSP(S1), 32);
-            5
-        }
-        (_, false) => {
-            a64!(cx; clz W(S1), W(d); sub WSP(S1), WSP(S1), 32 - ty.bits());
-            5
-        }
-    };
-    let bits = Bits { carry: Some((S1, bit + 1)), overflow: Some((S1, bit)) };
-    flags::compose(cx, None, bits);
-}
-
-/// The same where nobody wants N and Z.
-fn overflow_alone(cx: &mut EmitCx, ty: Ty, signed: bool, d: u8) {
+/// CF = OF = whether the product in `d` does not fit its low half, N and Z clear.
+fn overflow(cx: &mut EmitCx, ty: Ty, signed: bool, d: u8) {
     match (ty, signed) {
         (Ty::I32, true) => a64!(cx; subs xzr, XSP(d), W(d), sxtw),
         (Ty::I16, true) => a64!(cx; subs wzr, WSP(d), W(d), sxth),
@@ -74,7 +43,6 @@ fn overflow_alone(cx: &mut EmitCx, ty: Ty, signed: bool, d: u8) {
     }
     // Equal: the flags of x28 + 0, all clear. Else C and V.
     a64!(cx; ccmn x28, 0, 3, eq);
-    cx.carry = Carry::Direct;
 }
 
 /// `udiv`, `sdiv`, `urem`, `srem`: A64 gives 0 for a zero divisor and wraps, as the opcodes say.

@@ -45,6 +45,31 @@ macro_rules! by_lane {
 }
 pub(super) use by_lane;
 
+/// The same for the low halves; a lane of 64 bits is a scalar.
+macro_rules! by_half {
+    ($cx:expr, $lane:expr, $op:ident $d:expr, $n:expr, # $i:expr; $($l:ident)+) => {
+        match $lane { $(ir::Lane::$l => by_half!(@i $l $cx, $op $d, $n, $i),)+ other => unreachable!("{other:?}") }
+    };
+    ($cx:expr, $lane:expr, $op:ident $d:expr, $n:expr, $m:expr; $($l:ident)+) => {
+        match $lane { $(ir::Lane::$l => by_half!(@3 $l $cx, $op $d, $n, $m),)+ other => unreachable!("{other:?}") }
+    };
+    ($cx:expr, $lane:expr, $op:ident $d:expr, $n:expr; $($l:ident)+) => {
+        match $lane { $(ir::Lane::$l => by_half!(@2 $l $cx, $op $d, $n),)+ other => unreachable!("{other:?}") }
+    };
+    (@3 B16 $cx:expr, $op:ident $d:expr, $n:expr, $m:expr) => { a64!($cx; $op V($d).b8, V($n).b8, V($m).b8) };
+    (@3 H8 $cx:expr, $op:ident $d:expr, $n:expr, $m:expr) => { a64!($cx; $op V($d).h4, V($n).h4, V($m).h4) };
+    (@3 S4 $cx:expr, $op:ident $d:expr, $n:expr, $m:expr) => { a64!($cx; $op V($d).s2, V($n).s2, V($m).s2) };
+    (@3 D2 $cx:expr, $op:ident $d:expr, $n:expr, $m:expr) => { a64!($cx; $op D($d), D($n), D($m)) };
+    (@2 B16 $cx:expr, $op:ident $d:expr, $n:expr) => { a64!($cx; $op V($d).b8, V($n).b8) };
+    (@2 H8 $cx:expr, $op:ident $d:expr, $n:expr) => { a64!($cx; $op V($d).h4, V($n).h4) };
+    (@2 S4 $cx:expr, $op:ident $d:expr, $n:expr) => { a64!($cx; $op V($d).s2, V($n).s2) };
+    (@i B16 $cx:expr, $op:ident $d:expr, $n:expr, $i:expr) => { a64!($cx; $op V($d).b8, V($n).b8, $i) };
+    (@i H8 $cx:expr, $op:ident $d:expr, $n:expr, $i:expr) => { a64!($cx; $op V($d).h4, V($n).h4, $i) };
+    (@i S4 $cx:expr, $op:ident $d:expr, $n:expr, $i:expr) => { a64!($cx; $op V($d).s2, V($n).s2, $i) };
+    (@i D2 $cx:expr, $op:ident $d:expr, $n:expr, $i:expr) => { a64!($cx; $op D($d), D($n), $i) };
+}
+pub(super) use by_half;
+
 /// Emits a vector instruction.
 pub(super) fn emit(cx: &mut EmitCx, inst: &Inst) {
     use Opcode::*;
@@ -57,8 +82,6 @@ pub(super) fn emit(cx: &mut EmitCx, inst: &Inst) {
         VLoad => vector_move::load(cx, inst),
         VStore => vector_move::store(cx, inst),
         VStoreLane => vector_move::store_lane(cx, inst),
-        GetMm => vector_move::get_mm(cx, inst),
-        SetMm => vector_move::set_mm(cx, inst),
         VAdd | VSub | VAddSatS | VAddSatU | VSubSatS | VSubSatU | VMulLo | VMinS | VMinU | VMaxS | VMaxU | VAvg
         | VAbs | VAddPair | VCmpEq | VCmpGt => vector_int::simple(cx, inst),
         VMulHiS | VMulHiU | VMulHiR | VMulWideS | VMulWideU | VMadd | VMaddSat => vector_int::multiply(cx, inst),

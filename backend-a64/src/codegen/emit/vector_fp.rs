@@ -6,9 +6,8 @@ use super::super::asm::{a64, Cond};
 use super::vector::{by_lane, VS0, VS1};
 use super::vector_afp;
 use super::vector_nan::{self, Operands};
-use super::{branch, flags};
+use super::{abi, branch, flags};
 use super::{EmitCx, S0};
-use ir::guest::state::offset;
 use ir::guest::Trap;
 use ir::{FlagSet, Inst, Lane, Opcode};
 
@@ -48,9 +47,13 @@ pub(super) fn arithmetic(cx: &mut EmitCx, inst: &Inst) {
     }
     let (n, m) = (cx.v(0), cx.v(1));
     let lane = inst.lane;
-    // What leaves to the interpreter must find the destination as it was.
-    let leaves = inst.op == Opcode::FAddPair && inst.imm == 2;
-    let r = if leaves { VS0 } else { result_register(cx, lane) };
+    let r = match (inst.op, inst.imm) {
+        // Nobody needs the operands any more, unless it leaves to the interpreter, which must find registers as they were.
+        (Opcode::FMul | Opcode::FAddPair, 1) => cx.dst_v(),
+        (Opcode::FAddPair, 2) if !abi::is_pinned_xmm(cx.dst_v()) => cx.dst_v(),
+        (Opcode::FAddPair, 2) => VS0,
+        _ => result_register(cx, lane),
+    };
     let mut operands = Operands::Two(n, m);
     match inst.op {
         Opcode::FAdd => by_lane!(cx, lane, fadd r, n, m; F32x4 F64x2 F32 F64),
@@ -160,16 +163,10 @@ pub(super) fn compare_flags(cx: &mut EmitCx, inst: &Inst) {
         (_, true) => a64!(cx; fcmpe D(n), D(m)),
     }
     if want.intersects(FlagSet::PF | FlagSet::AF) {
-        // PF is set for even parity: 1 if ordered, 0 if not. The next field takes the upper half: no AF.
-        if want.contains(FlagSet::PF) {
-            flags::cset(cx, S0, Cond::Vc);
-        }
-        match (want.contains(FlagSet::PF), want.contains(FlagSet::AF)) {
-            (true, true) => a64!(cx; str x16, [x28, offset::PF_RAW]),
-            (true, false) => a64!(cx; str w16, [x28, offset::PF_RAW]),
-            // AF is relative to PF's raw value, which nobody wants: both.
-            _ => a64!(cx; str xzr, [x28, offset::PF_RAW]),
-        }
+        // PF is set for even parity: 1 if ordered, 0 if not.
+        let result = flags::result_reg(cx, want);
+        flags::cset(cx, result, Cond::Vc);
+        flags::set_raw(cx, want, result, Some(result));
     }
     if want.intersects(FlagSet::NZCV) && cx.options.features.flagm2 {
         // AXFLAG: N and V clear, unordered sets Z and clears C. The assembler does not know it.

@@ -1,15 +1,17 @@
 //! Lane-wise integer opcodes: arithmetic, multiplication, comparison, logic, shifts.
 use super::super::asm::a64;
 use super::flags::{self, Bits};
-use super::vector::{by_lane, VS0, VS1};
+use super::vector::{by_half, by_lane, VS0, VS1};
 use super::{branch, EmitCx, S0, S1};
-use ir::guest::state::offset;
 use ir::{FlagSet, Inst, Lane, Opcode, Ty};
 
 /// One instruction.
 pub(super) fn simple(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
     let lane = inst.lane;
+    if inst.op != Opcode::VAddPair && cx.low_half() {
+        return simple_low(cx, inst);
+    }
     match inst.op {
         Opcode::VAdd => by_lane!(cx, lane, add d, n, m; B16 H8 S4 D2),
         Opcode::VSub => by_lane!(cx, lane, sub d, n, m; B16 H8 S4 D2),
@@ -30,11 +32,27 @@ pub(super) fn simple(cx: &mut EmitCx, inst: &Inst) {
     }
 }
 
-/// Whether of the result of the current instruction nothing but the low half counts: an MMX register is all that takes it.
-pub(super) fn low_half_only(cx: &EmitCx) -> bool {
-    let slot = &cx.alloc.slots[cx.value];
-    let user = cx.block.insts.get(usize::from(slot.last));
-    slot.first == slot.last && user.is_some_and(|user| user.op == Opcode::SetMm)
+/// The same for the low halves.
+fn simple_low(cx: &mut EmitCx, inst: &Inst) {
+    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    let lane = inst.lane;
+    match inst.op {
+        Opcode::VAdd => by_half!(cx, lane, add d, n, m; B16 H8 S4 D2),
+        Opcode::VSub => by_half!(cx, lane, sub d, n, m; B16 H8 S4 D2),
+        Opcode::VAddSatS => by_half!(cx, lane, sqadd d, n, m; B16 H8),
+        Opcode::VAddSatU => by_half!(cx, lane, uqadd d, n, m; B16 H8),
+        Opcode::VSubSatS => by_half!(cx, lane, sqsub d, n, m; B16 H8),
+        Opcode::VSubSatU => by_half!(cx, lane, uqsub d, n, m; B16 H8),
+        Opcode::VMulLo => by_half!(cx, lane, mul d, n, m; H8 S4),
+        Opcode::VMinS => by_half!(cx, lane, smin d, n, m; B16 H8 S4),
+        Opcode::VMinU => by_half!(cx, lane, umin d, n, m; B16 H8 S4),
+        Opcode::VMaxS => by_half!(cx, lane, smax d, n, m; B16 H8 S4),
+        Opcode::VMaxU => by_half!(cx, lane, umax d, n, m; B16 H8 S4),
+        Opcode::VAvg => by_half!(cx, lane, urhadd d, n, m; B16 H8),
+        Opcode::VAbs => by_half!(cx, lane, abs d, n; B16 H8 S4),
+        Opcode::VCmpEq => by_half!(cx, lane, cmeq d, n, m; B16 H8 S4 D2),
+        _ => by_half!(cx, lane, cmgt d, n, m; B16 H8 S4 D2),
+    }
 }
 
 /// As [`multiply`] for the low halves; whether it is one of those that are shorter so.
@@ -44,22 +62,32 @@ fn multiply_low(cx: &mut EmitCx, inst: &Inst) -> bool {
         Opcode::VMulHiU => a64!(cx; umull V(VS0).s4, V(n).h4, V(m).h4; shrn V(d).h4, V(VS0).s4, 16),
         Opcode::VMulHiS => a64!(cx; smull V(VS0).s4, V(n).h4, V(m).h4; shrn V(d).h4, V(VS0).s4, 16),
         Opcode::VMulHiR => a64!(cx; smull V(VS0).s4, V(n).h4, V(m).h4; rshrn V(d).h4, V(VS0).s4, 15),
-        Opcode::VMadd => a64!(cx; smull V(VS0).s4, V(n).h4, V(m).h4; addp V(d).s4, V(VS0).s4, V(VS0).s4),
+        Opcode::VMadd => {
+            a64!(cx; smull V(VS0).s4, V(n).h4, V(m).h4; addp V(d).s4, V(VS0).s4, V(VS0).s4);
+            cx.cleared = false;
+        }
+        Opcode::VMulWideU => {
+            a64!(cx; umull V(d).d2, V(n).s2, V(m).s2);
+            cx.cleared = false;
+        }
         Opcode::VMaddSat => a64!(cx
             ; ushll V(VS0).h8, V(n).b8, 0
             ; sshll V(VS1).h8, V(m).b8, 0
             ; mul V(VS0).h8, V(VS0).h8, V(VS1).h8
             ; uzp2 V(VS1).h8, V(VS0).h8, V(VS0).h8
             ; uzp1 V(VS0).h8, V(VS0).h8, V(VS0).h8
-            ; sqadd V(d).h8, V(VS0).h8, V(VS1).h8),
-        _ => return false,
+            ; sqadd V(d).h4, V(VS0).h4, V(VS1).h4),
+        _ => {
+            cx.cleared = false;
+            return false;
+        }
     }
     true
 }
 
 /// Multiplications that keep more or other bits than the low half.
 pub(super) fn multiply(cx: &mut EmitCx, inst: &Inst) {
-    if low_half_only(cx) && multiply_low(cx, inst) {
+    if cx.low_half() && multiply_low(cx, inst) {
         return;
     }
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
@@ -105,6 +133,9 @@ fn multiply_add_bytes(cx: &mut EmitCx) {
 pub(super) fn sums(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
     match inst.op {
+        Opcode::VSad if cx.low_half() => {
+            a64!(cx; uabd V(VS0).b8, V(n).b8, V(m).b8; uaddlv H(d), V(VS0).b8)
+        }
         Opcode::VSad => a64!(cx
             ; uabd V(VS0).b16, V(n).b16, V(m).b16
             ; uaddlp V(VS0).h8, V(VS0).b16
@@ -170,10 +201,20 @@ pub(super) fn composed(cx: &mut EmitCx, inst: &Inst) {
             Lane::H8 => a64!(cx; sqshl V(VS0).h8, V(m).h8, 15; srshr V(VS0).h8, V(VS0).h8, 15),
             _ => a64!(cx; sqshl V(VS0).s4, V(m).s4, 31; srshr V(VS0).s4, V(VS0).s4, 31),
         }
-        return by_lane!(cx, lane, mul d, n, VS0; B16 H8 S4);
+        return match cx.low_half() {
+            true => by_half!(cx, lane, mul d, n, VS0; B16 H8 S4),
+            false => by_lane!(cx, lane, mul d, n, VS0; B16 H8 S4),
+        };
     }
     by_lane!(cx, lane, uzp1 VS0, n, m; H8 S4);
     by_lane!(cx, lane, uzp2 VS1, n, m; H8 S4);
+    if cx.low_half() {
+        return match inst.op {
+            Opcode::VSubPair => by_half!(cx, lane, sub d, VS0, VS1; H8 S4),
+            Opcode::VAddPairSat => by_half!(cx, lane, sqadd d, VS0, VS1; H8 S4),
+            _ => by_half!(cx, lane, sqsub d, VS0, VS1; H8 S4),
+        };
+    }
     match inst.op {
         Opcode::VSubPair => by_lane!(cx, lane, sub d, VS0, VS1; H8 S4),
         Opcode::VAddPairSat => by_lane!(cx, lane, sqadd d, VS0, VS1; H8 S4),
@@ -184,6 +225,14 @@ pub(super) fn composed(cx: &mut EmitCx, inst: &Inst) {
 /// Bitwise.
 pub(super) fn logic(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    if cx.low_half() {
+        return match inst.op {
+            Opcode::VAnd => a64!(cx; and V(d).b8, V(n).b8, V(m).b8),
+            Opcode::VOr => a64!(cx; orr V(d).b8, V(n).b8, V(m).b8),
+            Opcode::VXor => a64!(cx; eor V(d).b8, V(n).b8, V(m).b8),
+            _ => a64!(cx; bic V(d).b8, V(m).b8, V(n).b8),
+        };
+    }
     match inst.op {
         Opcode::VAnd => a64!(cx; and V(d).b16, V(n).b16, V(m).b16),
         Opcode::VOr => a64!(cx; orr V(d).b16, V(n).b16, V(m).b16),
@@ -210,11 +259,20 @@ pub(super) fn shift(cx: &mut EmitCx, inst: &Inst) {
     let (d, n) = (cx.dst_v(), cx.v(0));
     let bits = i64::from(inst.lane.bits());
     let count = inst.imm.min(if inst.op == Opcode::VSar { bits - 1 } else { bits }) as u32;
-    if count == 0 {
-        return cx.mov_v(d, n);
+    let low = cx.low_half();
+    match (low, i64::from(count)) {
+        (true, 0) => return a64!(cx; fmov D(d), D(n)),
+        (false, 0) => return cx.mov_v(d, n),
+        (true, all) if all == bits => return a64!(cx; movi D(d), 0),
+        (false, all) if all == bits => return a64!(cx; movi V(d).d2, 0),
+        _ => {}
     }
-    if i64::from(count) == bits {
-        return a64!(cx; movi V(d).d2, 0);
+    if low {
+        return match inst.op {
+            Opcode::VShl => by_half!(cx, inst.lane, shl d, n, # count; H8 S4 D2),
+            Opcode::VShr => by_half!(cx, inst.lane, ushr d, n, # count; H8 S4 D2),
+            _ => by_half!(cx, inst.lane, sshr d, n, # count; B16 H8 S4 D2),
+        };
     }
     match inst.op {
         Opcode::VShl => by_lane!(cx, inst.lane, shl d, n, # count; H8 S4 D2),
@@ -234,6 +292,12 @@ pub(super) fn shift_by(cx: &mut EmitCx, inst: &Inst) {
         Lane::H8 => a64!(cx; dup V(VS1).h8, V(VS1).h[0]),
         Lane::S4 => a64!(cx; dup V(VS1).s4, V(VS1).s[0]),
         _ => a64!(cx; dup V(VS1).d2, V(VS1).d[0]),
+    }
+    if cx.low_half() {
+        return match inst.op {
+            Opcode::VSarBy => by_half!(cx, inst.lane, sshl d, n, VS1; H8 S4),
+            _ => by_half!(cx, inst.lane, ushl d, n, VS1; H8 S4 D2),
+        };
     }
     match inst.op {
         Opcode::VSarBy => by_lane!(cx, inst.lane, sshl d, n, VS1; H8 S4),
@@ -260,11 +324,10 @@ pub(super) fn test(cx: &mut EmitCx) {
     let bits = Bits { carry: Some((S1, 0)), overflow: None };
     flags::compose(cx, Some((S0, Ty::I32)), bits);
     let want = flags::wanted(cx);
-    if want.contains(FlagSet::PF) {
+    if want.intersects(FlagSet::PF | FlagSet::AF) {
         // One bit set: odd parity.
-        a64!(cx; mov w16, 1; str w16, [x28, offset::PF_RAW]);
-    }
-    if want.contains(FlagSet::AF) {
-        a64!(cx; str wzr, [x28, offset::AF_RAW]);
+        let result = flags::result_reg(cx, want);
+        a64!(cx; mov W(result), 1);
+        flags::set_raw(cx, want, result, Some(result));
     }
 }

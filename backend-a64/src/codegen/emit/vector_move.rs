@@ -1,4 +1,4 @@
-//! Vector constants, moves between lanes, registers and memory, MMX registers, MXCSR.
+//! Vector constants, moves between lanes, registers and memory, MXCSR.
 use super::super::asm::a64;
 use super::super::compiled::CodeOffset;
 use super::mem;
@@ -15,6 +15,9 @@ const FPSR: u32 = 0x5a21;
 pub(super) fn constant(cx: &mut EmitCx, inst: &Inst) {
     let d = cx.dst_v();
     let half = inst.imm as u64;
+    if cx.low_half() {
+        return low_constant(cx, d, half);
+    }
     if half.to_le_bytes().iter().all(|b| matches!(b, 0 | 0xff)) {
         return a64!(cx; movi V(d).d2, half);
     }
@@ -27,8 +30,22 @@ pub(super) fn constant(cx: &mut EmitCx, inst: &Inst) {
     a64!(cx; dup V(d).d2, x16);
 }
 
+/// A constant in the low half.
+fn low_constant(cx: &mut EmitCx, d: u8, half: u64) {
+    if half.to_le_bytes().iter().all(|b| matches!(b, 0 | 0xff)) {
+        return a64!(cx; movi D(d), half);
+    }
+    if half == (half & 0xff) * 0x0101_0101_0101_0101 {
+        let byte = half as u32 & 0xff;
+        return cx.asm.word(0x0f00_e400 | byte >> 5 << 16 | (byte & 31) << 5 | u32::from(d));
+    }
+    cx.mov_imm64(S0, half);
+    a64!(cx; fmov D(d), x16);
+}
+
 /// `vfrom_int`.
 pub(super) fn from_int(cx: &mut EmitCx) {
+    cx.cleared = true;
     let (d, n) = (cx.dst_v(), cx.x(0));
     match cx.arg_ty(0) {
         Ty::I64 => a64!(cx; fmov D(d), X(n)),
@@ -83,7 +100,11 @@ pub(super) fn copy_lane(cx: &mut EmitCx, inst: &Inst) {
     let (to, from) = (inst.imm as u32 & 15, inst.imm as u32 >> 4);
     let bits = inst.lane.bits();
     if super::zero_vector(cx.block, inst, 0) {
+        cx.cleared = true;
+        let def = cx.block.def(inst.args[1]);
         return match bits {
+            // With zeros above as it was loaded.
+            _ if def.op == ir::Opcode::VLoad && def.lane.bits() <= bits => cx.mov_v(d, m),
             32 => a64!(cx; fmov S(d), S(m)),
             _ => a64!(cx; fmov D(d), D(m)),
         };
@@ -152,6 +173,7 @@ fn lane_ty(lane: Lane) -> Ty {
 pub(super) fn load(cx: &mut EmitCx, inst: &Inst) {
     let mode = mem::address(cx, inst.lane.bits() / 8);
     let d = cx.dst_v();
+    cx.cleared = true;
     match (inst.lane.bits(), mode) {
         (32, mem::AddrMode::Scaled(base, imm)) => a64!(cx; ldr S(d), [X(base), imm.value()]),
         (32, mem::AddrMode::Unscaled(base, imm)) => a64!(cx; ldur S(d), [X(base), imm.value()]),
@@ -202,31 +224,6 @@ pub(super) fn store_lane(cx: &mut EmitCx, inst: &Inst) {
         16 => a64!(cx; st1 { V(n).h * 1 }[lane], [X(base)]),
         32 => a64!(cx; st1 { V(n).s * 1 }[lane], [X(base)]),
         _ => a64!(cx; st1 { V(n).d * 1 }[lane], [X(base)]),
-    }
-}
-
-/// Offset of the x87 register that holds an MMX register.
-fn st(inst: &Inst) -> u32 {
-    offset::ST + 16 * (inst.imm as u32 & 7)
-}
-
-/// `get_mm`.
-pub(super) fn get_mm(cx: &mut EmitCx, inst: &Inst) {
-    a64!(cx; ldr D(cx.dst_v()), [x28, st(inst)]);
-}
-
-/// `set_mm`. Sign and exponent are written once in a block.
-pub(super) fn set_mm(cx: &mut EmitCx, inst: &Inst) {
-    let ones = cx.asm.keeps(S0, cx.ones);
-    a64!(cx; str D(cx.v(0)), [x28, st(inst)]);
-    let bit = 1 << (inst.imm & 7);
-    if cx.mm_written & bit == 0 {
-        if !ones {
-            a64!(cx; movn w16, 0);
-        }
-        a64!(cx; strh w16, [x28, st(inst) + 8]);
-        cx.mm_written |= bit;
-        cx.ones = cx.asm.here();
     }
 }
 

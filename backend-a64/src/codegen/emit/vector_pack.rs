@@ -1,14 +1,13 @@
 //! Narrowing with saturation, widening, masks of sign bits.
 use super::super::asm::a64;
 use super::vector::{VS0, VS1};
-use super::vector_int::low_half_only;
 use super::EmitCx;
 use ir::{Inst, Lane, Opcode};
 
 /// `vpack_s`, `vpack_u`.
 pub(super) fn pack(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
-    if n == m && low_half_only(cx) {
+    if n == m && cx.low_half() {
         // Both operands of an MMX instruction are side by side.
         return match (inst.op, inst.lane) {
             (Opcode::VPackS, Lane::H8) => a64!(cx; sqxtn V(d).b8, V(n).h8),

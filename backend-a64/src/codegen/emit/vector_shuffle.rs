@@ -3,9 +3,9 @@
 //! An arbitrary arrangement is made from one instruction that gets as many lanes right as any, and one INS for each of
 //! the others; from one source, where that takes more than two instructions, by a table of bytes.
 use super::super::asm::a64;
-use super::vector::{by_lane, VS0, VS1};
+use super::vector::{by_half, by_lane, VS0, VS1};
 use super::vector_move::ins;
-use super::{branch, EmitCx};
+use super::{branch, zero_vector, EmitCx};
 use ir::{Inst, Lane, Opcode};
 use std::sync::OnceLock;
 
@@ -26,6 +26,10 @@ pub(super) fn ext(cx: &mut EmitCx, inst: &Inst) {
 pub(super) fn unpack(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
     match inst.op {
+        Opcode::VUnpackLo if cx.low_half() => match inst.lane {
+            Lane::D2 => a64!(cx; fmov D(d), D(n)),
+            lane => by_half!(cx, lane, zip1 d, n, m; B16 H8 S4),
+        },
         Opcode::VUnpackLo => by_lane!(cx, inst.lane, zip1 d, n, m; B16 H8 S4 D2),
         _ => by_lane!(cx, inst.lane, zip2 d, n, m; B16 H8 S4 D2),
     }
@@ -34,6 +38,10 @@ pub(super) fn unpack(cx: &mut EmitCx, inst: &Inst) {
 /// `vtable`: TBL gives zero for indices above 15, so bit 7 must stay and bits 4 to 6 go.
 pub(super) fn table(cx: &mut EmitCx) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    if cx.low_half() {
+        a64!(cx; movi V(VS1).b8, 0x8f; and V(VS1).b8, V(m).b8, V(VS1).b8; tbl V(d).b8, { V(n).b16 * 1 }, V(VS1).b8);
+        return;
+    }
     a64!(cx; movi V(VS1).b16, 0x8f; and V(VS1).b16, V(m).b16, V(VS1).b16; tbl V(d).b16, { V(n).b16 * 1 }, V(VS1).b16);
 }
 
@@ -71,6 +79,17 @@ pub(super) fn blend(cx: &mut EmitCx, inst: &Inst) {
     }
     let want = &want[..lanes as usize];
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
+    if zero_vector(cx.block, inst, 0) {
+        return match (bits, mask) {
+            (32, 1) => a64!(cx; fmov S(d), S(m)),
+            (64, 1) => a64!(cx; fmov D(d), D(m)),
+            _ => {
+                let label = branch::cold_vector(cx, ones_of_second(bits, want));
+                cx.asm.ldr_q(VS1, label);
+                a64!(cx; and V(d).b16, V(m).b16, V(VS1).b16);
+            }
+        };
+    }
     let from = |operand| 1 + Step::Mov(operand).misses(want);
     if from(0) - usize::from(d == n) > 2 && from(1) - usize::from(d == m) > 2 {
         return by_mask(cx, bits, want);
@@ -81,9 +100,7 @@ pub(super) fn blend(cx: &mut EmitCx, inst: &Inst) {
 /// Every lane of the two arguments that is in its place already, by a constant of ones where it is the second's.
 fn by_mask(cx: &mut EmitCx, bits: u32, want: &[Source]) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
-    let ones = u128::MAX >> (128 - bits);
-    let mask = (0u32..).zip(want).filter(|(_, w)| w.0 == 1).fold(0, |mask, (i, _)| mask | ones << (bits * i));
-    let label = branch::cold_vector(cx, mask);
+    let label = branch::cold_vector(cx, ones_of_second(bits, want));
     let to = if d == n || d == m { VS1 } else { d };
     cx.asm.ldr_q(to, label);
     match d {
@@ -91,6 +108,12 @@ fn by_mask(cx: &mut EmitCx, bits: u32, want: &[Source]) {
         _ if d == m => a64!(cx; bif V(d).b16, V(n).b16, V(VS1).b16),
         _ => a64!(cx; bsl V(d).b16, V(m).b16, V(n).b16),
     }
+}
+
+/// Ones where lanes are the second argument's.
+fn ones_of_second(bits: u32, want: &[Source]) -> u128 {
+    let ones = u128::MAX >> (128 - bits);
+    (0u32..).zip(want).filter(|(_, w)| w.0 == 1).fold(0, |mask, (i, _)| mask | ones << (bits * i))
 }
 
 /// One instruction that arranges whole vectors.
@@ -163,8 +186,24 @@ impl Step {
     }
 }
 
+/// The same lanes, two at a time, if they are neighbours everywhere.
+fn in_pairs(want: &[Source]) -> Option<[Source; 4]> {
+    let mut pairs = [(0, 0); 4];
+    for (pair, lanes) in pairs.iter_mut().zip(want.chunks_exact(2)) {
+        let (operand, lane) = lanes[0];
+        if lane % 2 != 0 || lanes[1] != (operand, lane + 1) {
+            return None;
+        }
+        *pair = (operand, lane / 2);
+    }
+    Some(pairs)
+}
+
 /// The destination becomes the wanted lanes of the first two arguments.
 fn arrange(cx: &mut EmitCx, bits: u32, want: &[Source]) {
+    if let Some(pairs) = in_pairs(want).filter(|_| bits < 64) {
+        return arrange(cx, 2 * bits, &pairs[..want.len() / 2]);
+    }
     let regs = [cx.v(0), cx.v(1)];
     let d = cx.dst_v();
     let operands = 1 + u8::from(want.iter().any(|w| w.0 == 1));

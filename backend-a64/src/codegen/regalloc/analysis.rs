@@ -1,11 +1,13 @@
 //! Uses, flag liveness, aliases and pinned targets: what the linear scan needs to know, in one walk each way.
 use super::super::abi;
 use super::super::allocation::{Allocation, Loc, Saves, Slot, When, NO_USE};
+use super::super::x87_stack;
+use super::halves::reads_upper;
 use super::operand::Operands;
 use ir::opcode::Effects;
 use ir::{Block, FlagSet, Inst, Opcode, Terminator, Ty, Value};
 
-/// A `set_gpr` or `set_xmm` whose value might be computed in the pinned register; that value's `loc` says which.
+/// A `set_gpr`, `set_xmm` or `set_mm` whose value might be computed in the pinned register; that value's `loc` says which.
 #[derive(Clone, Copy)]
 struct Pending {
     value: u16,
@@ -14,15 +16,20 @@ struct Pending {
     overwritten: u16,
 }
 
-/// Guest registers during the backward walk: 8 general, then 8 XMM.
+/// How many guest registers are pinned: 8 general, 8 XMM, 8 MMX.
+const PINNED: usize = 24;
+/// The MMX registers among them, as bits.
+const MMX: u32 = 0xff << 16;
+
+/// Guest registers during the backward walk.
 struct Pinned {
     /// Meaningful where `waiting` has the register's bit.
-    pending: [Pending; 16],
-    waiting: u16,
+    pending: [Pending; PINNED],
+    waiting: u32,
     /// Something between definition and set needs the old register: the definition may only move down to the set.
-    blocked: u16,
+    blocked: u32,
     /// Where the register is overwritten next.
-    next_write: [u16; 16],
+    next_write: [u16; PINNED],
 }
 
 struct Analysis<'a> {
@@ -44,8 +51,8 @@ pub fn analyse(block: &Block, live_out: FlagSet, alloc: &mut Allocation) {
         alloc.slots.push(slot);
     }
     alloc.ret_value = ret_value(block, &alloc.slots);
-    let pending = [Pending { value: 0, set_at: 0, overwritten: 0 }; 16];
-    let pinned = Pinned { pending, waiting: 0, blocked: 0, next_write: [NO_USE; 16] };
+    let pending = [Pending { value: 0, set_at: 0, overwritten: 0 }; PINNED];
+    let pinned = Pinned { pending, waiting: 0, blocked: 0, next_write: [NO_USE; PINNED] };
     let mut a = Analysis { insts: &block.insts, slots: &mut alloc.slots, pinned };
     if let Some(value) = block.term.value() {
         if !(matches!(block.term, Terminator::BranchNz { .. }) && block.as_const(value).is_some()) {
@@ -89,6 +96,7 @@ fn first_look(block: &Block, inst: &Inst, i: u16, before: &[Slot]) -> Slot {
         last: NO_USE,
         live: FlagSet::NONE,
         zero_above: zero_above(block, inst),
+        wide: false,
         operands: Operands::of(block, inst),
     };
     let alias = match inst.op {
@@ -126,6 +134,7 @@ impl Analysis<'_> {
     fn register(inst: &Inst) -> usize {
         match inst.op {
             Opcode::GetXmm | Opcode::SetXmm => 8 + inst.xmm().index(),
+            Opcode::GetMm | Opcode::SetMm => 16 + inst.mm().index(),
             _ => inst.gpr().index(),
         }
     }
@@ -133,6 +142,7 @@ impl Analysis<'_> {
     /// The inverse of [`Self::loc`].
     fn pinned(loc: Loc) -> usize {
         match loc {
+            Loc::V(n) if loc.is_mm() => usize::from(16 + n - abi::MM_BASE),
             Loc::V(n) => usize::from(8 + n - abi::XMM_BASE),
             Loc::X(n) => usize::from(n - abi::GPR_BASE),
             Loc::None | Loc::Spill(_) => unreachable!("not a pinned register"),
@@ -142,6 +152,7 @@ impl Analysis<'_> {
     fn loc(register: usize) -> Loc {
         match register {
             0..=7 => Loc::X(abi::GPR_BASE + register as u8),
+            16.. => Loc::V(abi::MM_BASE + register as u8 - 16),
             _ => Loc::V(abi::XMM_BASE + register as u8 - 8),
         }
     }
@@ -169,20 +180,33 @@ impl Analysis<'_> {
         }
         match op {
             Opcode::Const => slot.when = When::FirstUse,
-            Opcode::GetGpr | Opcode::GetXmm => self.get(i),
-            Opcode::SetGpr | Opcode::SetXmm => self.set(i),
+            _ if is_get(op) => self.get(i),
+            Opcode::SetGpr | Opcode::SetXmm | Opcode::SetMm => self.set(i),
             _ => {
                 let at = self.place(i);
                 for index in self.slots[i].operands.regs() {
                     self.note_use(inst.args[index], at);
+                    if reads_upper(inst, index, self.slots[i].wide) {
+                        self.note_wide(inst.args[index]);
+                    }
                 }
             }
         }
-        if op.effects().may_exit() {
+        if op == Opcode::MmxEnter {
+            // MMX registers are not looked at before this; emission keeps what was written to them.
+            self.pinned.blocked |= self.pinned.waiting & !MMX;
+        } else if op.effects().may_exit() {
             // State must be exact here: nothing may be written to a pinned register above and set only below.
             self.pinned.blocked = self.pinned.waiting;
+        } else if x87_stack::wants_rest(inst) || op == Opcode::MmxLeave {
+            self.pinned.blocked |= self.pinned.waiting & MMX;
         }
         flags_before(self.insts, inst, live)
+    }
+
+    fn note_wide(&mut self, value: Value) {
+        let root = usize::from(self.slots[value.index()].root);
+        self.slots[root].wide = true;
     }
 
     /// Decides whether the value of `i` is computed in a pinned register, and where; returns the position.
@@ -196,6 +220,10 @@ impl Analysis<'_> {
         let blocked = self.pinned.blocked & 1 << register != 0;
         self.forget(register);
         let last = self.slots[i].last;
+        if loc.is_mm() && self.slots[i].wide {
+            // An MMX register holds but one half.
+            return i as u16;
+        }
         if last != NO_USE && last > pending.overwritten {
             // A user that sank below the set made it outlive its register.
             return i as u16;
@@ -228,7 +256,7 @@ impl Analysis<'_> {
             && inst.used_args().all(|arg| {
                 let root = &self.insts[usize::from(self.slots[arg.index()].root)];
                 match root.op {
-                    Opcode::GetGpr | Opcode::GetXmm => self.pinned.next_write[Self::register(root)] >= set_at,
+                    op if is_get(op) => self.pinned.next_write[Self::register(root)] >= set_at,
                     _ => true,
                 }
             })
@@ -259,7 +287,8 @@ impl Analysis<'_> {
         let root = self.slots[inst.args[0].index()].root;
         let slot = &mut self.slots[usize::from(root)];
         let taken = slot.loc != Loc::None;
-        let fixed = matches!(self.insts[usize::from(root)].op, Opcode::GetGpr | Opcode::GetXmm | Opcode::Const);
+        let op = self.insts[usize::from(root)].op;
+        let fixed = is_get(op) || op == Opcode::Const;
         let outlives = slot.last != NO_USE && slot.last > overwritten;
         if !taken && !fixed && !outlives {
             slot.loc = Self::loc(register);
@@ -267,11 +296,22 @@ impl Analysis<'_> {
             self.pinned.waiting |= 1 << register;
         }
         self.note_use(inst.args[0], i as u16);
+        if inst.op == Opcode::SetXmm {
+            self.note_wide(inst.args[0]);
+        }
     }
 }
 
+/// Whether it reads a pinned register.
+pub(super) fn is_get(op: Opcode) -> bool {
+    matches!(op, Opcode::GetGpr | Opcode::GetXmm | Opcode::GetMm)
+}
+
 fn is_set(op: Opcode) -> bool {
-    matches!(op, Opcode::SetGpr | Opcode::SetXmm | Opcode::SetFlags | Opcode::SetCarry | Opcode::FlipCarry)
+    matches!(
+        op,
+        Opcode::SetGpr | Opcode::SetXmm | Opcode::SetMm | Opcode::SetFlags | Opcode::SetCarry | Opcode::FlipCarry
+    )
 }
 
 /// Guest flags live before an instruction, given those live after it.

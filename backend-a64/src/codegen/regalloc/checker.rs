@@ -9,8 +9,10 @@
 //! Runs after every allocation in debug builds and in tests.
 use super::super::abi;
 use super::super::allocation::{Allocation, Loc, When};
+use super::super::x87_stack;
+use super::analysis::is_get;
 use super::operand::{operand, Operand};
-use ir::{Block, Inst, Opcode, Ty, Value};
+use ir::{Block, FlagSet, Inst, Opcode, Ty, Value};
 use std::fmt::Write;
 
 /// What a place holds.
@@ -20,6 +22,8 @@ enum Content {
     Unknown,
     /// The guest register this place pins, as it was at the block's start.
     Initial,
+    /// MMX register `.1` as it is where position `.0` entered MMX state.
+    Entered(u16, u8),
     /// A value, by its root.
     Value(u16),
 }
@@ -31,8 +35,8 @@ struct Checker<'a> {
     block: &'a Block,
     alloc: &'a Allocation,
     places: [Content; PLACES],
-    /// What the guest's registers hold: 8 general, 8 XMM.
-    guest: [Content; 16],
+    /// What the guest's registers hold: 8 general, 8 XMM, 8 MMX.
+    guest: [Content; 24],
     /// Value that a `get_gpr` stands for, once it has been executed.
     reads: Vec<Content>,
 }
@@ -43,9 +47,10 @@ pub fn check(block: &Block, alloc: &Allocation) -> Result<(), String> {
     for i in 0..8 {
         places[usize::from(abi::GPR_BASE) + i] = Content::Initial;
         places[32 + usize::from(abi::XMM_BASE) + i] = Content::Initial;
+        places[32 + usize::from(abi::MM_BASE) + i] = Content::Initial;
     }
     let reads = vec![Content::Unknown; block.insts.len()];
-    let mut c = Checker { block, alloc, places, guest: [Content::Initial; 16], reads };
+    let mut c = Checker { block, alloc, places, guest: [Content::Initial; 24], reads };
     for (pos, inst) in block.insts.iter().enumerate() {
         c.step(pos, inst).map_err(|mut e| {
             let _ = write!(e, " at v{pos} {}", inst.op.name());
@@ -55,13 +60,14 @@ pub fn check(block: &Block, alloc: &Allocation) -> Result<(), String> {
     if let Some(value) = block.term.value().filter(|v| block.as_const(*v).is_none()) {
         c.operand(value, "terminator")?;
     }
-    c.exact()
+    c.exact(24)
 }
 
 /// Index of a guest register among `Checker::guest`.
 fn register(inst: &Inst) -> usize {
     match inst.op {
         Opcode::GetXmm | Opcode::SetXmm => 8 + inst.xmm().index(),
+        Opcode::GetMm | Opcode::SetMm => 16 + inst.mm().index(),
         _ => inst.gpr().index(),
     }
 }
@@ -70,6 +76,7 @@ fn register(inst: &Inst) -> usize {
 fn pinned(i: usize) -> usize {
     match i {
         0..8 => usize::from(abi::GPR_BASE) + i,
+        16.. => 32 + usize::from(abi::MM_BASE) + i - 16,
         _ => 32 + usize::from(abi::XMM_BASE) + i - 8,
     }
 }
@@ -85,14 +92,14 @@ fn place(loc: Loc) -> Option<usize> {
 
 impl Checker<'_> {
     fn step(&mut self, pos: usize, inst: &Inst) -> Result<(), String> {
-        if matches!(inst.op, Opcode::GetGpr | Opcode::GetXmm) {
+        if is_get(inst.op) {
             self.reads[pos] = self.guest[register(inst)];
         }
         let slot = self.alloc.slots[pos];
         if slot.when != When::Here {
             return Ok(());
         }
-        if matches!(inst.op, Opcode::SetGpr | Opcode::SetXmm) {
+        if matches!(inst.op, Opcode::SetGpr | Opcode::SetXmm | Opcode::SetMm) {
             return self.set(pos, inst);
         }
         self.execute(pos, inst)
@@ -106,7 +113,12 @@ impl Checker<'_> {
             }
         }
         if inst.op.effects().may_exit() {
-            self.exact()?;
+            // Before MMX state is entered, nobody looks at its registers.
+            self.exact(if inst.op == Opcode::MmxEnter { 16 } else { 24 })?;
+        }
+        self.mmx(value, inst);
+        if inst.flags.intersects(FlagSet::PF | FlagSet::AF) {
+            self.places[usize::from(abi::PF)] = Content::Unknown;
         }
         let saves = self.alloc.saves_at(value);
         if inst.op == Opcode::Helper {
@@ -116,6 +128,22 @@ impl Checker<'_> {
             self.clobber(&abi::X87_TEMPS, 0, saves.x);
         }
         self.define(value)
+    }
+
+    /// What the instruction does to the MMX registers as a whole: whoever wants another form of the x87 state takes them away.
+    fn mmx(&mut self, at: usize, inst: &Inst) {
+        let enters = matches!(inst.op, Opcode::MmxEnter | Opcode::X87Wait);
+        let leaves = x87_stack::wants_rest(inst) || x87_stack::is_live(inst) || inst.op == Opcode::MmxLeave;
+        for i in 16..24 {
+            if leaves {
+                (self.guest[i], self.places[pinned(i)]) = (Content::Unknown, Content::Unknown);
+            } else if enters && self.guest[i] == Content::Unknown {
+                self.guest[i] = Content::Entered(at as u16, i as u8);
+                if self.places[pinned(i)] == Content::Unknown {
+                    self.places[pinned(i)] = self.guest[i];
+                }
+            }
+        }
     }
 
     fn clobber(&mut self, regs: &[u8], base: usize, saved: u32) {
@@ -128,9 +156,12 @@ impl Checker<'_> {
         let slot = self.alloc.slots[value];
         let Some(at) = place(slot.loc) else { return Ok(()) };
         let content = match self.block.insts[value].op {
-            Opcode::GetGpr | Opcode::GetXmm => self.reads[value],
+            op if is_get(op) => self.reads[value],
             _ => Content::Value(value as u16),
         };
+        if slot.loc.is_mm() && slot.wide {
+            return Err(format!("all of v{value} is wanted, of which {} holds a half", slot.loc));
+        }
         self.places[at] = content;
         if matches!(slot.loc, Loc::Spill(_)) && self.block.insts[value].result_ty() == Ty::V128 {
             self.places[at + 1] = content;
@@ -160,7 +191,7 @@ impl Checker<'_> {
     /// What a value's register must hold.
     fn symbol(&self, root: u16) -> Content {
         match self.block.insts[usize::from(root)].op {
-            Opcode::GetGpr | Opcode::GetXmm => self.reads[usize::from(root)],
+            op if is_get(op) => self.reads[usize::from(root)],
             _ => Content::Value(root),
         }
     }
@@ -206,9 +237,9 @@ impl Checker<'_> {
         self.reads[usize::from(root)] != Content::Unknown
     }
 
-    /// Every pinned register holds what the guest's register holds.
-    fn exact(&self) -> Result<(), String> {
-        for (i, content) in self.guest.iter().enumerate() {
+    /// Each of the first `count` pinned registers holds what the guest's register holds.
+    fn exact(&self, count: usize) -> Result<(), String> {
+        for (i, content) in self.guest[..count].iter().enumerate() {
             if self.places[pinned(i)] != *content {
                 return Err(format!(
                     "guest register {i} is {content:?} but its pinned register is {:?}",

@@ -1,7 +1,7 @@
 //! Linear scan: temporaries for what the analysis left without a place. Straight-line code, so one forward walk does it.
 use super::super::abi::{self, TEMPS, VTEMPS};
 use super::super::allocation::{Allocation, Loc, Saves, Slot, When, NO_USE, RELOADS};
-use ir::{Block, Opcode, Ty, Value};
+use ir::{Block, FlagSet, Opcode, Ty, Value};
 
 /// How many registers there are, and what happens when they are used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Scan<'_> {
         let inst = &self.block.insts[i];
         self.operands(i, i)?;
         match inst.op {
-            Opcode::SetGpr | Opcode::SetXmm => {
+            Opcode::SetGpr | Opcode::SetXmm | Opcode::SetMm => {
                 // A definition that sank to here uses its operands here.
                 let root = usize::from(self.slots[inst.args[0].index()].root);
                 if self.slots[root].when == When::At(i as u16) {
@@ -102,10 +102,30 @@ impl Scan<'_> {
             }
             _ => {}
         }
-        if wanted {
+        if wanted && self.gives_parity(i) {
+            self.slots[i].loc = Loc::X(abi::PF);
+        } else if wanted {
             self.assign(i, i)?;
         }
         Ok(())
+    }
+
+    /// Whether the value is what PF is taken from, as long as it lives.
+    fn gives_parity(&self, i: usize) -> bool {
+        use Opcode::*;
+        const RAW: FlagSet = FlagSet::PF.with(FlagSet::AF);
+        let (inst, slot) = (&self.block.insts[i], &self.slots[i]);
+        let wanted = slot.live & RAW;
+        matches!(inst.op, Add | Sub | Adc | Sbb | And | Or | Xor | Shl | Shr | Sar | Shld | Shrd)
+            && inst.ty != Ty::I64
+            && !wanted.is_empty()
+            && inst.flags.contains(wanted)
+            && !inst.may_keep_flags(|count| self.block.as_const(count))
+            && self
+                .block
+                .insts
+                .get(i + 1..=usize::from(slot.last))
+                .is_some_and(|rest| rest.iter().all(|other| !other.flags.intersects(RAW)))
     }
 
     /// Gives constants that the instruction `user`, emitted at `i`, is the first to use their register, then frees what it
@@ -134,7 +154,7 @@ impl Scan<'_> {
 
     fn free(&mut self, loc: Loc, value: Value, now: usize) {
         match loc {
-            Loc::X(n) if n < abi::GPR_BASE => self.free_x |= 1 << n,
+            Loc::X(n) if n < abi::SCRATCH0 => self.free_x |= 1 << n,
             Loc::V(n) if !loc.is_pinned() => self.free_v |= 1 << n,
             Loc::Spill(n) => self.free_from[usize::from(n)..][..words(self.block.ty(value))].fill(now as u16),
             _ => {}
@@ -164,7 +184,7 @@ impl Scan<'_> {
         let candidate = |i: usize| {
             let slot = &self.slots[i];
             let same = match slot.loc {
-                Loc::X(n) => !vector && n < abi::GPR_BASE,
+                Loc::X(n) => !vector && n < abi::SCRATCH0,
                 Loc::V(_) => vector && !slot.loc.is_pinned(),
                 _ => false,
             };

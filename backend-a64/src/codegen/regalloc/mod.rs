@@ -5,6 +5,7 @@
 //! What remains are short-lived temporaries. A block that runs out of them is allocated again with spilling.
 mod analysis;
 pub mod checker;
+mod halves;
 mod linear_scan;
 pub mod operand;
 

@@ -106,9 +106,14 @@ pub fn operand(block: &Block, inst: &Inst, index: usize) -> Operand {
     }
 }
 
-/// Whether argument `index` is a vector of zeros that the instruction makes by itself: a move of one lane 0 to zeros.
+/// Whether argument `index` is a vector of zeros that the instruction makes by itself: a move of one lane 0 to zeros, lanes among
+/// zeros.
 pub fn zero_vector(block: &Block, inst: &Inst, index: usize) -> bool {
-    inst.op == Opcode::VCopyLane && index == 0 && inst.imm == 0 && inst.lane.bits() >= 32 && {
+    let folds = match inst.op {
+        Opcode::VCopyLane => inst.imm == 0 && inst.lane.bits() >= 32,
+        op => op == Opcode::VBlend,
+    };
+    folds && index == 0 && {
         let def = block.def(inst.args[0]);
         def.op == Opcode::VConst && def.imm == 0
     }
@@ -152,13 +157,12 @@ fn const_operand(block: &Block, inst: &Inst, index: usize, c: u64, ty: Ty) -> Op
     let other_is_const = || block.as_const(inst.args[1]).is_some();
     match (inst.op, index) {
         (Add | Sub | And | Or | Xor, 0) if other_is_const() => Operand::Reg,
-        (Add | Sub | And | Or | Xor, 1) if narrow => Operand::Imm(c),
+        (Add | Sub | Adc | Sbb | And | Or | Xor, 1) if narrow => Operand::Imm(c),
         (Add | Sub, 1) => imm_if(c, AddImm::new(c, wide).is_some() || in_two_steps(inst, c)),
         (And | Or | Xor, 1) if wide => imm_if(c, LogicalImm::new64(c).is_some()),
         (And | Or | Xor, 1) => imm_if(c, LogicalImm::new32(c as u32).is_some()),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 1) | (Shld | Shrd, 2) => Operand::Imm(c),
         (Shl | Shr | Sar | Rol | Ror | Rcl | Rcr, 0) => Operand::Reg,
-        (SetState, 0) if narrow && c == inst.ty.mask() => Operand::Imm(c),
         (SetGpr | SetCarry | SetFlags | TrapIf | TrapIfZero | Helper | X87, _) | (X87Store, 2) => Operand::Imm(c),
         (VStoreLane, 3) => Operand::Imm(c),
         (Insert, 1) if in_one_step(inst, c) => Operand::Imm(c),

@@ -121,6 +121,7 @@ fn enter(p: &mut Program, i: usize, case: &Case, stubs: &[(Stub, Label)]) {
     let next = p.asm.new_label();
     p.asm.adr(0, next);
     a64!(p; str x0, [x28, NEXT]; ldr w0, [x28, offset::NZCV]; msr 0x5a10, x0);
+    a64!(p; ldp W(abi::PF), W(abi::AF), [x28, offset::PF_RAW as i32]);
     let entry = case.compiled.entries[0].at.0 as usize / 4;
     let begin = p.asm.new_label();
     p.asm.b(begin);
@@ -158,6 +159,7 @@ fn leave(p: &mut Program, stub: Stub) {
         a64!(p; str W(19 + n), [x28, 4 * u32::from(n)]; str Q(16 + n), [x28, offset::XMM + 16 * u32::from(n)]);
     }
     a64!(p; mrs x0, 0x5a10; str w0, [x28, offset::NZCV]; str w16, [x28, offset::EIP]);
+    a64!(p; stp W(abi::PF), W(abi::AF), [x28, offset::PF_RAW as i32]);
     match stub {
         Stub::Trap => a64!(p; add w17, w17, 2; str w17, [x28, END]),
         Stub::Single => a64!(p; movz w17, 1; str w17, [x28, END]),

@@ -138,7 +138,7 @@ fn a_loop_polls_at_its_head() {
     assert_eq!(compiled.links.len(), 1);
 }
 
-/// AF is bit 4 of one raw value relative to the other's: where nobody reads PF, clearing AF writes both.
+/// AF is bit 4 of one raw value relative to the other's: clearing AF alone takes PF's into account.
 #[test]
 fn float_comparison_for_af_alone() {
     let start = GuestAddr(0x1000);
@@ -153,8 +153,9 @@ fn float_comparison_for_af_alone() {
         eprintln!("aarch64-linux-gnu-objdump is missing: encodings not compared");
         return;
     };
-    let both = format!("str xzr, [x28, #{}]", ir::guest::state::offset::PF_RAW);
-    assert!(lines.contains(&both), "\n{}", lines.join("\n"));
+    for line in ["eor w7, w16, w18", "eor w7, w7, w16"] {
+        assert!(lines.iter().any(|l| l.starts_with(line)), "\n{}", lines.join("\n"));
+    }
 }
 
 /// With a second thread around every load and store is ordered as on x86 but for a store before a load: a load has a

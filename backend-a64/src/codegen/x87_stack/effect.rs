@@ -76,7 +76,7 @@ pub(crate) fn effect(block: &Block, inst: &Inst) -> Effect {
 pub(crate) fn is_barrier(inst: &Inst) -> bool {
     match inst.op {
         Opcode::Helper => inst.helper().name().starts_with("x87_"),
-        Opcode::GetMm | Opcode::SetMm | Opcode::MmxEnter => true,
+        op if is_mmx(op) => true,
         Opcode::GetState | Opcode::SetState => {
             let field = inst.imm as u32;
             (offset::FSW..offset::FTW + 1).contains(&field) || (offset::ST..offset::XMM).contains(&field)
@@ -90,10 +90,22 @@ pub(crate) fn is_fip(inst: &Inst) -> bool {
     matches!(inst.op, Opcode::GetState | Opcode::SetState) && inst.imm as u32 == offset::FIP
 }
 
-/// Whether a barrier may end MMX state: it writes the status word, TOP or tags.
-pub(crate) fn leaves_mmx(inst: &Inst) -> bool {
-    let status = || (offset::FSW..offset::FTW + 1).contains(&(inst.imm as u32));
-    matches!(inst.op, Opcode::Helper) && is_barrier(inst) || inst.op == Opcode::SetState && status()
+/// Whether an instruction works on the form of MMX instructions.
+fn is_mmx(op: Opcode) -> bool {
+    matches!(op, Opcode::GetMm | Opcode::SetMm | Opcode::MmxEnter | Opcode::MmxLeave)
+}
+
+/// Whether an instruction wants the state at rest, neither live nor that of MMX.
+pub(crate) fn wants_rest(inst: &Inst) -> bool {
+    is_barrier(inst) && !is_mmx(inst.op)
+}
+
+/// Whether the `x87_wait` at `pos` begins an instruction that reads MMX registers before it enters MMX state, because it stores: the
+/// state has to be that of MMX already, else the interpreter executes it.
+pub(crate) fn begins_in_mmx(block: &Block, pos: usize) -> bool {
+    let insn = block.insts[pos].insn;
+    let mut rest = block.insts[pos..].iter().take_while(|inst| inst.insn == insn);
+    rest.find(|inst| is_mmx(inst.op)).is_some_and(|inst| inst.op != Opcode::MmxEnter)
 }
 
 /// Whether the `x87_wait` at `pos` begins an MMX instruction that neither stores nor traps. Then `mmx_enter` looks for an exception: what

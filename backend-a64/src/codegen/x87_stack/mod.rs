@@ -11,7 +11,9 @@ mod effect;
 mod plan;
 mod track;
 
-pub(crate) use effect::{effect, is_barrier, is_fip, is_live, leads_to_live, leads_to_mmx, leaves_mmx, Effect};
+pub(crate) use effect::{
+    begins_in_mmx, effect, is_barrier, is_fip, is_live, leads_to_live, leads_to_mmx, wants_rest, Effect,
+};
 use ir::Block;
 pub(crate) use plan::{analyse, Plan};
 pub(crate) use track::{Guard, Track};
@@ -32,7 +34,7 @@ pub(crate) struct Stack {
 pub(crate) enum Form {
     /// Live, as described.
     Live(Stack),
-    /// At rest, as MMX instructions leave it (`X87Live::MMX`).
+    /// That of MMX instructions (`X87Live::MMX`), all tags valid.
     Mmx,
     /// Nothing is known. A guard here would expect this top and these tags.
     Unknown { top: u8, ftw: u8 },

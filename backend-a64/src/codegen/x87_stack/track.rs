@@ -1,6 +1,6 @@
 //! What is known of the x87 stack along a block, instruction by instruction, and what memory lacks meanwhile.
 use super::super::compiled::X87Fix;
-use super::effect::{effect, expected_turn, is_barrier, is_fip, leads_to_live, leads_to_mmx, leaves_mmx, Effect, C1};
+use super::effect::{begins_in_mmx, effect, expected_turn, is_fip, leads_to_live, wants_rest, Effect, C1};
 use super::{needs, Form, Needs, Stack};
 use ir::{Block, GuestAddr, Helper, Opcode};
 
@@ -44,6 +44,11 @@ impl Track {
             c1_zero: false,
             fip: None,
         }
+    }
+
+    /// The state of MMX instructions.
+    fn mmx() -> Self {
+        Self { form: Form::Mmx, ..Self::unknown(0, 0xff) }
     }
 
     /// What memory lacks.
@@ -115,13 +120,13 @@ impl Track {
                 }
                 self.covered = true;
             }
-            Opcode::MmxEnter => *self = Self { form: Form::Mmx, fip: self.fip, ..Self::unknown(0, 0xff) },
-            Opcode::X87Wait if leads_to_mmx(block, pos) => {}
-            Opcode::X87Wait if self.form != Form::Mmx => self.rest(0),
+            Opcode::MmxEnter => *self = Self { fip: self.fip, ..Self::mmx() },
+            Opcode::X87Wait if begins_in_mmx(block, pos) => *self = Self { fip: self.fip, ..Self::mmx() },
+            Opcode::MmxLeave => *self = Self { fip: self.fip, ..Self::unknown(0, 0) },
             Opcode::X87 | Opcode::X87Store => self.operate(&effect(block, inst)),
             Opcode::Helper if inst.helper() == Helper::X87Init => *self = Self::unknown(0, 0),
-            Opcode::Helper if is_barrier(inst) => self.rest(expected_turn(inst.helper())),
-            _ if is_barrier(inst) && (self.form != Form::Mmx || leaves_mmx(inst)) => self.rest(0),
+            Opcode::Helper if wants_rest(inst) => self.rest(expected_turn(inst.helper())),
+            _ if wants_rest(inst) => self.rest(0),
             _ => {}
         }
         if is_fip(inst) {

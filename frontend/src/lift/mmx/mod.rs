@@ -5,9 +5,8 @@
 use super::sse::Reg;
 use crate::lifter::LiftCx;
 use iced_x86::{OpKind, Register};
-use ir::guest::state::offset;
 use ir::guest::Mm;
-use ir::{Opcode, Sink, Ty};
+use ir::Opcode;
 
 /// The MMX register of operand `i`.
 pub(super) fn register(cx: &LiftCx, i: u32) -> Option<Mm> {
@@ -23,7 +22,8 @@ fn entered(cx: &LiftCx) -> bool {
         match inst.op {
             Opcode::SetMm | Opcode::MmxEnter => return true,
             // Whatever else may concern the x87 state.
-            Opcode::SetState | Opcode::Helper | Opcode::X87 | Opcode::X87Store => return false,
+            Opcode::MmxLeave | Opcode::Helper | Opcode::X87 | Opcode::X87Store => return false,
+            Opcode::GetState | Opcode::SetState | Opcode::X87Status => return false,
             _ => {}
         }
     }
@@ -55,6 +55,5 @@ pub(super) fn enter_for(cx: &mut LiftCx, reg: Reg) {
 pub(crate) fn emms(cx: &mut LiftCx) {
     check(cx);
     enter(cx);
-    let tags = cx.ir.iconst(Ty::I8, 0);
-    cx.ir.set_state(offset::FTW, tags);
+    cx.ir.mmx_leave();
 }

@@ -102,9 +102,10 @@ fn dot(cx: &mut LiftCx, lane: Lane) {
         }
         let a = blend_lanes(cx, bits, zero, a, selected);
         let b = blend_lanes(cx, bits, zero, b, selected);
-        // A NaN on the way is one in the end, and seldom enough for the interpreter.
+        // A NaN on the way is one in the end, and seldom enough for the interpreter. A sum that is not written is for its
+        // exceptions alone.
         let quick = cx.floats() < Floats::Exact;
-        let nan = |last| if quick { 1 + i64::from(last) } else { 0 };
+        let nan = |last| if quick { 1 + i64::from(last && written != 0) } else { 0 };
         let mut sum = cx.ir.vector(Opcode::FMul, Ty::V128, lane, &[a, b], nan(false));
         let steps = lanes.ilog2();
         for step in 1..=steps {

@@ -10,7 +10,8 @@
 mod ops;
 mod store;
 
-use super::super::allocation::{Loc, Saves, Slot};
+use super::super::abi;
+use super::super::allocation::{Loc, Saves, Slot, When};
 use super::super::asm::{Cond, Label};
 use super::super::compiled::{Stub, X87Fix, X87Routine, X87Site};
 use super::super::imm::LogicalImm;
@@ -37,8 +38,6 @@ pub(crate) struct X87State {
     track: Track,
     /// Whether the state is at rest for sure.
     rests: bool,
-    /// Whether the state is at rest and not marked as that of MMX instructions for sure.
-    plain: bool,
     /// The guest's NZCV is in the state, that of the host is an operation's.
     flags_away: bool,
     /// The place whose register is in [`CACHE`].
@@ -56,7 +55,6 @@ impl X87State {
             plans,
             track: Track::unknown(0, 0),
             rests: false,
-            plain: false,
             flags_away: false,
             cached: None,
             may_cache: false,
@@ -102,7 +100,7 @@ impl X87State {
 pub(super) fn begin_block(cx: &mut EmitCx, index: usize) {
     let uses = |slot: &Slot| matches!(slot.loc, Loc::X(8..=15));
     let x87 = &mut cx.x87;
-    (x87.rests, x87.plain, x87.cached, x87.flags_away) = (false, false, None, false);
+    (x87.rests, x87.cached, x87.flags_away) = (false, None, false);
     let Some(plan) = x87.plans.get(index) else { return };
     x87.track = plan.begin;
     x87.track.covered = false;
@@ -131,13 +129,10 @@ pub(super) fn before(cx: &mut EmitCx, inst: &Inst) {
     if x87_stack::is_fip(inst) && inst.op == Opcode::GetState {
         emit_fip(cx, cx.x87.track.fix());
     }
+    if x87_stack::wants_rest(inst) || inst.op == Opcode::MmxEnter && matches!(cx.x87.track.form, Form::Live(_)) {
+        to_rest(cx);
+    }
     if x87_stack::is_barrier(inst) {
-        if inst.op != Opcode::MmxEnter || matches!(cx.x87.track.form, Form::Live(_)) {
-            to_rest(cx);
-        }
-        if x87_stack::leaves_mmx(inst) && !std::mem::replace(&mut cx.x87.plain, true) {
-            a64!(cx; movz w16, u32::from(X87Live::REST); strb w16, [x28, live::AWAY]);
-        }
         cx.x87.cached = None;
     }
 }
@@ -249,13 +244,13 @@ fn sync_stack(cx: &mut EmitCx) {
 
 /// Puts the state at rest if it is not.
 fn to_rest(cx: &mut EmitCx) {
-    if std::mem::replace(&mut cx.x87.rests, true) || cx.x87.track.form == Form::Mmx {
+    if std::mem::replace(&mut cx.x87.rests, true) {
         return;
     }
     if matches!(cx.x87.track.form, Form::Unknown { .. }) {
         let (cold, back) = cold(cx, ColdX87::Rest);
         a64!(cx; ldrb w16, [x28, live::AWAY]);
-        cx.asm.cbz(false, S0, cold);
+        cx.asm.tbz(S0, X87Live::REST_BIT, cold);
         cx.asm.bind(back);
     } else {
         sync_stack(cx);
@@ -264,21 +259,31 @@ fn to_rest(cx: &mut EmitCx) {
     }
 }
 
-/// `x87_wait`: a guard if operations follow, else the plain check for a pending exception on the state at rest.
+/// `x87_wait`: a guard if operations follow, the look at the mark if MMX registers are read at once, else the plain check for a
+/// pending exception, which there is only in a state at rest.
 pub(super) fn wait(cx: &mut EmitCx) {
     let pos = cx.value;
-    if x87_stack::leads_to_mmx(cx.block, pos)
-        || cx.x87.track.form == Form::Mmx && !x87_stack::leads_to_live(cx.block, pos)
-    {
+    if x87_stack::begins_in_mmx(cx.block, pos) {
+        if cx.x87.track.form != Form::Mmx {
+            if matches!(cx.x87.track.form, Form::Live(_)) {
+                to_rest(cx);
+            }
+            let other = branch::cold_single(cx);
+            cx.asm.tbz(abi::STATE, abi::MMX_TAG, other);
+            (cx.x87.rests, cx.x87.cached) = (false, None);
+        }
         return;
     }
     if !x87_stack::leads_to_live(cx.block, pos) {
-        to_rest(cx);
-        let trap = branch::cold_trap(cx, Trap::X87);
-        a64!(cx; ldrb w16, [x28, state::FSW]);
-        return cx.asm.tbnz(S0, 7, trap);
+        let rests = matches!(cx.x87.track.form, Form::Unknown { .. });
+        if rests && !x87_stack::leads_to_mmx(cx.block, pos) {
+            let trap = branch::cold_trap(cx, Trap::X87);
+            a64!(cx; ldrb w16, [x28, state::FSW]);
+            cx.asm.tbnz(S0, 7, trap);
+        }
+        return;
     }
-    (cx.x87.rests, cx.x87.plain) = (false, false);
+    cx.x87.rests = false;
     let behind = cx.x87.behind(cx.block_index);
     let Some(guard) = cx.x87.track.guard(cx.block, pos, behind) else { return };
     sync_stack(cx);
@@ -297,12 +302,44 @@ pub(super) fn mmx_enter(cx: &mut EmitCx) {
     }
     let site = site(cx);
     let site = add_site(cx, site);
-    let (cold, back) = cold(cx, ColdX87::Mmx(site));
-    a64!(cx; ldrsb w16, [x28, live::AWAY]);
-    cx.asm.tbz(S0, X87Live::MMX_BIT, cold);
+    let kind = ColdX87::Mmx { site, kept: values_in_mm(cx) };
+    let (cold, back) = cold(cx, kind);
+    cx.asm.tbz(abi::STATE, abi::MMX_TAG, cold);
     cx.asm.bind(back);
-    cx.ones = cx.asm.here();
-    (cx.x87.rests, cx.x87.plain, cx.x87.cached) = (true, false, None);
+    (cx.x87.rests, cx.x87.cached) = (false, None);
+}
+
+/// Registers of MMX in which values have been made that are set only behind the current instruction: what it loads.
+fn values_in_mm(cx: &EmitCx) -> [Option<u8>; 2] {
+    let (mut kept, mut n, mut seen) = ([None; 2], 0, 0u8);
+    for (inst, slot) in cx.block.insts[..cx.pos].iter().zip(&cx.alloc.slots).rev() {
+        let bit = match (inst.op, slot.loc) {
+            (Opcode::SetMm, _) => 1 << inst.mm().index(),
+            (op, Loc::V(reg)) if slot.loc.is_mm() && slot.when == When::Here && op != Opcode::GetMm => {
+                let bit = 1 << (reg - abi::MM_BASE);
+                if seen & bit == 0 {
+                    kept[n] = Some(reg);
+                    n += 1;
+                }
+                bit
+            }
+            _ => continue,
+        };
+        seen |= bit;
+    }
+    kept
+}
+
+/// `mmx_leave`.
+pub(super) fn mmx_leave(cx: &mut EmitCx) {
+    assert_eq!(cx.x87.track.form, Form::Mmx, "EMMS outside MMX state");
+    a64!(cx; and XSP(abi::STATE), X(abi::STATE), !(1u64 << abi::MMX_TAG));
+    (cx.x87.rests, cx.x87.cached) = (false, None);
+}
+
+/// Whether MMX registers are where they are read and written now.
+pub(super) fn in_mmx(cx: &EmitCx) -> bool {
+    cx.x87.track.form == Form::Mmx
 }
 
 fn guard_site(site: X87Site, guard: &Guard, flags_away: bool) -> X87Site {
@@ -341,6 +378,9 @@ pub(super) fn status(cx: &mut EmitCx) {
         a64!(cx; bfi w16, w17, 11, 3; mov W(d), w16);
         return;
     }
+    if in_mmx(cx) {
+        return a64!(cx; ldrh W(d), [x28, state::FSW]);
+    }
     to_rest(cx);
     a64!(cx; ldrh w16, [x28, state::FSW]; ldr w17, [x28, state::TOP]; bfi w16, w17, 11, 3; mov W(d), w16);
 }
@@ -358,8 +398,8 @@ enum ColdX87 {
     Rest,
     /// The way into a block from outside.
     Outside { guard: Guard, site: Label, entry: usize },
-    /// Make the state that of MMX instructions; `S0` becomes all ones.
-    Mmx(Label),
+    /// Make the state that of MMX instructions, but for these registers.
+    Mmx { site: Label, kept: [Option<u8>; 2] },
     /// Call a routine with the site.
     Call(X87Routine, Label),
     /// A float in `reg` that is no normal number: zero goes on with x12 and w13 (or 14 and 15 for `a`), all else to `Slow` and
@@ -391,9 +431,11 @@ pub(super) fn emit_cold(cx: &mut EmitCx, cold: &Cold) {
             cx.asm.bind(other);
             call_routine(cx, X87Routine::Enter, site);
         }
-        ColdX87::Mmx(site) => {
+        ColdX87::Mmx { site, kept } => {
+            let kept = || kept.into_iter().flatten().zip(abi::VSCRATCH);
+            kept().for_each(|(reg, scratch)| a64!(cx; fmov D(scratch), D(reg)));
             call_routine(cx, X87Routine::Mmx, site);
-            a64!(cx; movn w16, 0);
+            kept().for_each(|(reg, scratch)| a64!(cx; fmov D(reg), D(scratch)));
         }
         ColdX87::Call(routine, site) => call_routine(cx, routine, site),
         ColdX87::Widen { bits, wide, into, site, done } => {

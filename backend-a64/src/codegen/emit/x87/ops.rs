@@ -320,7 +320,7 @@ fn set_cw(cx: &mut EmitCx) {
 /// FCOMI: Z and C are in NZCV, PF's raw value is in w9.
 fn comi_flags(cx: &mut EmitCx) {
     let want = flags::wanted(cx);
-    flags::set_raw(cx, want, 9, None);
+    flags::set_raw(cx, want, 9, Some(9));
     if want.intersects(FlagSet::SF | FlagSet::OF) {
         flags::read_nzcv(cx, S0);
         a64!(cx; and w16, w16, 0x6000_0000);
