@@ -88,6 +88,7 @@ impl Machine<'_> {
         for inst in &block.insts {
             let value = self.inst(block, inst).inspect_err(|_| self.state.eip = block.insn_addr(inst).0)?;
             self.values.push(value);
+            self.note_x87(block, inst);
         }
         let pick = |holds: bool, taken, fallthrough| if holds { taken } else { fallthrough };
         Ok(match block.term {
@@ -147,19 +148,12 @@ impl Machine<'_> {
             TrapIfZero => {}
             TrapIf if args[0] != 0 => return Err(Stop::Trap(inst.trap())),
             TrapIf => {}
-            Helper | X87 => {
-                let result = self.helper(block, inst, args);
-                self.note_x87(block, inst);
-                return Ok(result);
-            }
+            Helper | X87 => return Ok(self.helper(block, inst, args)),
             X87Wait | MmxEnter if x87::pending(self.state) => return Err(Stop::Trap(Trap::X87)),
             X87Wait => {}
             MmxEnter => (self.state.top, self.state.ftw) = (0, 0xff),
             MmxLeave => self.state.ftw = 0,
-            X87Store => {
-                self.x87_store(inst, args[2] as u32)?;
-                self.note_x87(block, inst);
-            }
+            X87Store => self.x87_store(inst, args[2] as u32)?,
             X87Status => return Ok(u128::from(x87::status(self.state))),
             GetMm => {
                 let low = u128::from(self.state.st[inst.imm as usize & 7].mantissa);

@@ -189,8 +189,12 @@ pub(crate) fn enter(cx: &mut LiftCx) {
     store(cx, end, there);
     let new = cx.ir.lea(end);
     cx.set_esp(new);
-    // With SP as the stack pointer, BP is all there is of the frame pointer.
+    set_frame_pointer(cx, ty, own);
+}
+
+/// With SP as the stack pointer, BP is all there is of the frame pointer.
+fn set_frame_pointer(cx: &mut LiftCx, ty: Ty, pointer: Value) {
     let width = if cx.has_small_stack() { Ty::I16 } else { ty };
-    let own = cx.ir.trunc(width, own);
-    cx.set(&Operand::low(Gpr::Ebp, width), own);
+    let pointer = cx.ir.trunc(width, pointer);
+    cx.set(&Operand::low(Gpr::Ebp, width), pointer);
 }
