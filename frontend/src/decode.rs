@@ -2,9 +2,9 @@
 //!
 //! Code is fetched in windows, because a call into the memory map per instruction would cost more than decoding. An
 //! instruction that runs into a page that cannot be fetched is a fault of that instruction alone: what comes before it
-//! is unaffected. SDM vol. 2, chapter 2 (formats); vol. 3, 6.15 (#UD, and #GP past 15 bytes).
+//! is unaffected. SDM vol. 2, chapter 2 (formats); vol. 3, 6.15 (#UD, and #GP past 15 bytes), 3.4.5 (the D flag of code segments).
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
-use ir::guest::{Fault, GuestAddr, GuestMem};
+use ir::guest::{Descriptor, Fault, GuestAddr, GuestMem};
 
 /// Longest instruction in bytes.
 pub const MAX_INSN_LEN: usize = 15;
@@ -21,7 +21,7 @@ pub enum Decoded {
     Insn(Instruction),
     /// No instruction: #UD. The number of bytes the decoder looked at.
     Undefined(u8),
-    /// More than 15 bytes: #GP.
+    /// More than 15 bytes, or bytes beyond the end of the code segment: #GP.
     TooLong,
     /// The instruction's bytes cannot all be fetched.
     Fetch(Fault),
@@ -56,11 +56,12 @@ impl Window {
     }
 }
 
-/// A reader of guest code through a window.
+/// A reader of guest code through a window. Addresses are offsets in a code segment.
 #[derive(Debug)]
 pub struct Code<'m> {
     mem: Memory<'m>,
     window: &'m mut Window,
+    segment: Descriptor,
 }
 
 /// Guest memory, whose text is not shown.
@@ -73,10 +74,30 @@ impl std::fmt::Debug for Memory<'_> {
 }
 
 impl<'m> Code<'m> {
-    /// A reader of this memory. Nothing is fetched yet: what the window held may have changed.
+    /// A reader of this memory as flat 32-bit code. Nothing is fetched yet: what the window held may have changed.
     pub fn new(mem: &'m dyn GuestMem, window: &'m mut Window) -> Self {
+        Self::in_segment(mem, window, Descriptor::FLAT_CODE)
+    }
+
+    /// The same of the code in a segment.
+    pub fn in_segment(mem: &'m dyn GuestMem, window: &'m mut Window, segment: Descriptor) -> Self {
         window.len = 0;
-        Self { mem: Memory(mem), window }
+        Self { mem: Memory(mem), window, segment }
+    }
+
+    /// Bits of operands and addresses without a prefix.
+    fn bitness(&self) -> u32 {
+        match self.segment.is_big() {
+            true => 32,
+            false => 16,
+        }
+    }
+
+    /// Fetches at an offset, as much as the segment has.
+    fn fetch(&self, offset: GuestAddr, buf: &mut [u8]) -> Result<usize, Fault> {
+        let room = u64::from(self.segment.limit) + 1 - u64::from(offset.0);
+        let len = buf.len().min(room as usize);
+        self.mem.0.fetch(offset.plus(self.segment.base), &mut buf[..len])
     }
 
     /// Whether a few instructions at `addr` can be read without fetching.
@@ -96,15 +117,18 @@ impl<'m> Code<'m> {
         if let Some(at) = self.position(addr, want) {
             return Ok(at);
         }
-        let window = &mut *self.window;
-        window.len = 0;
-        window.len = self.mem.0.fetch(addr, &mut window.bytes[..window.limit])?;
-        window.base = addr;
+        self.window.len = 0;
+        let mut bytes = [0; WINDOW];
+        let len = self.fetch(addr, &mut bytes[..self.window.limit])?;
+        (self.window.base, self.window.len, self.window.bytes) = (addr, len, bytes);
         Ok(0)
     }
 
     /// Up to 15 bytes at `addr`, as many as can be fetched.
     pub fn bytes(&mut self, addr: GuestAddr) -> Result<&[u8], Fault> {
+        if addr.0 > self.segment.limit {
+            return Ok(&[]);
+        }
         let at = self.seek(addr, MAX_INSN_LEN)?;
         Ok(&self.window.bytes[at..self.window.len.min(at + MAX_INSN_LEN)])
     }
@@ -113,6 +137,10 @@ impl<'m> Code<'m> {
     pub fn walk(&mut self, start: GuestAddr, mut visit: impl FnMut(GuestAddr, Decoded) -> bool) {
         let mut addr = start;
         loop {
+            if addr.0 > self.segment.limit {
+                visit(addr, Decoded::TooLong);
+                return;
+            }
             let at = match self.seek(addr, MAX_INSN_LEN) {
                 Ok(at) => at,
                 Err(fault) => {
@@ -122,7 +150,7 @@ impl<'m> Code<'m> {
             };
             let Window { len, limit, ref bytes, .. } = *self.window;
             let window = &bytes[at..len];
-            let mut decoder = Decoder::with_ip(32, window, u64::from(addr.0), DecoderOptions::NONE);
+            let mut decoder = Decoder::with_ip(self.bitness(), window, u64::from(addr.0), DecoderOptions::NONE);
             let mut insn = Instruction::default();
             // A short window ends at a page that cannot be fetched, so its last bytes are decoded too.
             let last = if len < limit { window.len() } else { (window.len() + 1).saturating_sub(MAX_INSN_LEN) };
@@ -148,11 +176,14 @@ impl<'m> Code<'m> {
             return if len == MAX_INSN_LEN { Decoded::TooLong } else { Decoded::Undefined(len.max(1) as u8) };
         }
         let beyond = addr.plus(rest as u32);
-        match self.mem.0.fetch(beyond, &mut [0]) {
+        if beyond.0 > self.segment.limit {
+            return Decoded::TooLong;
+        }
+        match self.fetch(beyond, &mut [0]) {
             Err(fault) => Decoded::Fetch(fault),
             // The page became readable meanwhile: no instruction now, the dispatcher will try again.
             Ok(_) => Decoded::Fetch(Fault {
-                addr: beyond,
+                addr: beyond.plus(self.segment.base),
                 access: ir::guest::Access::Execute,
                 kind: ir::guest::FaultKind::Unmapped,
             }),
@@ -280,6 +311,27 @@ mod tests {
         let mut long = vec![0x66; 15];
         long.extend([0x90; 20]);
         assert_eq!(all(&long), ["1000 too long"]);
+    }
+
+    #[test]
+    fn segments_have_a_base_a_limit_and_a_width() {
+        let mem = Bytes(0x1000, vec![0xb8, 1, 2, 3, 4, 0x90]);
+        let walk = |limit, rights| {
+            let segment = Descriptor { base: 0xff0, limit, rights };
+            let mut found = Vec::new();
+            Code::in_segment(&mem, &mut Window::default(), segment).walk(GuestAddr(0x10), |addr, decoded| {
+                found.push(match decoded {
+                    Decoded::Insn(insn) => (addr.0, insn.len()),
+                    Decoded::TooLong => (addr.0, 0),
+                    Decoded::Undefined(_) | Decoded::Fetch(_) => panic!("{decoded:?}"),
+                });
+                found.len() < 3
+            });
+            found
+        };
+        assert_eq!(walk(0x15, 0x0040_fb00), [(0x10, 5), (0x15, 1), (0x16, 0)]);
+        assert_eq!(walk(0x13, 0x0040_fb00), [(0x10, 0)]);
+        assert_eq!(walk(0x14, 0x0000_fb00), [(0x10, 3), (0x13, 2), (0x15, 0)]);
     }
 
     #[test]

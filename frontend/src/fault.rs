@@ -5,7 +5,7 @@
 //! vol. 3, 5.3 (limit checking) and 4.7 (error code).
 use crate::decode::{Code, Decoded, Window};
 use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, UsedMemory};
-use ir::guest::{Access, CpuState, Fault, Gpr, GuestAddr, GuestMem, Trap};
+use ir::guest::{Access, CpuState, Fault, Gpr, GuestAddr, GuestMem, Seg, Trap};
 
 /// What the program is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Report {
 /// those of the step).
 pub fn report(mem: &dyn GuestMem, state: &CpuState, fault: Fault) -> Report {
     let mut found = Report::Page(fault);
-    Code::new(mem, &mut Window::small()).walk(GuestAddr(state.eip), |_, decoded| {
+    Code::in_segment(mem, &mut Window::small(), state.segment(Seg::Cs)).walk(GuestAddr(state.eip), |_, decoded| {
         if let Decoded::Insn(insn) = decoded {
             found = of_insn(&insn, state, fault);
         }

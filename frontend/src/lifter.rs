@@ -9,6 +9,7 @@
 //! addressing).
 mod address;
 
+use crate::lift::x87;
 use crate::region::{RegionPolicy, Segments};
 use crate::table::LiftFn;
 use iced_x86::{Instruction, MemorySize, OpKind, Register};
@@ -84,6 +85,10 @@ pub struct LiftCx<S = Builder> {
     begun: bool,
     /// Whether the instruction is lifted alone, for the interpreter.
     pub single: bool,
+    /// Whether the stack pointer is SP.
+    small_stack: bool,
+    /// The opcode, as FOP has it, of an x87 instruction that may raise an unmasked exception.
+    pub raises: Option<u16>,
 }
 
 impl Default for LiftCx {
@@ -106,6 +111,8 @@ impl<S> LiftCx<S> {
             segments,
             begun: false,
             single: false,
+            small_stack: false,
+            raises: None,
         }
     }
 }
@@ -117,7 +124,7 @@ impl LiftCx {
         region.restart(entry, &mut self.spare);
         std::mem::swap(&mut self.ir.ended, &mut region.blocks);
         (self.folds, self.floats, self.segments) = (policy.folds, policy.floats, policy.segments);
-        self.single = policy.max_insns == 1;
+        (self.single, self.small_stack) = (policy.max_insns == 1, policy.small_stack);
     }
 
     /// Begins a block that starts at `start`; the block before it has ended.
@@ -156,6 +163,9 @@ impl LiftCx {
             self.mark();
         }
         lift(self);
+        if let Some(opcode) = self.raises.take().filter(|_| !self.ended) {
+            x87::note_raised(self, opcode);
+        }
     }
 
     /// Begins the instruction `insn`, which is to be lifted next, by comparing the bytes of the block that starts with it: if they
@@ -350,6 +360,22 @@ impl<S: Sink> LiftCx<S> {
         }
         let op = self.operand(i);
         self.set(&op, value);
+    }
+
+    /// Writes ESP, or SP if that is the stack pointer.
+    pub fn set_esp(&mut self, value: S::Value) {
+        let whole = if self.small_stack {
+            let esp = self.ir.get_gpr(Gpr::Esp);
+            self.ir.insert(esp, value, 0, 16)
+        } else {
+            value
+        };
+        self.ir.set_gpr(Gpr::Esp, whole);
+    }
+
+    /// Whether the stack pointer is SP.
+    pub fn has_small_stack(&self) -> bool {
+        self.small_stack
     }
 
     /// Reads an operand zero-extended to `I32`, in as few steps as it can be.

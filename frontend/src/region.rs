@@ -7,8 +7,9 @@ mod liveness;
 mod plan;
 
 use crate::decode::{Code, Window};
+use crate::lift::x87;
 use crate::lifter::LiftCx;
-use ir::guest::{GuestAddr, GuestMem, GuestRange};
+use ir::guest::{CpuState, Descriptor, GuestAddr, GuestMem, GuestRange, Seg};
 use ir::{Block, BlockId, Floats, LiftError, Region, Target, Terminator};
 use plan::{FindCx, Plan, Run, Step, Stop};
 
@@ -41,6 +42,10 @@ pub struct RegionPolicy {
     pub segments: Segments,
     /// Whether the code looks itself whether it is still what it was made from.
     pub checks: Checks,
+    /// The segment that addresses are offsets in.
+    pub code: Descriptor,
+    /// Whether the stack pointer is SP rather than ESP.
+    pub small_stack: bool,
 }
 
 /// How code that may change without notice finds out.
@@ -80,6 +85,8 @@ impl Default for RegionPolicy {
             floats: Floats::Host,
             segments: Segments::Flat,
             checks: Checks::None,
+            code: Descriptor::FLAT_CODE,
+            small_stack: false,
         }
     }
 }
@@ -100,6 +107,8 @@ impl RegionPolicy {
         floats: Floats::Host,
         segments: Segments::Flat,
         checks: Checks::None,
+        code: Descriptor::FLAT_CODE,
+        small_stack: false,
     };
 
     /// Exactly one instruction, nothing assumed about what follows.
@@ -116,6 +125,8 @@ impl RegionPolicy {
         floats: Floats::Interpreted,
         segments: Segments::Flat,
         checks: Checks::None,
+        code: Descriptor::FLAT_CODE,
+        small_stack: false,
     };
 }
 
@@ -169,14 +180,14 @@ impl Lifter {
         policy: &RegionPolicy,
         known: &dyn Fn(GuestAddr) -> bool,
     ) -> Result<Region, LiftError> {
-        let code = &mut Code::new(mem, &mut self.window);
-        let aside = &mut Code::new(mem, &mut self.aside);
+        let code = &mut Code::in_segment(mem, &mut self.window, policy.code);
+        let aside = &mut Code::in_segment(mem, &mut self.aside, policy.code);
         self.plan.find(FindCx { code, aside, policy, known }, entry).map_err(LiftError::Fetch)?;
         let mut region = self.old.take().unwrap_or_else(|| Region::new(entry));
         self.cx.restart(&mut region, entry, policy);
         region.ranges.extend(self.plan.ranges());
         let checked = (policy.checks != Checks::None).then_some(mem);
-        region.blocks = build(&self.plan, &mut self.cx, &mut self.starts, &mut self.entries, policy, checked);
+        region.blocks = build(&self.plan, code, &mut self.cx, &mut self.starts, &mut self.entries, policy, checked);
         region.folded = policy.folds;
         if policy.lookahead > 0 {
             liveness::look_ahead(&mut region, code, aside, policy.lookahead);
@@ -194,6 +205,7 @@ impl Lifter {
 /// Lifts the runs in emission order and resolves the jumps between them.
 fn build(
     plan: &Plan,
+    code: &mut Code,
     cx: &mut LiftCx,
     starts: &mut Vec<(GuestAddr, BlockId)>,
     entries: &mut Vec<BlockId>,
@@ -204,7 +216,7 @@ fn build(
     entries.clear();
     entries.push(BlockId(0));
     for run in plan.runs() {
-        lift_run(cx, plan, run, starts, entries, checked);
+        lift_run(cx, plan, code, run, starts, entries, checked);
     }
     let mut blocks = cx.take_blocks();
     for id in entries {
@@ -240,12 +252,14 @@ pub fn lift_single(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftE
     lift_region(mem, entry, &RegionPolicy::SINGLE)
 }
 
-/// The same for the interpreter, with all that segments can be.
+/// The same of the instruction at `state.eip` for the interpreter, with all that segments can be.
 ///
 /// # Errors
 /// As [`lift_region`].
-pub fn lift_interpreted(mem: &dyn GuestMem, entry: GuestAddr) -> Result<Region, LiftError> {
-    lift_region(mem, entry, &RegionPolicy { segments: Segments::Full, ..RegionPolicy::SINGLE })
+pub fn lift_interpreted(mem: &dyn GuestMem, state: &CpuState) -> Result<Region, LiftError> {
+    let (code, small_stack) = (state.segment(Seg::Cs), !state.segment(Seg::Ss).is_big());
+    let policy = RegionPolicy { segments: Segments::Full, code, small_stack, ..RegionPolicy::SINGLE };
+    lift_region(mem, GuestAddr(state.eip), &policy)
 }
 
 /// Makes entries of the blocks that a block at or after them goes back to. Blocks in the midst of an instruction, which
@@ -264,6 +278,7 @@ fn mark_loops(blocks: &mut [Block], find: impl Fn(GuestAddr) -> Option<BlockId>)
 fn lift_run(
     cx: &mut LiftCx,
     plan: &Plan,
+    code: &mut Code,
     run: &Run,
     starts: &mut Vec<(GuestAddr, BlockId)>,
     entries: &mut Vec<BlockId>,
@@ -287,6 +302,9 @@ fn lift_run(
         }
         // After an instruction that turned out to leave for good, nothing is reached up to the next leader.
         if !cx.ended() {
+            if x87::wants_opcode(&step.insn, cx.single) {
+                cx.raises = code.bytes(addr).ok().and_then(x87::opcode);
+            }
             cx.lift(&step.insn, step.lift);
         }
     }

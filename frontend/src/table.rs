@@ -18,8 +18,8 @@ pub type LiftFn = fn(&mut LiftCx);
 pub enum Support {
     /// All of it.
     Full(LiftFn),
-    /// With this restriction.
-    Partial(LiftFn, &'static str),
+    /// All of it where the host has FEAT_AFP; elsewhere with this restriction.
+    WithAfp(LiftFn, &'static str),
     /// Raises SIGILL with a line on stderr.
     Missing,
 }
@@ -28,7 +28,7 @@ impl Support {
     /// The lift function, if there is one.
     pub fn lift(&self) -> Option<LiftFn> {
         match *self {
-            Self::Full(lift) | Self::Partial(lift, _) => Some(lift),
+            Self::Full(lift) | Self::WithAfp(lift, _) => Some(lift),
             Self::Missing => None,
         }
     }
@@ -37,7 +37,7 @@ impl Support {
 /// A row of a section of the table.
 type Row = (Mnemonic, Support);
 
-/// Declares a section: `Mnemonic => Full(path::function);` or `Mnemonic => Partial(path::function, "what is missing");`
+/// Declares a section: `Mnemonic => Full(path::function);` or `Mnemonic => WithAfp(path::function, "what is missing");`
 macro_rules! section {
     ($($mnemonic:ident => $support:ident($($arg:expr),+);)*) => {
         pub(super) const ROWS: &[super::Row] =
@@ -99,9 +99,9 @@ mod tests {
     }
 
     #[test]
-    fn partial_rows_say_what_is_missing() {
+    fn rows_say_what_is_missing() {
         for (mnemonic, support) in rows() {
-            if let Support::Partial(_, note) = support {
+            if let Support::WithAfp(_, note) = support {
                 assert!(note.len() > 10, "{mnemonic:?}");
             }
         }

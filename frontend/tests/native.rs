@@ -179,7 +179,7 @@ fn run(lift: Lift, state: &mut CpuState, mem: &mut Memory) -> Outcome {
         }
         let mut outcome = interp::run(&region, state, mem, 1_000_000);
         if outcome == Outcome::Trap(Trap::Interpret) {
-            let region = frontend::lift_interpreted(mem, GuestAddr(state.eip)).expect("there is code");
+            let region = frontend::lift_interpreted(mem, state).expect("there is code");
             outcome = interp::run(&region, state, mem, 1_000_000);
         }
         match outcome {

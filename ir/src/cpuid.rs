@@ -27,7 +27,7 @@ pub struct Feature {
     pub reg: Reg,
     /// The bit.
     pub bit: u32,
-    /// What Linux calls it in /proc/cpuinfo (arch/x86/include/asm/cpufeatures.h).
+    /// What Linux calls it in /proc/cpuinfo (arch/x86/include/asm/cpufeatures.h); empty if it does not list it.
     pub name: &'static str,
     /// What iced-x86 calls the instructions that come with it, several with a blank; empty if there are none.
     pub instructions: &'static str,
@@ -69,6 +69,9 @@ pub const FEATURES: &[Feature] = features! {
     EXTENDED  Ecx  5   "abm"             "LZCNT";
     EXTENDED  Ecx  8   "3dnowprefetch"   "PREFETCHW";
     7         Ebx  3   "bmi1"            "BMI1";
+    // The x87 data pointer is that of unmasked exceptions only; its selectors and that of FIP read as zero.
+    7         Ebx  6   ""                "";
+    7         Ebx  13  ""                "";
     7         Ebx  8   "bmi2"            "BMI2";
     7         Ebx  18  "rdseed"          "RDSEED";
     7         Ebx  19  "adx"             "ADX";
@@ -149,7 +152,7 @@ fn cache(subleaf: u32) -> [u32; 4] {
 
 /// Names of all features, as /proc/cpuinfo lists them.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    FEATURES.iter().map(|feature| feature.name)
+    FEATURES.iter().map(|feature| feature.name).filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

@@ -203,6 +203,15 @@ impl<V> Inst<V> {
         Helper::ALL[self.imm as usize]
     }
 
+    /// Whether FIP becomes the address of its guest instruction: it does what a non-control x87 instruction does last.
+    pub fn sets_fip(&self) -> bool {
+        match self.op {
+            Opcode::X87Store => true,
+            Opcode::X87 | Opcode::Helper => self.helper().sets_fip(),
+            _ => false,
+        }
+    }
+
     /// The bit field of `Extract`, `ExtractS`, `Insert`: least significant bit and width.
     #[inline]
     pub fn field(&self) -> (u32, u32) {

@@ -88,6 +88,7 @@ impl Machine<'_> {
         for inst in &block.insts {
             let value = self.inst(block, inst).inspect_err(|_| self.state.eip = block.insn_addr(inst).0)?;
             self.values.push(value);
+            self.note_x87(block, inst);
         }
         let pick = |holds: bool, taken, fallthrough| if holds { taken } else { fallthrough };
         Ok(match block.term {

@@ -36,7 +36,7 @@ pub(crate) const STATE_FIELDS: &[(&str, u32)] = &[
     ("seg_rights", offset::SEG_RIGHTS), ("seg_limit", offset::SEG_LIMIT), ("seg_end", offset::SEG_END), ("segmented", offset::SEGMENTED),
     ("after_mov_ss", offset::AFTER_MOV_SS), ("mxcsr", offset::MXCSR), ("fcw", offset::FCW),
     ("fsw", offset::FSW), ("top", offset::TOP), ("ftw", offset::FTW), ("fop", offset::FOP), ("fip", offset::FIP),
-    ("fdp", offset::FDP), ("fcs", offset::FCS), ("fds", offset::FDS), ("st", offset::ST), ("xmm", offset::XMM),
+    ("fdp", offset::FDP), ("st", offset::ST), ("xmm", offset::XMM),
     ("scratch", offset::SCRATCH), ("host", offset::HOST),
 ];
 

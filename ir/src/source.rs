@@ -75,9 +75,9 @@ pub trait RegionSource: Send + Sync {
         0
     }
 
-    /// A region of exactly the one instruction at `entry`, not optimised: what a single step executes. Every access goes through
-    /// its segment's base, limit and rights.
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError>;
+    /// A region of exactly the one instruction at `state.eip`, not optimised: what a single step executes. Every access goes
+    /// through its segment's base, limit and rights, the instruction itself and its jump target are offsets in the code segment.
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError>;
 }
 
 /// Tells whoever owns the memory map which guest bytes have been translated.

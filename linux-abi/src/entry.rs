@@ -6,10 +6,11 @@
 use crate::context::{Cx, Process, Thread};
 use crate::errno::Errno;
 use crate::host;
+use crate::signal::frame::{USER_CS, USER_DS};
 use crate::signal::host_handler;
 use crate::signal::pending::RestartCall;
 use crate::syscall;
-use ir::guest::{CpuState, Gpr, GuestAddr, Trap};
+use ir::guest::{CpuState, Descriptor, Gpr, GuestAddr, Seg, Trap};
 use std::sync::Arc;
 
 /// The calling host thread's id.
@@ -63,6 +64,8 @@ impl Process {
     fn enter_by_sysenter(&self, state: &mut CpuState) -> Result<u32, Errno> {
         let stack = state.get(Gpr::Ebp);
         state.set(Gpr::Esp, stack);
+        state.set_segment(Seg::Cs, USER_CS, Descriptor::FLAT_CODE);
+        state.set_segment(Seg::Ss, USER_DS, Descriptor::FLAT_DATA);
         state.eip = self.vdso.map_or(0, |vdso| vdso.sysenter_return.0);
         let mut sixth = [0; 4];
         self.mm.load(GuestAddr(stack), &mut sixth)?;

@@ -73,11 +73,12 @@ pub(crate) mod bits {
     pub const ALL: u32 = 127;
 }
 
-/// Bits of access rights: readable code or writable data, conforming code, code, present.
+/// Bits of access rights: readable code or writable data, code, present, 64-bit code.
 mod right {
     pub const READ_WRITE: u32 = 1 << 9;
     pub const CODE: u32 = 1 << 11;
     pub const PRESENT: u32 = 1 << 15;
+    pub const LONG: u32 = 1 << 21;
 }
 
 impl Segment {
@@ -132,10 +133,8 @@ impl Tls {
         let has = |right: u32| descriptor.rights & right != 0;
         let (code, read_write) = (has(right::CODE), has(right::READ_WRITE));
         let allowed = match seg {
-            // Flat code only: anything else is not translated.
-            Seg::Cs => {
-                code && selector & 3 == 3 && descriptor.base == 0 && descriptor.limit == u32::MAX && has(1 << 22)
-            }
+            // 64-bit code there is none.
+            Seg::Cs => code && selector & 3 == 3 && !has(right::LONG),
             Seg::Ss => !code && read_write && selector & 3 == 3,
             _ => !code || read_write,
         };
@@ -189,7 +188,9 @@ mod tests {
         assert_eq!([load(Seg::Es, 0), load(Seg::Ss, 0)], [Ok(0x0040_f300); 2]);
         assert_eq!([load(Seg::Es, 1), load(Seg::Ss, 1)], [Ok(0x0040_f100), protection(1)]);
         assert_eq!([load(Seg::Es, 2), load(Seg::Ss, 2)], [Err(Refusal::NotPresent(0x14)), Err(Refusal::Stack(0x14))]);
-        assert_eq!([load(Seg::Es, 3), load(Seg::Cs, 3)], [Ok(0x0040_fb00), protection(3)]);
+        assert_eq!([load(Seg::Es, 3), load(Seg::Cs, 3)], [Ok(0x0040_fb00); 2]);
+        assert_eq!([load(Seg::Cs, 0), load(Seg::Cs, 1)], [protection(0), protection(1)]);
+        assert_eq!(tls.load(&ldt, Seg::Cs, 0x33), Err(Refusal::Protection(0x30)));
         assert_eq!([load(Seg::Es, 4), load(Seg::Es, 5)], [protection(4), protection(5)]);
         assert_eq!(tls.load(&ldt, Seg::Ss, 0), Err(Refusal::Protection(0)));
         assert_eq!(tls.load(&ldt, Seg::Es, 0), Ok(Descriptor::NULL));

@@ -17,12 +17,25 @@ fn print_json(rows: Vec<Value>) -> Result<()> {
     print(&format!("{:#}\n", Value::Array(rows)))
 }
 
-/// Every x86 instruction and its support.
+/// Whether translated code can have FEAT_AFP here.
+#[cfg(target_arch = "aarch64")]
+fn has_afp() -> bool {
+    backend_a64::runtime::EngineOptions::default().features.afp
+}
+
+/// Nothing is translated here.
+#[cfg(not(target_arch = "aarch64"))]
+fn has_afp() -> bool {
+    false
+}
+
+/// Every x86 instruction and its support on this host.
 pub fn insns(as_json: bool) -> Result<()> {
+    let afp = has_afp();
     let rows = frontend::table::rows().map(|(mnemonic, support)| {
         let (level, note) = match support {
-            InsnSupport::Full(_) => ("full", ""),
-            InsnSupport::Partial(_, note) => ("partial", note),
+            InsnSupport::WithAfp(_, note) if !afp => ("partial", note),
+            InsnSupport::Full(_) | InsnSupport::WithAfp(..) => ("full", ""),
             InsnSupport::Missing => ("missing", ""),
         };
         (frontend::table::name(mnemonic), level, note)

@@ -44,7 +44,7 @@ impl Machine {
             Exit::Trap(Trap::Undefined) if vdso::answer(context.state_mut(), self.vdso) => {}
             Exit::Trap(trap) => {
                 if trap == Trap::Unimplemented {
-                    self.explain(process, context.state().eip);
+                    self.explain(process, context.state().linear_eip());
                 }
                 process.raise(thread, context.state_mut(), trap);
             }
@@ -73,8 +73,8 @@ impl Machine {
     }
 
     /// One line on stderr that names an instruction ferry does not implement.
-    fn explain(&self, process: &Process, eip: u32) {
-        for line in frontend::disassemble(&*process.mm, GuestAddr(eip), 1) {
+    fn explain(&self, process: &Process, eip: GuestAddr) {
+        for line in frontend::disassemble(&*process.mm, eip, 1) {
             eprintln!("ferry: instruction not implemented, the program gets SIGILL: {line}");
         }
     }

@@ -199,7 +199,7 @@ impl RegionSource for Translator {
         frontend::direct::execute(state, mem, go_on)
     }
 
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
-        frontend::lift_interpreted(&*self.mm, entry)
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError> {
+        frontend::lift_interpreted(&*self.mm, state)
     }
 }

@@ -15,7 +15,7 @@ const UD1_LEN: u32 = 3;
 
 /// The undefined instruction at eip may be the one of the image at `vdso`: gives it its answer. Whether it was.
 pub fn answer(state: &mut CpuState, vdso: GuestAddr) -> bool {
-    if state.eip.wrapping_sub(vdso.0) >= SIZE {
+    if state.linear_eip().0.wrapping_sub(vdso.0) >= SIZE {
         return false;
     }
     let packed = time(state.get(Gpr::Eax)).unwrap_or(u64::MAX);

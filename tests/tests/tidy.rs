@@ -208,7 +208,7 @@ fn every_instruction_says_what_is_missing() {
     let mut names: Vec<String> = Vec::new();
     for (mnemonic, support) in frontend::table::rows() {
         names.push(frontend::table::name(mnemonic).to_owned());
-        if let Support::Partial(_, note) = support {
+        if let Support::WithAfp(_, note) = support {
             assert!(!note.is_empty(), "{}: say what is missing", frontend::table::name(mnemonic));
         }
     }

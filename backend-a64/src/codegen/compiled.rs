@@ -1,5 +1,5 @@
 //! What code generation hands to the runtime: position-independent bytes and what to know about them.
-use ir::guest::{GuestAddr, GuestRange, X87Live};
+use ir::guest::{CpuState, GuestAddr, GuestRange};
 
 /// A byte offset into one region's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,90 +103,119 @@ impl X87Routine {
     }
 }
 
-/// What memory lacks of the live x87 state at some place in code, known statically there.
+/// What memory lacks of the x87 state at some place in code, known statically there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct X87Fix(u32);
+pub struct X87Fix {
+    bits: u32,
+    fip: u32,
+}
 
 impl X87Fix {
     /// Nothing.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self { bits: 0, fip: 0 };
 
     /// TOP, registers that are filled and emptied, and whether C1 is zero.
     pub fn new(top: u8, filled: u8, emptied: u8, c1_zero: bool) -> Self {
-        Self(1 << 24 | u32::from(top) | u32::from(c1_zero) << 3 | u32::from(filled) << 8 | u32::from(emptied) << 16)
+        let bits =
+            1 << 24 | u32::from(top) | u32::from(c1_zero) << 3 | u32::from(filled) << 8 | u32::from(emptied) << 16;
+        Self { bits, fip: 0 }
+    }
+
+    /// Besides, FIP.
+    pub fn with_fip(self, fip: Option<GuestAddr>) -> Self {
+        fip.map_or(self, |fip| Self { bits: self.bits | 1 << 26, fip: fip.0 })
+    }
+
+    /// FIP, if memory lacks it.
+    pub fn fip(self) -> Option<GuestAddr> {
+        (self.bits >> 26 & 1 != 0).then_some(GuestAddr(self.fip))
     }
 
     /// Memory has TOP already.
     pub fn with_top_known(self, known: bool) -> Self {
-        Self(self.0 | u32::from(known) << 4)
+        Self { bits: self.bits | u32::from(known) << 4, ..self }
     }
 
     /// Whether memory has TOP already.
     pub const fn top_known(self) -> bool {
-        self.0 & 0x10 != 0
+        self.bits & 0x10 != 0
     }
 
     /// Besides, the guest's NZCV is at `X87Site::SAVED_NZCV`.
     pub fn with_saved_flags(self, saved: bool) -> Self {
-        Self(self.0 | u32::from(saved) << 25)
+        Self { bits: self.bits | u32::from(saved) << 25, ..self }
     }
 
     /// Whether the guest's NZCV is at `X87Site::SAVED_NZCV`.
     pub const fn saved_flags(self) -> bool {
-        self.0 >> 25 & 1 != 0
+        self.bits >> 25 & 1 != 0
     }
 
     /// Whether the stack in memory lacks something.
     pub const fn has_stack(self) -> bool {
-        self.0 >> 24 & 1 != 0
+        self.bits >> 24 & 1 != 0
     }
 
-    /// From `bits`.
+    /// From what `to_bits` gave, without FIP.
     pub const fn from_bits(bits: u32) -> Self {
-        Self(bits)
+        Self { bits: bits & !(1 << 26), fip: 0 }
     }
 
-    /// As a number, zero for nothing.
+    /// As a number without FIP's value, zero for nothing.
     pub const fn to_bits(self) -> u32 {
-        self.0
+        self.bits
+    }
+
+    /// Whether FIP comes with these bits.
+    pub const fn bits_have_fip(bits: u32) -> bool {
+        bits >> 26 & 1 != 0
     }
 
     /// Whether there is nothing to do.
     pub const fn is_none(self) -> bool {
-        self.0 == 0
+        self.bits == 0
     }
 
     /// TOP.
     pub const fn top(self) -> u8 {
-        self.0 as u8 & 7
+        self.bits as u8 & 7
     }
 
     /// Whether C1 is zero.
     pub const fn c1_zero(self) -> bool {
-        self.0 & 8 != 0
+        self.bits & 8 != 0
     }
 
     /// Registers that are filled, by place.
     pub const fn filled(self) -> u8 {
-        (self.0 >> 8) as u8
+        (self.bits >> 8) as u8
     }
 
     /// Registers that are empty, by place.
     pub const fn emptied(self) -> u8 {
-        (self.0 >> 16) as u8
+        (self.bits >> 16) as u8
     }
 
-    /// Brings the stack up to date.
-    pub fn apply(self, live: &mut X87Live) {
+    /// Brings stack and FIP up to date.
+    pub fn apply(self, state: &mut CpuState) {
+        self.apply_fip(state);
         if self.has_stack() {
+            let live = &mut state.live;
             live.top = self.top();
             live.ftw = (live.ftw | self.filled()) & !self.emptied();
             live.c1 &= u8::from(!self.c1_zero());
         }
     }
+
+    /// Brings FIP up to date.
+    pub fn apply_fip(self, state: &mut CpuState) {
+        if let Some(fip) = self.fip() {
+            state.fip = fip.0;
+        }
+    }
 }
 
-/// A place in code where an x87 routine is called: what the slow way needs to know. Five words in the region's code.
+/// A place in code where an x87 routine is called: what the slow way needs to know. Six words in the region's code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct X87Site {
     /// The helper's number.
@@ -216,7 +245,7 @@ impl X87Site {
     pub const SAVED_NZCV: u32 = super::abi::X87_NZCV;
 
     /// As words of code.
-    pub fn words(&self) -> [u32; 5] {
+    pub fn words(&self) -> [u32; 6] {
         let [a, b, c] = self.args.map(u32::from);
         let flags = u32::from(self.carry_direct) | u32::from(self.fix.saved_flags()) << 1;
         [
@@ -225,19 +254,21 @@ impl X87Site {
             a | b << 8 | c << 16 | flags << 24,
             self.eip.0,
             u32::from(self.full) | u32::from(self.empty) << 8,
+            self.fix.fip,
         ]
     }
 
     /// From its words.
-    pub fn from_words(words: [u32; 5]) -> Self {
-        let [place, fix, args, eip, masks] = words;
+    pub fn from_words(words: [u32; 6]) -> Self {
+        let [place, fix, args, eip, masks, fip] = words;
+        let fip = X87Fix::bits_have_fip(fix).then_some(GuestAddr(fip));
         let byte = |word: u32, n: u32| (word >> (8 * n)) as u8;
         Self {
             helper: place as u16,
             result: byte(place, 2),
             operand: Some(byte(place, 3)).filter(|n| *n < 32),
             args: [0, 1, 2].map(|n| byte(args, n)),
-            fix: X87Fix::from_bits(fix),
+            fix: X87Fix::from_bits(fix).with_fip(fip),
             eip: GuestAddr(eip),
             full: byte(masks, 0),
             empty: byte(masks, 1),

@@ -99,23 +99,35 @@ impl PcMaps {
     }
 }
 
-/// Longest encoding of one entry: three numbers of 32 bits, seven bits a byte.
-const MAX_ENTRY: usize = 15;
+/// Longest encoding of one entry: four numbers of 32 bits, seven bits a byte.
+const MAX_ENTRY: usize = 20;
 
 /// Writes a map to `out`, which is long enough; its length.
 fn encode(entry: GuestAddr, map: &[PcEntry], out: &mut [u8]) -> usize {
     let (mut at, mut eip, mut len) = (0, entry.0, 0);
     for e in map {
         let words = (e.at.0 - at) / 4;
-        let delta = e.eip.0.wrapping_sub(eip) as i32;
         len += leb128(words << 2 | u32::from(!e.x87.is_none()) << 1 | u32::from(e.carry_direct), &mut out[len..]);
         if !e.x87.is_none() {
             len += leb128(e.x87.to_bits(), &mut out[len..]);
+            if let Some(fip) = e.x87.fip() {
+                len += leb128(zigzag(fip.0.wrapping_sub(eip)), &mut out[len..]);
+            }
         }
-        len += leb128((delta << 1 ^ delta >> 31) as u32, &mut out[len..]);
+        len += leb128(zigzag(e.eip.0.wrapping_sub(eip)), &mut out[len..]);
         (at, eip) = (e.at.0, e.eip.0);
     }
     len
+}
+
+/// A distance with its sign in bit 0.
+fn zigzag(delta: u32) -> u32 {
+    delta << 1 ^ (delta as i32 >> 31) as u32
+}
+
+/// The distance that `zigzag` was given.
+fn unzigzag(code: u32) -> u32 {
+    code >> 1 ^ (code & 1).wrapping_neg()
 }
 
 fn leb128(mut value: u32, out: &mut [u8]) -> usize {
@@ -148,9 +160,15 @@ fn decode(entry: GuestAddr, bytes: &[u8], at: u32) -> Option<GuestPc> {
         if here > at {
             break;
         }
-        let x87 = X87Fix::from_bits(if first & 2 != 0 { next()? } else { 0 });
-        let delta = next()?;
-        eip = eip.wrapping_add(delta >> 1 ^ (delta & 1).wrapping_neg());
+        let mut x87 = X87Fix::NONE;
+        if first & 2 != 0 {
+            let bits = next()?;
+            x87 = X87Fix::from_bits(bits);
+            if X87Fix::bits_have_fip(bits) {
+                x87 = x87.with_fip(Some(GuestAddr(eip.wrapping_add(unzigzag(next()?)))));
+            }
+        }
+        eip = eip.wrapping_add(unzigzag(next()?));
         found = Some(GuestPc { eip: GuestAddr(eip), carry_direct: first & 1 != 0, x87 });
     }
     found
@@ -168,7 +186,7 @@ mod tests {
     /// Odd instructions lack something.
     fn lacks(eip: u32) -> X87Fix {
         if eip & 1 != 0 {
-            X87Fix::new(5, 0x81, 0x18, true)
+            X87Fix::new(5, 0x81, 0x18, true).with_fip((eip & 2 != 0).then_some(GuestAddr(eip - 3)))
         } else {
             X87Fix::NONE
         }

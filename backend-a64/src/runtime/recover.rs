@@ -2,7 +2,7 @@
 //! no allocation, only plain loads and stores.
 //!
 //! Guest state is written after everything in an instruction that can fault, so recovery copies the pinned registers and
-//! takes eip, and TOP and tags of the x87, from the pc map. The host is resumed in a stub that returns from `enter`.
+//! takes eip, and TOP, tags and FIP of the x87, from the pc map. The host is resumed in a stub that returns from `enter`.
 use super::engine::Engine;
 use super::thread::{current, word, ThreadMemory};
 use super::trampoline::ExitKind;
@@ -118,7 +118,7 @@ fn store(regs: &HostRegs, state: *mut CpuState, eip: GuestAddr, flip: u32, x87: 
     state.pf_raw = regs.x[usize::from(abi::PF)] as u32;
     state.af_raw = regs.x[usize::from(abi::AF)] as u32;
     state.eip = eip.0;
-    x87.apply(&mut state.live);
+    x87.apply(state);
     if state.live.away == X87Live::MMX {
         let valid = regs.x[usize::from(abi::STATE)] >> abi::MMX_TAG != 0;
         state.x87_from_mmx(&std::array::from_fn(|i| regs.v[usize::from(abi::MM_BASE) + i]), valid);

@@ -5,12 +5,13 @@
 //!   and refuses the other.
 //! - A store into a page that is watched because code was translated from it (the caller's business: recovery reports the
 //!   fault, the caller calls [`Engine::step`] with memory that lets the store through and invalidates).
-//! - Modes that translated code does not know: TF or AC in eflags, segments that are not flat.
+//! - Modes that translated code does not know: TF or AC in eflags, segments that are not flat. Addresses of code are offsets in
+//!   its segment then.
 //!
 //! While it runs no other thread is in translated code: that makes it the bus lock of a LOCK prefix at any alignment.
 use super::engine::Engine;
 use super::thread::ThreadContext;
-use ir::guest::{Access, Exit, Fault, FaultKind, GuestAddr, GuestMem, Trap};
+use ir::guest::{Access, Exit, Fault, FaultKind, GuestAddr, GuestMem, Seg, Trap};
 use ir::interp::{self, Outcome};
 use ir::LiftError;
 use std::cell::Cell;
@@ -22,18 +23,26 @@ impl Engine {
     /// Executes exactly one guest instruction (of a REP instruction, some iterations); `None`: eip is where to go on.
     #[cold]
     pub fn step(&self, thread: &mut ThreadContext, mem: &mut dyn GuestMem) -> Option<Exit> {
-        let eip = GuestAddr(thread.state().eip);
-        let region = match self.source.single(eip) {
+        let region = match self.source.single(thread.state()) {
             Ok(region) => region,
             Err(LiftError::Fetch(fault)) => return Some(Exit::Fault(fault)),
         };
+        // A jump beyond the end of a code segment is found out when it is done.
+        let before = (thread.state().segmented != 0).then(|| Box::new(thread.state().clone()));
         let fuel = if thread.single_steps() { 1 } else { ITERATIONS };
         thread.state_mut().after_mov_ss = 0;
         let mut interpret = || interp::run(&region, thread.state_mut(), mem, fuel);
         let outcome = if self.world.is_shared() { self.world.exclusive(|_| interpret()) } else { interpret() };
+        if let (Outcome::Left, Some(before)) = (outcome, before) {
+            let (state, next) = (thread.state(), region.blocks[0].end());
+            if state.eip > state.segment(Seg::Cs).limit && GuestAddr(state.eip) != next {
+                thread.load(&before);
+                return Some(Exit::Trap(Trap::GeneralProtection));
+            }
+        }
         match outcome {
             Outcome::Left | Outcome::OutOfFuel | Outcome::Trap(Trap::Yield) => None,
-            Outcome::Trap(Trap::Fetch) => self.fetch_fault(GuestAddr(thread.state().eip), mem),
+            Outcome::Trap(Trap::Fetch) => self.fetch_fault(thread.state().linear_eip(), mem),
             Outcome::Trap(trap) => Some(Exit::Trap(trap)),
             Outcome::Fault(fault) => Some(Exit::Fault(fault)),
         }

@@ -17,13 +17,13 @@ const DONE: u64 = 0;
 const LEAVE: u64 = 1;
 
 /// A function that the stubs call.
-pub(crate) type Function = unsafe extern "C" fn(state: *mut CpuState, site: *const [u32; 5], frame: *mut Frame) -> u64;
+pub(crate) type Function = unsafe extern "C" fn(state: *mut CpuState, site: *const [u32; 6], frame: *mut Frame) -> u64;
 
 /// `X87Routine::Rest`.
 ///
 /// # Safety
 /// `state` is the calling thread's.
-pub(crate) unsafe extern "C" fn rest(state: *mut CpuState, _: *const [u32; 5], _: *mut Frame) -> u64 {
+pub(crate) unsafe extern "C" fn rest(state: *mut CpuState, _: *const [u32; 6], _: *mut Frame) -> u64 {
     // SAFETY: translated code, the only other user of the state, waits for us.
     unsafe { &mut *state }.x87_to_rest();
     DONE
@@ -33,26 +33,33 @@ pub(crate) unsafe extern "C" fn rest(state: *mut CpuState, _: *const [u32; 5], _
 ///
 /// # Safety
 /// `state` is the calling thread's, `site` is in translated code.
-pub(crate) unsafe extern "C" fn enter(state: *mut CpuState, site: *const [u32; 5], _: *mut Frame) -> u64 {
+pub(crate) unsafe extern "C" fn enter(state: *mut CpuState, site: *const [u32; 6], _: *mut Frame) -> u64 {
     // SAFETY: as the caller promises; code is not moved while a thread is in it.
     let (state, site) = unsafe { (&mut *state, X87Site::from_words(*site)) };
     let live = state.x87_to_live(site.fix.top());
     let tags = state.live.ftw;
     match live && tags & site.full == site.full && tags & site.empty == 0 {
         true => DONE,
-        false => LEAVE,
+        false => {
+            site.fix.apply_fip(state);
+            LEAVE
+        }
     }
 }
 
 /// `X87Routine::Mmx`.
 ///
 /// # Safety
-/// `state` is the calling thread's.
-pub(crate) unsafe extern "C" fn mmx(state: *mut CpuState, _: *const [u32; 5], _: *mut Frame) -> u64 {
+/// As `enter`.
+pub(crate) unsafe extern "C" fn mmx(state: *mut CpuState, site: *const [u32; 6], _: *mut Frame) -> u64 {
     // SAFETY: as the caller promises.
-    match unsafe { &mut *state }.x87_to_mmx() {
+    let (state, site) = unsafe { (&mut *state, X87Site::from_words(*site)) };
+    match state.x87_to_mmx() {
         true => DONE,
-        false => LEAVE,
+        false => {
+            site.fix.apply_fip(state);
+            LEAVE
+        }
     }
 }
 
@@ -60,7 +67,7 @@ pub(crate) unsafe extern "C" fn mmx(state: *mut CpuState, _: *const [u32; 5], _:
 ///
 /// # Safety
 /// As `enter`; `frame` is the stub's.
-pub(crate) unsafe extern "C" fn slow(state: *mut CpuState, site: *const [u32; 5], frame: *mut Frame) -> u64 {
+pub(crate) unsafe extern "C" fn slow(state: *mut CpuState, site: *const [u32; 6], frame: *mut Frame) -> u64 {
     // SAFETY: as the caller promises.
     let (state, site, frame) = unsafe { (&mut *state, X87Site::from_words(*site), &mut *frame) };
     operate(state, &site, frame)
@@ -68,7 +75,7 @@ pub(crate) unsafe extern "C" fn slow(state: *mut CpuState, site: *const [u32; 5]
 
 fn operate(state: &mut CpuState, site: &X87Site, frame: &mut Frame) -> u64 {
     let before = (state.st, state.live, state.fsw, state.fcw);
-    site.fix.apply(&mut state.live);
+    site.fix.apply(state);
     state.x87_to_rest();
     let helper = Helper::ALL[usize::from(site.helper)];
     let mut args = site.args.map(u64::from);
@@ -83,7 +90,7 @@ fn operate(state: &mut CpuState, site: &X87Site, frame: &mut Frame) -> u64 {
     let done = state.fsw & ES == 0 && (!converts || Pending::ok(state));
     if !done || !state.x87_to_live_turned(before.1.turn()) {
         (state.st, state.live, state.fsw, state.fcw) = before;
-        site.fix.apply(&mut state.live);
+        site.fix.apply(state);
         return LEAVE;
     }
     // Code brings these two up to date by what it knows itself.

@@ -44,7 +44,7 @@ fn pop_return<S: Sink>(cx: &mut LiftCx<S>) -> S::Value {
     let extra = if cx.insn.op_count() == 1 { cx.imm32(0) & 0xffff } else { 0 };
     let ty = if (cx.insn.stack_pointer_increment() as u32).wrapping_sub(extra) == 2 { Ty::I16 } else { Ty::I32 };
     let (value, esp) = pop_value(cx, ty, extra);
-    cx.ir.set_gpr(Gpr::Esp, esp);
+    cx.set_esp(esp);
     cx.ir.zext(Ty::I32, value)
 }
 

@@ -1,7 +1,7 @@
 //! Far CALL, JMP, RET, and IRET. SDM vol. 1, 6.4.2; vol. 3, 5.8.
 //!
-//! Code segments are flat: `__USER32_CS`, or one like it in the LDT. (On hardware 0x33 would enter 64-bit mode, which an i386
-//! program under ferry does not have.)
+//! A code segment that is not flat 32-bit code makes the thread interpreted (`Descriptor::is_simple_in`). (On hardware 0x33
+//! would enter 64-bit mode, which an i386 program under ferry does not have.)
 use super::stack::{load, store};
 use super::{flagop, segment};
 use crate::lifter::LiftCx;
@@ -49,7 +49,7 @@ pub(super) fn call<S: Sink>(cx: &mut LiftCx<S>) {
     store(cx, Addr::base(esp).plus(-step), selector);
     store(cx, Addr::base(esp).plus(-2 * step), next);
     let new = cx.ir.lea(Addr::base(esp).plus(-2 * step));
-    cx.ir.set_gpr(Gpr::Esp, new);
+    cx.set_esp(new);
     cx.end(Terminator::Indirect { pc });
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn retf(cx: &mut LiftCx) {
     let extra = if cx.insn.op_count() == 1 { cx.imm32(0) & 0xffff } else { 0 };
     let (pc, _, top) = pop_pointer(cx, ty, false);
     let new = cx.ir.lea(top.plus(extra as i32));
-    cx.ir.set_gpr(Gpr::Esp, new);
+    cx.set_esp(new);
     cx.end(Terminator::Indirect { pc });
 }
 
@@ -91,6 +91,6 @@ pub(crate) fn iret(cx: &mut LiftCx) {
         flagop::write_eflags(cx, image, ty);
     }
     let new = cx.ir.lea(top);
-    cx.ir.set_gpr(Gpr::Esp, new);
+    cx.set_esp(new);
     cx.end(Terminator::Indirect { pc });
 }

@@ -113,7 +113,7 @@ pub(crate) fn popf(cx: &mut LiftCx) {
     let (value, esp) = pop_value(cx, ty, 0);
     let image = cx.ir.zext(Ty::I32, value);
     write_eflags(cx, image, ty);
-    cx.ir.set_gpr(Gpr::Esp, esp);
+    cx.set_esp(esp);
     let mask = cx.ir.const32(EFLAGS_TF_AC);
     let stepped = cx.ir.and(image, mask);
     let stepping = Target::Block(BlockId(cx.block_id().0 + 1));

@@ -25,7 +25,7 @@ pub(super) fn push_value<S: Sink>(cx: &mut LiftCx<S>, value: S::Value) {
     let top = Addr::base(esp).plus(-bytes);
     store(cx, top, value);
     let new = cx.ir.lea(top);
-    cx.ir.set_gpr(Gpr::Esp, new);
+    cx.set_esp(new);
 }
 
 /// Loads the value at ESP, and the ESP after popping it and `extra` bytes more; ESP is not yet written.
@@ -71,16 +71,16 @@ pub(crate) fn pop<S: Sink>(cx: &mut LiftCx<S>) {
         let (selector, new) = pop_segment(cx, ty);
         segment::load(cx, seg, selector);
         segment::note_mov_ss(cx, seg);
-        return cx.ir.set_gpr(Gpr::Esp, new);
+        return cx.set_esp(new);
     }
     let (value, new) = pop_value(cx, ty, 0);
     if cx.is_mem(0) {
         // An address that uses ESP sees it already incremented; ESP itself is written after the store.
         let addr = pop_address(cx, ty);
         cx.ir.store(addr, value);
-        return cx.ir.set_gpr(Gpr::Esp, new);
+        return cx.set_esp(new);
     }
-    cx.ir.set_gpr(Gpr::Esp, new);
+    cx.set_esp(new);
     cx.write(0, value);
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn leave<S: Sink>(cx: &mut LiftCx<S>) {
     let ebp = cx.ir.get_gpr(Gpr::Ebp);
     let value = load(cx, ty, Addr::base(ebp));
     let new = cx.ir.lea(Addr::base(ebp).plus(ty.bytes() as i32));
-    cx.ir.set_gpr(Gpr::Esp, new);
+    cx.set_esp(new);
     cx.set(&Operand::low(Gpr::Ebp, ty), value);
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn pusha(cx: &mut LiftCx) {
         store(cx, top, value);
     }
     let new = cx.ir.lea(top);
-    cx.ir.set_gpr(Gpr::Esp, new);
+    cx.set_esp(new);
 }
 
 /// POPA, POPAD: the reverse; the stored ESP is skipped. Each register is loaded in a block of its own: a fault finds those
@@ -153,7 +153,7 @@ pub(crate) fn popa(cx: &mut LiftCx) {
     }
     let esp = cx.ir.get_gpr(Gpr::Esp);
     let new = cx.ir.lea(Addr::base(esp).plus(8 * step));
-    cx.ir.set_gpr(Gpr::Esp, new);
+    cx.set_esp(new);
 }
 
 /// Pushes below `top` the frame pointers of the enclosing frames of `level`; where the last of them is.
@@ -188,6 +188,13 @@ pub(crate) fn enter(cx: &mut LiftCx) {
     let there = load(cx, ty, end);
     store(cx, end, there);
     let new = cx.ir.lea(end);
-    cx.ir.set_gpr(Gpr::Esp, new);
-    cx.set(&Operand::low(Gpr::Ebp, ty), own);
+    cx.set_esp(new);
+    set_frame_pointer(cx, ty, own);
+}
+
+/// With SP as the stack pointer, BP is all there is of the frame pointer.
+fn set_frame_pointer(cx: &mut LiftCx, ty: Ty, pointer: Value) {
+    let width = if cx.has_small_stack() { Ty::I16 } else { ty };
+    let pointer = cx.ir.trunc(width, pointer);
+    cx.set(&Operand::low(Gpr::Ebp, width), pointer);
 }

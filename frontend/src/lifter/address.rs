@@ -77,7 +77,10 @@ impl<S: Sink> LiftCx<S> {
     /// An access of the stack: `linear` in SS.
     pub fn stack(&mut self, offset: Addr<S::Value>, ty: Ty, write: bool) -> Addr<S::Value> {
         match self.segments {
-            Segments::Full => self.linear(Seg::Ss, offset, ty.bytes(), write),
+            Segments::Full => {
+                let offset = if self.has_small_stack() { self.wrap16(offset) } else { offset };
+                self.linear(Seg::Ss, offset, ty.bytes(), write)
+            }
             _ => offset,
         }
     }

@@ -253,8 +253,9 @@ impl Plan {
             if target.0 == insn.next_ip32() {
                 return (lift, Flow::Leader { entry: false });
             }
-            // Behind a thunk that is part of this code nothing would look for changes of it.
-            if let Some(lift) = pc_thunk(aside, target).filter(|_| policy.checks == Checks::None) {
+            // Behind a thunk that is part of this code nothing would look for changes of it; and a call that is executed alone
+            // is one instruction.
+            if let Some(lift) = pc_thunk(aside, target).filter(|_| policy.checks == Checks::None && policy.past_calls) {
                 self.beside.push(GuestRange::new(target, 4));
                 return (lift, Flow::On);
             }

@@ -4,9 +4,6 @@ use crate::lift::{
     semaphore, setcc, shift, stack, string, system,
 };
 
-/// What far transfers lack.
-const FAR: &str = "far forms reach the flat 32-bit code segment only; call gates, tasks and 64-bit mode are #GP";
-
 super::section! {
     // BINARY
     Adc         => Full(binary::adc);
@@ -154,7 +151,7 @@ super::section! {
     Jge         => Full(branch::jcc);
     Jl          => Full(branch::jcc);
     Jle         => Full(branch::jcc);
-    Jmp         => Partial(branch::jmp, FAR);
+    Jmp         => Full(branch::jmp);
     Jne         => Full(branch::jcc);
     Jno         => Full(branch::jcc);
     Jnp         => Full(branch::jcc);
@@ -166,11 +163,11 @@ super::section! {
     Loope       => Full(branch::loope);
     Loopne      => Full(branch::loopne);
     // CALL, RET
-    Call        => Partial(call_ret::call, FAR);
-    Iret        => Partial(far::iret, FAR);
-    Iretd       => Partial(far::iret, FAR);
+    Call        => Full(call_ret::call);
+    Iret        => Full(far::iret);
+    Iretd       => Full(far::iret);
     Ret         => Full(call_ret::ret);
-    Retf        => Partial(far::retf, FAR);
+    Retf        => Full(far::retf);
     // STRINGOP
     Cmpsb       => Full(string::cmps);
     Cmpsd       => Full(string::cmpsd);

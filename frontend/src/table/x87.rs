@@ -1,9 +1,6 @@
 //! X87 rows of the instruction table, by the sections of SDM vol. 1, 8.3.
 use crate::lift::x87::{arith, compare, control, env, fxsave, load_store, transcendental};
 
-/// What the environment instructions lack.
-const POINTERS: &str = "FIP, FDP, FOP and their selectors are not tracked: they read as last loaded";
-
 super::section! {
     // Data transfer, constants
     Fbld      => Full(load_store::fbld);
@@ -93,16 +90,16 @@ super::section! {
     Fndisi    => Full(control::ignored);
     Fneni     => Full(control::ignored);
     Fninit    => Full(control::fninit);
-    Fnop      => Full(control::fwait);
+    Fnop      => Full(control::fnop);
     Fnsetpm   => Full(control::ignored);
     Fnstcw    => Full(control::fnstcw);
     Fnstsw    => Full(control::fnstsw);
     Wait      => Full(control::fwait);
     // Environment
     Fldenv    => Full(env::fldenv);
-    Fnsave    => Partial(env::fnsave, POINTERS);
-    Fnstenv   => Partial(env::fnstenv, POINTERS);
+    Fnsave    => Full(env::fnsave);
+    Fnstenv   => Full(env::fnstenv);
     Frstor    => Full(env::frstor);
     Fxrstor   => Full(fxsave::fxrstor);
-    Fxsave    => Partial(fxsave::fxsave, POINTERS);
+    Fxsave    => Full(fxsave::fxsave);
 }

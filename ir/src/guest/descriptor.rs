@@ -39,6 +39,11 @@ impl Descriptor {
         self.has(right::CODE)
     }
 
+    /// Whether code has 32 bits by default, or a stack segment is used through ESP rather than SP.
+    pub fn is_big(self) -> bool {
+        self.has(right::BIG)
+    }
+
     /// Whether data or code may be read.
     pub fn readable(self) -> bool {
         self.rights != 0 && (!self.is_code() || self.has(right::WRITE_OR_READ))
@@ -85,7 +90,7 @@ impl Descriptor {
     pub(super) fn is_simple_in(self, seg: Seg) -> bool {
         match seg {
             Seg::Fs | Seg::Gs => true,
-            Seg::Cs => self.is_code() && self.base == 0 && self.limit == u32::MAX,
+            Seg::Cs => self.is_code() && self.base == 0 && self.limit == u32::MAX && self.is_big(),
             _ => self.is_whole() && self.base == 0,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! While translated code runs, `gpr`, `xmm`, `pf_raw` and `af_raw` live in pinned host registers and the four flags S Z C O in the
 //! host's NZCV; everything else lives here all the time, but for the x87 registers in MMX state. At every exit the record is complete.
+use super::addr::GuestAddr;
 use super::descriptor::Descriptor;
 use super::flags::FlagSet;
 use super::reg::{Gpr, Seg};
@@ -61,7 +62,7 @@ pub const HOST_WORDS: usize = 64;
 pub struct CpuState {
     /// EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI.
     pub gpr: [u32; 8],
-    /// The instruction pointer, exact at every exit.
+    /// The instruction pointer, an offset in the code segment, exact at every exit.
     pub eip: u32,
     /// N Z C V in bits 31..28 as A64's NZCV register has them: SF, ZF, *inverted* CF, OF.
     pub nzcv: u32,
@@ -101,16 +102,12 @@ pub struct CpuState {
     /// Bit i set: physical register i is not empty (the abridged tag word of FXSAVE).
     pub ftw: u8,
     reserved0: u8,
-    /// Last x87 opcode, 11 bits.
+    /// Opcode of the latest x87 instruction that raised an unmasked exception, 11 bits.
     pub fop: u16,
-    /// Last x87 instruction pointer.
+    /// Address of the latest x87 instruction that is no control instruction. (What translated code has not stored yet, it knows.)
     pub fip: u32,
-    /// Last x87 data pointer.
+    /// Offset of the memory operand of the latest x87 instruction that had one and raised an unmasked exception.
     pub fdp: u32,
-    /// Selector of `fip`.
-    pub fcs: u16,
-    /// Selector of `fdp`.
-    pub fds: u16,
     /// A selector that an instruction wants to load, with the bits `SEGMENT_ASKED` or `SEGMENT_ANSWERED`; 0 for none.
     segment_wanted: u32,
     /// The descriptor that belongs to it, once answered.
@@ -158,8 +155,6 @@ impl Default for CpuState {
             fop: 0,
             fip: 0,
             fdp: 0,
-            fcs: 0,
-            fds: 0,
             segment_wanted: 0,
             segment_answer: Descriptor::NULL,
             live: X87Live::AWAY,
@@ -267,6 +262,11 @@ impl CpuState {
         self.segmented = self.segmented & !bit | if descriptor.is_simple_in(seg) { 0 } else { bit };
     }
 
+    /// The linear address of the instruction at eip.
+    pub fn linear_eip(&self) -> GuestAddr {
+        GuestAddr(self.eip.wrapping_add(self.seg_base[Seg::Cs.index()]))
+    }
+
     /// The descriptor in a segment register.
     pub fn segment(&self, seg: Seg) -> Descriptor {
         let i = seg.index();
@@ -296,7 +296,7 @@ pub mod offset {
         GPR = gpr, EIP = eip, NZCV = nzcv, PF_RAW = pf_raw, AF_RAW = af_raw, DF_STEP = df_step,
         EFLAGS_SYSTEM = eflags_system, SELECTOR = selector, SEG_BASE = seg_base,
         SEG_RIGHTS = seg_rights, SEG_LIMIT = seg_limit, SEG_END = seg_end, SEGMENTED = segmented, AFTER_MOV_SS = after_mov_ss, MXCSR = mxcsr, FCW = fcw, FSW = fsw,
-        TOP = top, FTW = ftw, FOP = fop, FIP = fip, FDP = fdp, FCS = fcs, FDS = fds, LIVE = live, ST = st, XMM = xmm, SCRATCH = scratch, HOST = host,
+        TOP = top, FTW = ftw, FOP = fop, FIP = fip, FDP = fdp, LIVE = live, ST = st, XMM = xmm, SCRATCH = scratch, HOST = host,
     }
 }
 

@@ -155,6 +155,7 @@ helpers! {
     X87ToF80     "x87_to_f80"    x87::to_extended,                 "significand of ST(0), the rest pending; as x87_to_f32";
     X87ToBcd     "x87_to_bcd"    x87::to_bcd,                      "ST(0) as 16 packed digits, the rest pending; as x87_to_f32";
     X87Commit    "x87_commit"    x87::commit,                      "end of a store: status word, a0 pops";
+    X87Raised    "x87_raised"    x87::raised,                      "the instruction with opcode a0 is done: if it raised an unmasked exception, FOP := a0 and, if a2, FDP := a1";
     X87Init      "x87_init"      x87::init,                        "FNINIT";
     X87SetCw     "x87_set_cw"    x87::set_cw,                      "control word := a0";
     X87Clex      "x87_clex"      x87::clex,                        "FNCLEX";
@@ -172,6 +173,14 @@ helpers! {
 }
 
 impl Helper {
+    /// Whether it is what a non-control x87 instruction does last: FIP becomes the address of that instruction (SDM vol. 1,
+    /// 8.1.8).
+    pub fn sets_fip(self) -> bool {
+        let number = self as u16;
+        (Self::X87Add as u16..=Self::X87Cmov as u16).contains(&number)
+            || matches!(self, Self::X87Commit | Self::X87Xam | Self::X87Free | Self::X87Turn)
+    }
+
     /// The helper with this name in the text form.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|h| h.name() == name)

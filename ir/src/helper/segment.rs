@@ -19,18 +19,18 @@ const REFUSED: u64 = 1 << 32;
 /// Loads a segment register; `returns`: CS by a return, which keeps the privilege level of the selector.
 pub(super) extern "C" fn load(state: &mut CpuState, seg: u64, selector: u64, returns: u64, _: u64) -> u64 {
     let (Some(seg), mut selector) = (Seg::from_index(seg as usize), selector as u16) else { return UNKNOWN };
+    if seg == Seg::Cs && returns == 0 && selector & !3 != 0 {
+        // CS holds the current privilege level, whatever the one asked for.
+        selector |= 3;
+    }
     let descriptor = match (selector & !3, seg) {
-        (USER_CS, Seg::Cs) if returns == 0 || selector & 3 == 3 => Some(Descriptor::FLAT_CODE),
+        (USER_CS, Seg::Cs) if selector & 3 == 3 => Some(Descriptor::FLAT_CODE),
         (USER_DS, Seg::Ss) if selector & 3 == 3 => Some(Descriptor::FLAT_DATA),
         (USER_DS, Seg::Ds | Seg::Es | Seg::Fs | Seg::Gs) => Some(Descriptor::FLAT_DATA),
         (0, Seg::Fs) => Some(Descriptor::NULL),
         _ => state.take_segment(selector, Some(seg)),
     };
     let Some(descriptor) = descriptor else { return UNKNOWN };
-    if seg == Seg::Cs {
-        // CS holds the current privilege level.
-        selector |= 3;
-    }
     state.set_segment(seg, selector, descriptor);
     DONE
 }

@@ -71,11 +71,9 @@ fn cell(state: &mut CpuState, at: u32) -> Option<(Cell<'_>, u32)> {
     fields! {
         Half FOP .. FIP => fop;
         Word FIP .. FDP => fip;
-        Word FDP .. FCS => fdp;
-        Half FCS .. FDS => fcs;
     }
-    if (offset::FDS..offset::FDS + 2).contains(&at) {
-        return Some((Cell::Half(&mut state.fds), at - offset::FDS));
+    if (offset::FDP..offset::FDP + 4).contains(&at) {
+        return Some((Cell::Word(&mut state.fdp), at - offset::FDP));
     }
     if (offset::ST..offset::XMM).contains(&at) {
         let from = at - offset::ST;
@@ -125,11 +123,11 @@ mod tests {
         write(&mut state, offset::SELECTOR + 10, 2, 0x33);
         write(&mut state, offset::FTW, 1, 0x81);
         write(&mut state, offset::TOP, 4, 5);
-        write(&mut state, offset::FDS, 2, 0x2b);
+        write(&mut state, offset::FDP, 2, 0x2b);
         write(&mut state, offset::ST + 16, 16, 0x3fff_8000_0000_0000_0001);
         write(&mut state, offset::SCRATCH + 24, 8, 7);
         assert_eq!((state.df_step, state.seg_base[5], state.selector[5]), (-1, 0x1234_5678, 0x33));
-        assert_eq!((state.ftw, state.top, state.fds), (0x81, 5, 0x2b));
+        assert_eq!((state.ftw, state.top, state.fdp), (0x81, 5, 0x2b));
         assert_eq!((state.st[1].mantissa, state.st[1].sign_exponent), (0x8000_0000_0000_0001, 0x3fff));
         assert_eq!(state.scratch[1], 7 << 64);
         assert_eq!(read(&mut state, offset::ST + 16, 16), 0x3fff_8000_0000_0000_0001);

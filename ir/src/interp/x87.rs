@@ -3,6 +3,7 @@ use super::{Machine, Stop};
 use crate::guest::{CpuState, PAGE_SIZE};
 use crate::helper::{Helper, Pending};
 use crate::inst::Inst;
+use crate::region::Block;
 use crate::x87::{StoreForm, StoreKind, ES};
 
 /// Whether the next waiting instruction traps.
@@ -16,6 +17,13 @@ pub(super) fn status(state: &CpuState) -> u16 {
 }
 
 impl Machine<'_> {
+    /// FIP after an instruction has been executed.
+    pub(super) fn note_x87(&mut self, block: &Block, inst: &Inst) {
+        if inst.sets_fip() {
+            self.state.fip = block.insn_addr(inst).0;
+        }
+    }
+
     /// `x87_store`: convert, store unless an unmasked exception forbids it, then change the stack.
     pub(super) fn x87_store(&mut self, inst: &Inst, form: u32) -> Result<(), Stop> {
         let form = StoreForm::decode(form);

@@ -1,7 +1,7 @@
 //! The floating-point part of a frame: an FXSAVE image, and before it the same in FSAVE's form, as the kernel writes for
 //! i386 tasks (arch/x86/kernel/fpu/{signal,regset}.c; SDM vol. 1, 10.5.1).
 use ir::guest::state::St;
-use ir::guest::CpuState;
+use ir::guest::{CpuState, Seg};
 
 /// Bytes of an FXSAVE image.
 pub const FXSAVE_LEN: usize = 512;
@@ -11,10 +11,6 @@ pub const FSAVE_LEN: usize = 112;
 const MXCSR_MASK: u32 = 0xffff;
 /// `X86_FXSR_MAGIC` in the upper half of the status word: an FXSAVE image follows.
 const FXSR_MAGIC: u32 = 0;
-/// Selectors the kernel writes for the last instruction and operand: those of the task.
-const USER32_CS: u32 = 0x23;
-const USER_DS: u32 = 0x2b;
-
 fn put<const N: usize>(image: &mut [u8], at: usize, bytes: [u8; N]) {
     image[at..at + N].copy_from_slice(&bytes);
 }
@@ -45,9 +41,7 @@ pub fn fxsave(state: &CpuState) -> [u8; FXSAVE_LEN] {
     image[4] = state.ftw;
     put(&mut image, 6, state.fop.to_le_bytes());
     put(&mut image, 8, state.fip.to_le_bytes());
-    put(&mut image, 12, state.fcs.to_le_bytes());
     put(&mut image, 16, state.fdp.to_le_bytes());
-    put(&mut image, 20, state.fds.to_le_bytes());
     put(&mut image, 24, state.mxcsr.to_le_bytes());
     put(&mut image, 28, MXCSR_MASK.to_le_bytes());
     for i in 0..8 {
@@ -76,14 +70,16 @@ pub fn fsave(state: &CpuState) -> [u8; FSAVE_LEN] {
     let mut image = [0; FSAVE_LEN];
     let tags = (0..8).fold(0, |tags, i| tags | full_tag(&state.st[i], state.ftw >> i & 1 == 0) << (2 * i));
     let status = u32::from(status(state));
+    // For those of the last instruction and operand the kernel writes the task's own.
+    let selector = |seg: Seg| u32::from(state.selector[seg.index()]);
     let words = [
         0xffff_0000 | u32::from(state.fcw),
         0xffff_0000 | status,
         0xffff_0000 | tags,
         state.fip,
-        USER32_CS,
+        selector(Seg::Cs),
         state.fdp,
-        0xffff_0000 | USER_DS,
+        0xffff_0000 | selector(Seg::Ds),
     ];
     for (i, value) in words.into_iter().enumerate() {
         put(&mut image, 4 * i, value.to_le_bytes());
@@ -107,7 +103,6 @@ pub fn restore(state: &mut CpuState, fsave: &[u8; FSAVE_LEN], fxsave: &[u8; FXSA
     state.ftw = (0..8).fold(0, |ftw, i| ftw | u8::from(tags >> (2 * i) & 3 != 3) << i);
     state.fop = (word(fsave, 16) >> 16) as u16;
     (state.fip, state.fdp) = (word(fsave, 12), word(fsave, 20));
-    (state.fcs, state.fds) = (half(fsave, 16), half(fsave, 24));
     state.mxcsr = word(fxsave, 24) & MXCSR_MASK;
     for i in 0..8 {
         let mut wide = [0; 16];
@@ -123,7 +118,7 @@ pub fn restore(state: &mut CpuState, fsave: &[u8; FSAVE_LEN], fxsave: &[u8; FXSA
 pub fn reset(state: &mut CpuState) {
     let fresh = CpuState::default();
     (state.fcw, state.fsw, state.top, state.ftw) = (fresh.fcw, fresh.fsw, fresh.top, fresh.ftw);
-    (state.fop, state.fip, state.fdp, state.fcs, state.fds) = (0, 0, 0, 0, 0);
+    (state.fop, state.fip, state.fdp) = (0, 0, 0);
     state.mxcsr = fresh.mxcsr;
     state.st = fresh.st;
     state.xmm = fresh.xmm;

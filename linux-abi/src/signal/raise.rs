@@ -69,14 +69,14 @@ impl Process {
             Trap::Overflow => (4, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
             Trap::BoundRange => (5, 0, SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
             Trap::Undefined | Trap::Unimplemented => (6, 0, SigInfo::fault(libc::SIGILL, ILL_ILLOPN, eip)),
-            Trap::GeneralProtection => (13, self.gp_error(eip), SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
+            Trap::GeneralProtection => (13, self.gp_error(state.linear_eip()), SigInfo::new(libc::SIGSEGV, SI_KERNEL)),
             Trap::StackFault => (12, 0, SigInfo::new(libc::SIGBUS, SI_KERNEL)),
             Trap::X87 => (16, 0, SigInfo::fault(libc::SIGFPE, float_code(u32::from(state.fsw & !state.fcw)), eip)),
             Trap::Simd => {
                 let unmasked = !(state.mxcsr >> 7) & state.mxcsr & 0x3f;
                 (19, 0, SigInfo::fault(libc::SIGFPE, float_code(unmasked), eip))
             }
-            Trap::Fetch => return self.raise_fetch(thread, eip),
+            Trap::Fetch => return self.raise_fetch(thread, state.linear_eip()),
             Trap::Syscall | Trap::Sysenter | Trap::Yield | Trap::Mxcsr | Trap::Interpret | Trap::Stale => return,
         };
         thread.signals.last_fault = LastFault { trapno, err, ..thread.signals.last_fault };
@@ -113,13 +113,13 @@ impl Process {
         }
     }
 
-    fn raise_fetch(&self, thread: &mut Thread, eip: u32) {
+    fn raise_fetch(&self, thread: &mut Thread, eip: GuestAddr) {
         let mut insn = [0; 15];
-        let fault = match self.mm.fetch_code(GuestAddr(eip), &mut insn) {
+        let fault = match self.mm.fetch_code(eip, &mut insn) {
             Err(fault) => fault,
             // The instruction goes on where nothing can be fetched.
             Ok(n) => {
-                let addr = GuestAddr(eip).plus(n as u32);
+                let addr = eip.plus(n as u32);
                 let kind = self.mm.check(addr, Access::Execute).unwrap_or(FaultKind::Bus);
                 Fault { addr, access: Access::Execute, kind }
             }
@@ -128,11 +128,11 @@ impl Process {
     }
 
     /// The error code of a general protection fault: `int n` names its gate in the IDT; everything else gets 0.
-    fn gp_error(&self, eip: u32) -> u32 {
+    fn gp_error(&self, eip: GuestAddr) -> u32 {
         const INT_N: u8 = 0xcd;
         const IDT: u32 = 2;
         let mut insn = [0; 2];
-        match self.mm.load(GuestAddr(eip), &mut insn) {
+        match self.mm.load(eip, &mut insn) {
             Ok(()) if insn[0] == INT_N => u32::from(insn[1]) << 3 | IDT,
             _ => 0,
         }

@@ -154,7 +154,7 @@ pub static TABLE: [Entry; 470] = [
     row(120, "clone",                    Full,  Do(clone::clone),                   User,              No,      &[Set(&names::CLONE), Ptr, Ptr, Ptr, Ptr]),
     row(121, "setdomainname",            Full,  Host(libc::SYS_setdomainname),      Compat(121),       No,      &[In(1), Uint]),
     row(122, "uname",                    Full,  Do(sysinfo::uname),                 User,              No,      &[OutUtsname]),
-    row(123, "modify_ldt",               Partial("limits are kept but not enforced; no 16-bit code segments"), Do(thread::modify_ldt),             User,              No,      &[Int, Ptr, Uint]),
+    row(123, "modify_ldt",               Full,  Do(thread::modify_ldt),             User,              No,      &[Int, Ptr, Uint]),
     row(124, "adjtimex",                 Full,  Do(time::adjtimex),                 Compat(124),       No,      &[Ptr]),
     row(125, "mprotect",                 Full,  Do(mem::mprotect),                  User,              No,      &[Ptr, Uint, Set(&names::PROT)]),
     row(126, "sigprocmask",              Full,  Do(signal::sigprocmask),            User,              No,      &[One(&names::SIG_HOW), Ptr, Ptr]),

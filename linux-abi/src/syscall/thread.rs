@@ -152,10 +152,6 @@ fn write_ldt(cx: &mut Cx<'_>, at: GuestAddr, len: u32, old_mode: bool) -> SysRes
         return Err(Errno::EINVAL);
     }
     let cleared = desc.is_empty() || old_mode && desc.base_addr.get() == 0 && desc.limit.get() == 0;
-    if !cleared && flags & bits::SEG_32BIT == 0 && desc.flags.get() & bits::CONTENTS >= 4 {
-        // 16-bit code is not translated.
-        return Err(Errno::EINVAL);
-    }
     let mut segment = desc.segment();
     if old_mode {
         segment.flags &= !bits::USEABLE;

@@ -57,7 +57,8 @@ impl RegionSource for Source {
         self.1.fetch_max(floats as u8, Ordering::SeqCst);
     }
 
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError> {
+        let entry = GuestAddr(state.eip);
         frontend::lift_single(&*self.0, entry)
     }
 }

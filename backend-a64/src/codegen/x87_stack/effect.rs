@@ -85,6 +85,11 @@ pub(crate) fn is_barrier(inst: &Inst) -> bool {
     }
 }
 
+/// Whether an instruction reads or writes FIP in memory.
+pub(crate) fn is_fip(inst: &Inst) -> bool {
+    matches!(inst.op, Opcode::GetState | Opcode::SetState) && inst.imm as u32 == offset::FIP
+}
+
 /// Whether an instruction works on the form of MMX instructions.
 fn is_mmx(op: Opcode) -> bool {
     matches!(op, Opcode::GetMm | Opcode::SetMm | Opcode::MmxEnter | Opcode::MmxLeave)

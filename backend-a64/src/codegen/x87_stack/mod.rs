@@ -11,7 +11,9 @@ mod effect;
 mod plan;
 mod track;
 
-pub(crate) use effect::{begins_in_mmx, effect, is_barrier, is_live, leads_to_live, leads_to_mmx, wants_rest, Effect};
+pub(crate) use effect::{
+    begins_in_mmx, effect, is_barrier, is_fip, is_live, leads_to_live, leads_to_mmx, wants_rest, Effect,
+};
 use ir::Block;
 pub(crate) use plan::{analyse, Plan};
 pub(crate) use track::{Guard, Track};

@@ -55,7 +55,7 @@ struct Analysis<'a> {
 /// The plan of every block; empty if the region does nothing with the x87 stack. `counted`: it may be left at every block for
 /// better code.
 pub(crate) fn analyse(region: &Region, hint: X87Hint, counted: bool) -> Vec<Plan> {
-    let of_interest = |inst: &Inst| is_live(inst) || inst.op == Opcode::MmxEnter;
+    let of_interest = |inst: &Inst| is_live(inst) || inst.op == Opcode::MmxEnter || inst.sets_fip();
     if !region.blocks.iter().any(|b| b.insts.iter().any(of_interest)) {
         return Vec::new();
     }

@@ -1,8 +1,8 @@
 //! What is known of the x87 stack along a block, instruction by instruction, and what memory lacks meanwhile.
 use super::super::compiled::X87Fix;
-use super::effect::{begins_in_mmx, effect, expected_turn, leads_to_live, wants_rest, Effect, C1};
+use super::effect::{begins_in_mmx, effect, expected_turn, is_fip, leads_to_live, wants_rest, Effect, C1};
 use super::{needs, Form, Needs, Stack};
-use ir::{Block, Helper, Opcode};
+use ir::{Block, GuestAddr, Helper, Opcode};
 
 /// What is known at a point of a block, and what memory lacks there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) struct Track {
     emptied: u8,
     /// C1 is zero, whatever memory says.
     c1_zero: bool,
+    /// FIP, if memory lacks it.
+    fip: Option<GuestAddr>,
 }
 
 /// What an `x87_wait` has to check.
@@ -33,7 +35,15 @@ impl Track {
     /// Nothing known but what to expect.
     pub(crate) fn unknown(top: u8, ftw: u8) -> Self {
         let synced = Stack { top, full: 0, empty: 0 };
-        Self { form: Form::Unknown { top, ftw }, covered: false, synced, filled: 0, emptied: 0, c1_zero: false }
+        Self {
+            form: Form::Unknown { top, ftw },
+            covered: false,
+            synced,
+            filled: 0,
+            emptied: 0,
+            c1_zero: false,
+            fip: None,
+        }
     }
 
     /// The state of MMX instructions.
@@ -43,6 +53,11 @@ impl Track {
 
     /// What memory lacks.
     pub(crate) fn fix(&self) -> X87Fix {
+        self.stack_fix().with_fip(self.fip)
+    }
+
+    /// What memory lacks but for FIP.
+    pub(crate) fn stack_fix(&self) -> X87Fix {
         let Form::Live(stack) = self.form else { return X87Fix::NONE };
         let (filled, emptied) = (self.filled & !self.synced.full, self.emptied & !self.synced.empty);
         if stack.top == self.synced.top && filled | emptied == 0 && !self.c1_zero {
@@ -58,6 +73,12 @@ impl Track {
 
     /// Memory is brought up to date.
     pub(crate) fn sync(&mut self) {
+        self.sync_stack();
+        self.fip = None;
+    }
+
+    /// Memory is brought up to date but for FIP.
+    pub(crate) fn sync_stack(&mut self) {
         if let Form::Live(stack) = self.form {
             self.synced = stack;
         }
@@ -88,25 +109,31 @@ impl Track {
         match inst.op {
             Opcode::X87Wait if leads_to_live(block, pos) => {
                 if let Some(Guard { needs, top, .. }) = self.guard(block, pos, behind) {
-                    self.sync();
+                    self.sync_stack();
                     let known = match self.form {
                         Form::Live(stack) => stack,
                         Form::Mmx | Form::Unknown { .. } => Stack { top, full: 0, empty: 0 },
                     };
                     let (full, empty) = (known.full | needs.full, known.empty | needs.empty);
                     self.form = Form::Live(Stack { top, full, empty });
-                    self.sync();
+                    self.sync_stack();
                 }
                 self.covered = true;
             }
-            Opcode::MmxEnter => *self = Self::mmx(),
-            Opcode::X87Wait if begins_in_mmx(block, pos) => *self = Self::mmx(),
-            Opcode::MmxLeave => *self = Self::unknown(0, 0),
+            Opcode::MmxEnter => *self = Self { fip: self.fip, ..Self::mmx() },
+            Opcode::X87Wait if begins_in_mmx(block, pos) => *self = Self { fip: self.fip, ..Self::mmx() },
+            Opcode::MmxLeave => *self = Self { fip: self.fip, ..Self::unknown(0, 0) },
             Opcode::X87 | Opcode::X87Store => self.operate(&effect(block, inst)),
             Opcode::Helper if inst.helper() == Helper::X87Init => *self = Self::unknown(0, 0),
             Opcode::Helper if wants_rest(inst) => self.rest(expected_turn(inst.helper())),
             _ if wants_rest(inst) => self.rest(0),
             _ => {}
+        }
+        if is_fip(inst) {
+            // Read, so that memory has it, or written.
+            self.fip = None;
+        } else if inst.sets_fip() {
+            self.fip = Some(block.insn_addr(inst));
         }
     }
 
@@ -133,7 +160,7 @@ impl Track {
             1 => ftw & !(1 << top),
             _ => ftw,
         };
-        *self = Self::unknown(moved, ftw);
+        *self = Self { fip: self.fip, ..Self::unknown(moved, ftw) };
     }
 
     /// Where the top is, or is expected, and the tags likewise.
@@ -155,7 +182,7 @@ impl Track {
     pub(super) fn meet(&self, other: &Self) -> Option<Self> {
         let clean = self.fix().is_none() && other.fix().is_none();
         if self.form == Form::Mmx && other.form == Form::Mmx {
-            return Some(*self);
+            return (self.fip == other.fip).then_some(*self);
         }
         let (Form::Live(a), Form::Live(b)) = (self.form, other.form) else {
             return clean.then_some(self.forgotten());

@@ -17,7 +17,8 @@ impl RegionSource for Exchange {
         Ok(self::region(entry, "exit syscall, 0x1004"))
     }
 
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError> {
+        let entry = GuestAddr(state.eip);
         Ok(self::region(entry, "jump 0x1004"))
     }
 }

@@ -263,7 +263,8 @@ impl RegionSource for AddToMemory {
     fn region(&self, entry: GuestAddr, heat: Heat) -> Result<Region, LiftError> {
         self.0.region(entry, heat)
     }
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError> {
+        let entry = GuestAddr(state.eip);
         let mut b = Builder::new(entry);
         b.begin_insn(entry, 2);
         let base = b.get_gpr(Gpr::Ebx);

@@ -27,7 +27,8 @@ impl RegionSource for Countdown {
         Ok(parse(text).unwrap())
     }
 
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError> {
+        let entry = GuestAddr(state.eip);
         Err(LiftError::Fetch(no_code(entry)))
     }
 }

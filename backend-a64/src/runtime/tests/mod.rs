@@ -48,7 +48,8 @@ impl RegionSource for Program {
         }
     }
 
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError> {
+        let entry = GuestAddr(state.eip);
         Err(LiftError::Fetch(no_code(entry)))
     }
 }

@@ -28,7 +28,8 @@ impl RegionSource for Pushes {
         Ok(region)
     }
 
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError> {
+        let entry = GuestAddr(state.eip);
         let reg = if entry.0 == 0x1000 { "eax" } else { "ecx" };
         let body = push(entry.0, reg, 0);
         Ok(parse(&format!("region {entry}\nb0 {entry} entry:\n{body}jump {}", entry.plus(1))).unwrap())

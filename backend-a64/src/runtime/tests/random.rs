@@ -33,7 +33,8 @@ impl RegionSource for Current {
         region.ok_or(LiftError::Fetch(no_code(entry)))
     }
 
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError> {
+        let entry = GuestAddr(state.eip);
         // Told apart from a way out by its kind.
         Err(LiftError::Fetch(Fault { kind: ir::guest::FaultKind::Bus, ..no_code(entry) }))
     }

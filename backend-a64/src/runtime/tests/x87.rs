@@ -133,7 +133,8 @@ impl RegionSource for Source {
         Ok(region)
     }
 
-    fn single(&self, entry: GuestAddr) -> Result<Region, LiftError> {
+    fn single(&self, state: &CpuState) -> Result<Region, LiftError> {
+        let entry = GuestAddr(state.eip);
         Ok(self.0.lock().unwrap().single(Self::index(entry)))
     }
 }
@@ -183,10 +184,10 @@ fn memory(rng: &mut Rng) -> TestMem {
     mem
 }
 
-type View = (u32, [u32; 8], [St; 8], u32, u8, u16, u16);
+type View = (u32, [u32; 8], [St; 8], u32, u8, u16, u16, u32);
 
 fn view(s: &CpuState) -> View {
-    (s.eip, s.gpr, s.st, s.top, s.ftw, s.fcw, s.fsw)
+    (s.eip, s.gpr, s.st, s.top, s.ftw, s.fcw, s.fsw, s.fip)
 }
 
 #[test]

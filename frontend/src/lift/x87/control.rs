@@ -4,9 +4,16 @@ use crate::lifter::LiftCx;
 use ir::guest::state::offset;
 use ir::{Helper, Opcode, Sink, Ty, Value};
 
-/// WAIT, FNOP.
+/// WAIT.
 pub(crate) fn fwait(cx: &mut LiftCx) {
     wait(cx);
+}
+
+/// FNOP: FIP is its address afterwards.
+pub(crate) fn fnop(cx: &mut LiftCx) {
+    wait(cx);
+    let here = cx.ir.const32(cx.addr().0);
+    cx.ir.set_state(offset::FIP, here);
 }
 
 /// FNENI, FNDISI, FNSETPM: of the 8087 and 287 only, they do nothing.

@@ -45,16 +45,16 @@ fn store_env(cx: &mut LiftCx, addr: Addr, wide: bool) -> Addr {
     let tags = cx.ir.helper(Helper::X87TagWord, Ty::I32, &[]);
     let fip = cx.ir.get_state(Ty::I32, offset::FIP);
     let fdp = cx.ir.get_state(Ty::I32, offset::FDP);
-    let [fcs, fop, fds] = [offset::FCS, offset::FOP, offset::FDS].map(|field| {
-        let value = cx.ir.get_state(Ty::I16, field);
-        cx.ir.zext(Ty::I32, value)
-    });
+    let fop = cx.ir.get_state(Ty::I16, offset::FOP);
+    let fop = cx.ir.zext(Ty::I32, fop);
+    // The selectors are zero, as CPUID announces.
+    let none = cx.ir.const32(0);
     if wide {
-        let selector_and_opcode = cx.ir.insert(fcs, fop, 16, 11);
-        let words = [padded(cx, cw), padded(cx, sw), padded(cx, tags), fip, selector_and_opcode, fdp, padded(cx, fds)];
+        let selector_and_opcode = cx.ir.insert(none, fop, 16, 11);
+        let words = [padded(cx, cw), padded(cx, sw), padded(cx, tags), fip, selector_and_opcode, fdp, padded(cx, none)];
         store_words(cx, addr, &words, 4)
     } else {
-        let words = [cw, sw, tags, fip, fcs, fdp, fds].map(|word| cx.ir.trunc(Ty::I16, word));
+        let words = [cw, sw, tags, fip, none, fdp, none].map(|word| cx.ir.trunc(Ty::I16, word));
         store_words(cx, addr, &words, 2)
     }
 }
@@ -100,16 +100,16 @@ struct Loaded {
     sw: Value,
     tags: Value,
     fip: Value,
-    fcs: Value,
     fop: Option<Value>,
     fdp: Value,
-    fds: Value,
 }
 
 fn load_env(cx: &mut LiftCx, addr: Addr, wide: bool) -> Loaded {
     let step = if wide { 4 } else { 2 };
     let mut half = |n: i32| cx.ir.load(Ty::I16, addr.plus(step * n));
-    let (cw, sw, tags, fcs, fds) = (half(0), half(1), half(2), half(4), half(6));
+    let (cw, sw, tags) = (half(0), half(1), half(2));
+    // The selectors are read and dropped.
+    let _ = (half(4), half(6));
     // The last word of the wide format is four bytes that are all read.
     let fop = wide.then(|| cx.ir.load(Ty::I16, addr.plus(4 * 4 + 2)));
     if wide {
@@ -123,16 +123,14 @@ fn load_env(cx: &mut LiftCx, addr: Addr, wide: bool) -> Loaded {
         cx.ir.zext(Ty::I32, low)
     };
     let (fip, fdp) = (pointer(3), pointer(5));
-    Loaded { cw, sw, tags, fip, fcs, fop, fdp, fds }
+    Loaded { cw, sw, tags, fip, fop, fdp }
 }
 
 impl Loaded {
     fn set(&self, cx: &mut LiftCx) {
         cx.ir.helper(Helper::X87SetEnv, Ty::None, &[self.cw, self.sw, self.tags]);
         cx.ir.set_state(offset::FIP, self.fip);
-        cx.ir.set_state(offset::FCS, self.fcs);
         cx.ir.set_state(offset::FDP, self.fdp);
-        cx.ir.set_state(offset::FDS, self.fds);
         let fop = match self.fop {
             Some(word) => {
                 let word = cx.ir.zext(Ty::I32, word);

@@ -39,7 +39,7 @@ pub(crate) fn fxsave(cx: &mut LiftCx) {
 
 /// The first 32 bytes: all but the registers.
 fn save_control(cx: &mut LiftCx, addr: Addr) {
-    let fields = [(0, offset::FCW), (6, offset::FOP), (12, offset::FCS), (20, offset::FDS)];
+    let fields = [(0, offset::FCW), (6, offset::FOP)];
     for (at, field) in fields {
         let value = cx.ir.get_state(Ty::I16, field);
         store_half(cx, addr.plus(at), value);
@@ -50,8 +50,9 @@ fn save_control(cx: &mut LiftCx, addr: Addr) {
     let tags = cx.ir.zext(Ty::I32, tags);
     store_half(cx, addr.plus(4), tags);
     let zero = cx.ir.const32(0);
-    store_half(cx, addr.plus(14), zero);
-    store_half(cx, addr.plus(22), zero);
+    // The selectors of FIP and FDP, as CPUID announces.
+    cx.ir.store(addr.plus(12), zero);
+    cx.ir.store(addr.plus(20), zero);
     for (at, field) in [(8, offset::FIP), (16, offset::FDP)] {
         let value = cx.ir.get_state(Ty::I32, field);
         cx.ir.store(addr.plus(at), value);
@@ -72,7 +73,7 @@ pub(crate) fn fxrstor(cx: &mut LiftCx) {
     let addr = aligned(cx);
     cx.reach(addr, IMAGE, false);
     let mut half = |at: i32| cx.ir.load(Ty::I16, addr.plus(at));
-    let [cw, sw, fop, fcs, fds] = [0, 2, 6, 12, 20].map(&mut half);
+    let [cw, sw, fop] = [0, 2, 6].map(&mut half);
     let tags = cx.ir.load(Ty::I8, addr.plus(4));
     let [fip, fdp, mxcsr] = [8, 16, 24].map(|at| cx.ir.load(Ty::I32, addr.plus(at)));
     state::check(cx, mxcsr);
@@ -84,7 +85,7 @@ pub(crate) fn fxrstor(cx: &mut LiftCx) {
         cx.ir.set_xmm(reg, value);
     }
     cx.ir.set_mxcsr(mxcsr);
-    let pointers = [(offset::FOP, fop), (offset::FCS, fcs), (offset::FDS, fds), (offset::FIP, fip), (offset::FDP, fdp)];
+    let pointers = [(offset::FOP, fop), (offset::FIP, fip), (offset::FDP, fdp)];
     for (field, value) in pointers {
         cx.ir.set_state(field, value);
     }

@@ -10,7 +10,18 @@ const TOP: u16 = 7 << 11;
 /// FNINIT.
 pub extern "C" fn init(s: &mut CpuState, _: u64, _: u64, _: u64, _: u64) -> u64 {
     (s.fcw, s.fsw, s.top, s.ftw) = (DEFAULT_CW, 0, 0, 0);
-    (s.fop, s.fip, s.fdp, s.fcs, s.fds) = (0, 0, 0, 0, 0);
+    (s.fop, s.fip, s.fdp) = (0, 0, 0);
+    0
+}
+
+/// What an unmasked exception leaves besides FIP: the opcode, and the offset of the memory operand if there is one.
+pub extern "C" fn raised(s: &mut CpuState, opcode: u64, offset: u64, in_memory: u64, _: u64) -> u64 {
+    if s.fsw & ES != 0 {
+        s.fop = opcode as u16;
+        if in_memory != 0 {
+            s.fdp = offset as u32;
+        }
+    }
     0
 }
 

@@ -77,7 +77,7 @@ impl X87State {
     fn fix_or_top(&self) -> X87Fix {
         match self.track.form {
             Form::Live(stack) if !self.track.fix().has_stack() => {
-                X87Fix::new(stack.top, 0, 0, false).with_saved_flags(self.flags_away)
+                X87Fix::new(stack.top, 0, 0, false).with_fip(self.track.fix().fip()).with_saved_flags(self.flags_away)
             }
             _ => self.fix(),
         }
@@ -125,6 +125,9 @@ pub(super) fn before(cx: &mut EmitCx, inst: &Inst) {
     }
     if inst.op == Opcode::Helper {
         cx.x87.cached = None;
+    }
+    if x87_stack::is_fip(inst) && inst.op == Opcode::GetState {
+        emit_fip(cx, cx.x87.track.fix());
     }
     if x87_stack::wants_rest(inst) || inst.op == Opcode::MmxEnter && matches!(cx.x87.track.form, Form::Live(_)) {
         to_rest(cx);
@@ -181,6 +184,7 @@ pub(super) fn emit_fix(cx: &mut EmitCx, fix: X87Fix) {
         a64!(cx; ldr x16, [x28, X87Site::SAVED_NZCV]);
         flags::write_nzcv(cx, S0);
     }
+    emit_fip(cx, fix);
     if !fix.has_stack() {
         return;
     }
@@ -211,11 +215,31 @@ pub(super) fn emit_fix(cx: &mut EmitCx, fix: X87Fix) {
     }
 }
 
+/// Writes FIP if memory lacks it.
+fn emit_fip(cx: &mut EmitCx, fix: X87Fix) {
+    let Some(fip) = fix.fip() else { return };
+    if fip.0 < 1 << 16 {
+        cx.mov_imm(S0, fip.0);
+    } else {
+        let literal = cx.asm.new_label();
+        cx.x87.literals.push((literal, u64::from(fip.0)));
+        cx.asm.ldr_x(S0, literal);
+    }
+    a64!(cx; str w16, [x28, state::FIP]);
+}
+
 /// Brings memory up to date.
 fn sync(cx: &mut EmitCx) {
     let fix = cx.x87.track.fix();
     emit_fix(cx, fix);
     cx.x87.track.sync();
+}
+
+/// Brings memory up to date but for FIP.
+fn sync_stack(cx: &mut EmitCx) {
+    let fix = cx.x87.track.stack_fix();
+    emit_fix(cx, fix);
+    cx.x87.track.sync_stack();
 }
 
 /// Puts the state at rest if it is not.
@@ -229,7 +253,7 @@ fn to_rest(cx: &mut EmitCx) {
         cx.asm.tbz(S0, X87Live::REST_BIT, cold);
         cx.asm.bind(back);
     } else {
-        sync(cx);
+        sync_stack(cx);
         branch::call_stub(cx, Stub::X87(X87Routine::Rest));
         cx.x87.track.rest(0);
     }
@@ -262,7 +286,7 @@ pub(super) fn wait(cx: &mut EmitCx) {
     cx.x87.rests = false;
     let behind = cx.x87.behind(cx.block_index);
     let Some(guard) = cx.x87.track.guard(cx.block, pos, behind) else { return };
-    sync(cx);
+    sync_stack(cx);
     let site = guard_site(site(cx), &guard, cx.x87.flags_away);
     let site = add_site(cx, site);
     let (cold, back) = cold(cx, ColdX87::Call(X87Routine::Enter, site));
@@ -319,7 +343,7 @@ pub(super) fn in_mmx(cx: &EmitCx) -> bool {
 }
 
 fn guard_site(site: X87Site, guard: &Guard, flags_away: bool) -> X87Site {
-    let fix = X87Fix::new(guard.top, 0, 0, false).with_saved_flags(flags_away);
+    let fix = X87Fix::new(guard.top, 0, 0, false).with_fip(site.fix.fip()).with_saved_flags(flags_away);
     X87Site { full: guard.needs.full, empty: guard.needs.empty, fix, ..site }
 }
 
