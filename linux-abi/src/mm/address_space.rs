@@ -167,9 +167,10 @@ impl AddressSpace {
         if data.len() <= first_page_left {
             return self.repairing(|| copy::write(addr, data));
         }
-        // The first page that cannot be written is the one that is reported.
-        for offset in std::iter::once(0).chain((first_page_left..data.len()).step_by(PAGE_SIZE as usize)) {
-            self.repairing(|| copy::touch(addr.plus(offset as u32)))?;
+        for offset in (first_page_left..data.len()).step_by(PAGE_SIZE as usize) {
+            // Of pages that cannot be written the first is reported, which a look at it must not make present.
+            let first = || self.check(addr, Access::Write).map(|kind| Fault { addr, access: Access::Write, kind });
+            self.repairing(|| copy::touch(addr.plus(offset as u32))).map_err(|fault| first().unwrap_or(fault))?;
         }
         self.repairing(|| copy::write(addr, data))
     }

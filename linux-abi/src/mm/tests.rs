@@ -153,6 +153,8 @@ fn protection_is_the_guests() {
     assert_eq!(buf[..4], [0; 4]);
     assert_eq!(mm.mprotect(at.0, 0x4000, 1), Err(Errno(libc::ENOMEM)));
     assert_eq!(mm.check(at, Access::Write), Some(FaultKind::Protected));
+    // Both pages cannot be written: the first is reported.
+    assert_eq!(mm.store(at.plus(0xffc), &[1; 8]).unwrap_err().addr, at.plus(0xffc));
     mm.munmap(at.0, 0x3000).unwrap();
 }
 
