@@ -9,7 +9,7 @@ use super::rng::Rng;
 use super::{Case, Input, CODE, DATA, STACK};
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
-    RflagsBits,
+    RflagsBits, UsedMemory,
 };
 
 /// A part of a block.
@@ -187,7 +187,9 @@ impl Blocks {
             stays || !reg.is_gpr() && !reg.is_segment_register() || !reserved(reg) || !writes(used.access())
         });
         let known = |base| matches!(base, Register::ESI | Register::EDI | Register::EBP);
-        spared && info.used_memory().iter().all(|m| lea || known(m.base()) && m.index() == Register::None)
+        // Prefixes and opcodes may have made another address of the bytes: one that is not the same memory in all processes.
+        let near = |m: &UsedMemory| known(m.base()) && m.index() == Register::None && m.displacement() < 0x40;
+        spared && info.used_memory().iter().all(|m| lea || near(m))
     }
 }
 
