@@ -73,6 +73,13 @@ impl std::fmt::Debug for Memory<'_> {
     }
 }
 
+/// Fetches at an offset in a segment, as much as the segment has.
+fn fetch(mem: &dyn GuestMem, segment: Descriptor, offset: GuestAddr, buf: &mut [u8]) -> Result<usize, Fault> {
+    let room = u64::from(segment.limit) + 1 - u64::from(offset.0);
+    let len = buf.len().min(room as usize);
+    mem.fetch(offset.plus(segment.base), &mut buf[..len])
+}
+
 impl<'m> Code<'m> {
     /// A reader of this memory as flat 32-bit code. Nothing is fetched yet: what the window held may have changed.
     pub fn new(mem: &'m dyn GuestMem, window: &'m mut Window) -> Self {
@@ -93,13 +100,6 @@ impl<'m> Code<'m> {
         }
     }
 
-    /// Fetches at an offset, as much as the segment has.
-    fn fetch(&self, offset: GuestAddr, buf: &mut [u8]) -> Result<usize, Fault> {
-        let room = u64::from(self.segment.limit) + 1 - u64::from(offset.0);
-        let len = buf.len().min(room as usize);
-        self.mem.0.fetch(offset.plus(self.segment.base), &mut buf[..len])
-    }
-
     /// Whether a few instructions at `addr` can be read without fetching.
     pub fn has(&self, addr: GuestAddr) -> bool {
         self.position(addr, 2 * MAX_INSN_LEN).is_some()
@@ -117,10 +117,10 @@ impl<'m> Code<'m> {
         if let Some(at) = self.position(addr, want) {
             return Ok(at);
         }
-        self.window.len = 0;
-        let mut bytes = [0; WINDOW];
-        let len = self.fetch(addr, &mut bytes[..self.window.limit])?;
-        (self.window.base, self.window.len, self.window.bytes) = (addr, len, bytes);
+        let window = &mut *self.window;
+        window.len = 0;
+        window.len = fetch(self.mem.0, self.segment, addr, &mut window.bytes[..window.limit])?;
+        window.base = addr;
         Ok(0)
     }
 
@@ -179,7 +179,7 @@ impl<'m> Code<'m> {
         if beyond.0 > self.segment.limit {
             return Decoded::TooLong;
         }
-        match self.fetch(beyond, &mut [0]) {
+        match fetch(self.mem.0, self.segment, beyond, &mut [0]) {
             Err(fault) => Decoded::Fetch(fault),
             // The page became readable meanwhile: no instruction now, the dispatcher will try again.
             Ok(_) => Decoded::Fetch(Fault {
