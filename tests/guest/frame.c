@@ -57,6 +57,29 @@ static void spoil(int sig)
     asm volatile("ldmxcsr %0" :: "m"((unsigned){ 0x7f80 }));
 }
 
+/* x87 registers stand twice in a frame, XMM registers once. */
+static int part;
+static void edit_part(int sig, siginfo_t *info, void *context)
+{
+    (void)sig, (void)info;
+    struct _libc_fpstate *old = ((ucontext_t *)context)->uc_mcontext.fpregs;
+    unsigned char *image = (unsigned char *)(old + 1);
+    if (part == 0) old->_st[0].exponent ^= 0x8000;
+    if (part == 1) image[32 + 9] ^= 0x80;
+    if (part == 2) image[160 + 3 * 16 + 7] ^= 0x80;
+}
+
+static void parts(void)
+{
+    set(SIGUSR1, edit_part, SA_SIGINFO);
+    for (part = 0; part < 3; part++) {
+        double st, xmm, one = 1;
+        asm volatile("fld1; movq %3, %%xmm3; int $0x80; fstpl %0; movq %%xmm3, %1"
+                     : "=m"(st), "=m"(xmm), "+a"((int){ SYS_kill }) : "m"(one), "b"(getpid()), "c"(SIGUSR1) : "memory");
+        printf("part %d edited: st %.1f xmm %.1f\n", part, st, xmm);
+    }
+}
+
 static void flags(void)
 {
     set(SIGUSR1, nest, SA_NODEFER);
@@ -233,6 +256,7 @@ int main(void)
     setvbuf(stdout, NULL, _IONBF, 0);
     flags();
     frames();
+    parts();
     stacks();
     sources();
     return 0;

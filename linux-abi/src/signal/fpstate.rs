@@ -93,7 +93,7 @@ pub fn fsave(state: &CpuState) -> [u8; FSAVE_LEN] {
     image
 }
 
-/// Restores what sigreturn finds: control, status, tags and pointers from the FSAVE part, registers from the FXSAVE image.
+/// Restores what sigreturn finds: MXCSR and XMM registers from the FXSAVE image, all of the x87 state from the FSAVE part.
 pub fn restore(state: &mut CpuState, fsave: &[u8; FSAVE_LEN], fxsave: &[u8; FXSAVE_LEN]) {
     let status = half(fsave, 4);
     state.fcw = half(fsave, 0);
@@ -105,10 +105,10 @@ pub fn restore(state: &mut CpuState, fsave: &[u8; FSAVE_LEN], fxsave: &[u8; FXSA
     (state.fip, state.fdp) = (word(fsave, 12), word(fsave, 20));
     state.mxcsr = word(fxsave, 24) & MXCSR_MASK;
     for i in 0..8 {
+        let st = &fsave[28 + 10 * i..38 + 10 * i];
+        let mantissa = u64::from(word(st, 4)) << 32 | u64::from(word(st, 0));
+        state.st[physical(state, i)] = St::new(half(st, 8), mantissa);
         let mut wide = [0; 16];
-        wide.copy_from_slice(&fxsave[32 + 16 * i..48 + 16 * i]);
-        let value = u128::from_le_bytes(wide);
-        state.st[physical(state, i)] = St::new((value >> 64) as u16, value as u64);
         wide.copy_from_slice(&fxsave[160 + 16 * i..176 + 16 * i]);
         state.xmm[i] = u128::from_le_bytes(wide);
     }
@@ -170,5 +170,15 @@ mod tests {
         assert_eq!((back.fcw, back.fsw, back.top, back.ftw), (state.fcw, state.fsw, state.top, state.ftw));
         assert_eq!((back.st, back.xmm, back.mxcsr), (state.st, state.xmm, state.mxcsr));
         assert_eq!((back.fip, back.fdp), (state.fip, state.fdp));
+    }
+
+    #[test]
+    fn x87_registers_come_from_the_fsave_part() {
+        let state = sample();
+        let (mut old, mut new) = (fsave(&state), fxsave(&state));
+        (old[28], new[48], new[160]) = (0x77, 0x88, 0x99);
+        let mut back = CpuState::default();
+        restore(&mut back, &old, &new);
+        assert_eq!((back.st[5].mantissa as u8, back.st[6].mantissa as u8, back.xmm[0] as u8), (0x77, 6, 0x99));
     }
 }
