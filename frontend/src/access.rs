@@ -1,11 +1,16 @@
 //! Which memory an instruction writes.
-use iced_x86::{Instruction, InstructionInfoFactory, OpAccess, OpKind};
+use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind};
 
 /// Whether an explicit memory operand of an instruction is written, or may be.
 pub fn writes_memory(insn: &Instruction) -> bool {
     let mut factory = InstructionInfoFactory::new();
     let info = factory.info(insn);
     (0..insn.op_count()).any(|i| insn.op_kind(i) >= OpKind::MemorySegSI && writes(info.op_access(i)))
+}
+
+/// The same without ARPL, which writes only what it changes: segments are asked then.
+pub fn always_writes_memory(insn: &Instruction) -> bool {
+    insn.mnemonic() != Mnemonic::Arpl && writes_memory(insn)
 }
 
 /// Whether an instruction writes any memory, the stack included, or may.

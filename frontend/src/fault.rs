@@ -47,11 +47,13 @@ fn of_insn(insn: &Instruction, state: &CpuState, fault: Fault) -> Report {
     Report::Page(Fault { access: if write { Access::Write } else { fault.access }, ..fault })
 }
 
-/// Whether the instruction writes through CS: #GP whatever the address, since code segments cannot be written (SDM vol. 3,
-/// 5.5).
+/// Whether the instruction writes through CS, whatever its operands: #GP whatever the address, since code segments cannot be
+/// written (SDM vol. 3, 5.5).
 pub(crate) fn writes_code_segment(insn: &Instruction) -> bool {
     let writes = |operand: &UsedMemory| operand.segment() == Register::CS && writes(operand);
-    insn.segment_prefix() == Register::CS && InstructionInfoFactory::new().info(insn).used_memory().iter().any(writes)
+    insn.segment_prefix() == Register::CS
+        && insn.mnemonic() != Mnemonic::Arpl
+        && InstructionInfoFactory::new().info(insn).used_memory().iter().any(writes)
 }
 
 fn writes(operand: &UsedMemory) -> bool {

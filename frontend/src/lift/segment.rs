@@ -97,7 +97,10 @@ pub(crate) fn arpl<S: Sink>(cx: &mut LiftCx<S>) {
     let result = cx.ir.trunc(Ty::I16, result);
     match dst.addr() {
         // Nothing is written if nothing changes.
-        Some(addr) => cx.ir.store_if(addr, result, lower),
+        Some(addr) => {
+            cx.check_write_if(lower);
+            cx.ir.store_if(addr, result, lower);
+        }
         None => cx.set(&dst, result),
     }
     set_zf(cx, lower);

@@ -26,8 +26,21 @@ impl<S: Sink> LiftCx<S> {
         }
         let seg = segment(self.insn.memory_segment()).unwrap_or(Seg::Ds);
         let size = self.insn.memory_size().size().max(1);
-        let write = self.segments == Segments::Full && access::writes_memory(&self.insn);
+        let write = self.segments == Segments::Full && access::always_writes_memory(&self.insn);
         self.linear(seg, offset, size as u32, write)
+    }
+
+    /// Checks that the segment of the memory operand allows the write that is made if `condition`, 0 or 1, is 1.
+    pub fn check_write_if(&mut self, condition: S::Value) {
+        let seg = segment(self.insn.memory_segment()).unwrap_or(Seg::Ds);
+        if self.segments == Segments::Full {
+            let offset = self.offset();
+            let (_, refused) = self.ask_segment(seg, offset, self.insn.memory_size().size() as u32, true);
+            let refused = self.ir.and(refused, condition);
+            self.refuse(seg, refused);
+        } else if seg == Seg::Cs {
+            self.ir.trap_if(condition, Trap::GeneralProtection);
+        }
     }
 
     /// As [`Self::mem_addr`] of an operand that must be aligned: it is found misaligned before its segment refuses it.
@@ -37,7 +50,7 @@ impl<S: Sink> LiftCx<S> {
         }
         let offset = self.offset();
         let seg = segment(self.insn.memory_segment()).unwrap_or(Seg::Ds);
-        let (size, write) = (self.insn.memory_size().size() as u32, access::writes_memory(&self.insn));
+        let (size, write) = (self.insn.memory_size().size() as u32, access::always_writes_memory(&self.insn));
         let (linear, refused) = self.ask_segment(seg, offset, size, write);
         let mask = self.ir.const32(size - 1);
         let misaligned = self.ir.and(linear, mask);

@@ -50,6 +50,8 @@ const FOUND: &[&[&str]] = &[
     &["dbe3", "d9eb", "d8c8", "db561a", "27", "de4730"],
     // NZCV put away by an x87 operation, and a shift that may leave the flags alone.
     &["83caff", "dcc9", "d3e0"],
+    // ARPL that changes nothing, in a segment that cannot be written.
+    &["2e633e"],
 ];
 /// Distance between them: room for the longest.
 const BLOCK_STRIDE: u32 = 2039;
