@@ -120,6 +120,10 @@ static void handler(int sig, siginfo_t *info, void *context)
                  : "=m"(at), "=m"(env) : "m"(number), "m"(zero), "m"(masked), "m"(unmasked), "r"(unmapped) : "memory", "cc", "eax"); \
     asm volatile("fninit"); at; })
 
+/* The same, and what is found of it. */
+#define FOUND(name, text) do { uint32_t label = RAISES(text); check(name, image.fip, label, 1); \
+    check(name ", opcode", image.fop, opcode(label), 1); } while (0)
+
 static void raised(void)
 {
     for (int round = 0; round < 12; round++) {
@@ -128,21 +132,11 @@ static void raised(void)
         check("fdivs, operand", image.fdp, (uint32_t)&zero, 1);
         check("fdivs, opcode", image.fop, opcode(at), 1);
         check("fdivs, other form", in_frame.fip, at, 1);
-        at = RAISES("fldz\n fld1\n 1: fdiv %%st(1), %%st\n");
-        check("fdiv", image.fip, at, 1);
-        check("fdiv, opcode", image.fop, opcode(at), 1);
-        at = RAISES("fldz\n fchs\n fld1\n fchs\n 1: fsqrt\n");
-        check("fsqrt", image.fip, at, 1);
-        check("fsqrt, opcode", image.fop, opcode(at), 1);
-        at = RAISES("1: fsin\n");
-        check("fsin", image.fip, at, 1);
-        check("fsin, opcode", image.fop, opcode(at), 1);
-        at = RAISES("1: fbstp -16(%%esp)\n");
-        check("fbstp", image.fip, at, 1);
-        check("fbstp, opcode", image.fop, opcode(at), 1);
-        at = RAISES("1: fistps -16(%%esp)\n");
-        check("fistps", image.fip, at, 1);
-        check("fistps, opcode", image.fop, opcode(at), 1);
+        FOUND("fdiv", "fldz\n fld1\n 1: fdiv %%st(1), %%st\n");
+        FOUND("fsqrt", "fldz\n fchs\n fld1\n fchs\n 1: fsqrt\n");
+        FOUND("fsin", "1: fsin\n");
+        FOUND("fbstp", "1: fbstp -16(%%esp)\n");
+        FOUND("fistps", "1: fistps -16(%%esp)\n");
         /* A memory fault behind an x87 instruction, and of one. */
         at = RAISES("fld1\n 1: fchs\n movl (%6), %%eax\n");
         check("fault", image.fip, at, 0);

@@ -318,7 +318,7 @@ pub(super) fn need_carry_in(cx: &mut EmitCx, carry: Carry, temp: u8) {
 /// Makes C mean `carry` before an instruction that reads it and writes all of NZCV that anybody wants.
 pub(super) fn need_carry_alone(cx: &mut EmitCx, carry: Carry) {
     if cx.carry != carry {
-        // Set: the flags of x28 + 0, all clear. Clear: C.
+        // Set: the flags of x28 + 0, C clear. Clear: C.
         a64!(cx; ccmn x28, 0, 2, cs);
         cx.carry = carry;
     }

@@ -5,53 +5,38 @@ use super::vector::{by_half, by_lane, VS0, VS1};
 use super::{branch, EmitCx, S0, S1};
 use ir::{FlagSet, Inst, Lane, Opcode, Ty};
 
-/// One instruction.
+/// One instruction; for the low halves where nobody needs more.
 pub(super) fn simple(cx: &mut EmitCx, inst: &Inst) {
     let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
     let lane = inst.lane;
-    if inst.op != Opcode::VAddPair && cx.low_half() {
-        return simple_low(cx, inst);
+    if inst.op == Opcode::VAddPair {
+        // It takes the pairs of both halves.
+        return by_lane!(cx, lane, addp d, n, m; H8 S4);
     }
-    match inst.op {
-        Opcode::VAdd => by_lane!(cx, lane, add d, n, m; B16 H8 S4 D2),
-        Opcode::VSub => by_lane!(cx, lane, sub d, n, m; B16 H8 S4 D2),
-        Opcode::VAddSatS => by_lane!(cx, lane, sqadd d, n, m; B16 H8),
-        Opcode::VAddSatU => by_lane!(cx, lane, uqadd d, n, m; B16 H8),
-        Opcode::VSubSatS => by_lane!(cx, lane, sqsub d, n, m; B16 H8),
-        Opcode::VSubSatU => by_lane!(cx, lane, uqsub d, n, m; B16 H8),
-        Opcode::VMulLo => by_lane!(cx, lane, mul d, n, m; H8 S4),
-        Opcode::VMinS => by_lane!(cx, lane, smin d, n, m; B16 H8 S4),
-        Opcode::VMinU => by_lane!(cx, lane, umin d, n, m; B16 H8 S4),
-        Opcode::VMaxS => by_lane!(cx, lane, smax d, n, m; B16 H8 S4),
-        Opcode::VMaxU => by_lane!(cx, lane, umax d, n, m; B16 H8 S4),
-        Opcode::VAvg => by_lane!(cx, lane, urhadd d, n, m; B16 H8),
-        Opcode::VAbs => by_lane!(cx, lane, abs d, n; B16 H8 S4),
-        Opcode::VAddPair => by_lane!(cx, lane, addp d, n, m; H8 S4),
-        Opcode::VCmpEq => by_lane!(cx, lane, cmeq d, n, m; B16 H8 S4 D2),
-        _ => by_lane!(cx, lane, cmgt d, n, m; B16 H8 S4 D2),
+    macro_rules! table {
+        ($by:ident) => {
+            match inst.op {
+                Opcode::VAdd => $by!(cx, lane, add d, n, m; B16 H8 S4 D2),
+                Opcode::VSub => $by!(cx, lane, sub d, n, m; B16 H8 S4 D2),
+                Opcode::VAddSatS => $by!(cx, lane, sqadd d, n, m; B16 H8),
+                Opcode::VAddSatU => $by!(cx, lane, uqadd d, n, m; B16 H8),
+                Opcode::VSubSatS => $by!(cx, lane, sqsub d, n, m; B16 H8),
+                Opcode::VSubSatU => $by!(cx, lane, uqsub d, n, m; B16 H8),
+                Opcode::VMulLo => $by!(cx, lane, mul d, n, m; H8 S4),
+                Opcode::VMinS => $by!(cx, lane, smin d, n, m; B16 H8 S4),
+                Opcode::VMinU => $by!(cx, lane, umin d, n, m; B16 H8 S4),
+                Opcode::VMaxS => $by!(cx, lane, smax d, n, m; B16 H8 S4),
+                Opcode::VMaxU => $by!(cx, lane, umax d, n, m; B16 H8 S4),
+                Opcode::VAvg => $by!(cx, lane, urhadd d, n, m; B16 H8),
+                Opcode::VAbs => $by!(cx, lane, abs d, n; B16 H8 S4),
+                Opcode::VCmpEq => $by!(cx, lane, cmeq d, n, m; B16 H8 S4 D2),
+                _ => $by!(cx, lane, cmgt d, n, m; B16 H8 S4 D2),
+            }
+        };
     }
-}
-
-/// The same for the low halves.
-fn simple_low(cx: &mut EmitCx, inst: &Inst) {
-    let (d, n, m) = (cx.dst_v(), cx.v(0), cx.v(1));
-    let lane = inst.lane;
-    match inst.op {
-        Opcode::VAdd => by_half!(cx, lane, add d, n, m; B16 H8 S4 D2),
-        Opcode::VSub => by_half!(cx, lane, sub d, n, m; B16 H8 S4 D2),
-        Opcode::VAddSatS => by_half!(cx, lane, sqadd d, n, m; B16 H8),
-        Opcode::VAddSatU => by_half!(cx, lane, uqadd d, n, m; B16 H8),
-        Opcode::VSubSatS => by_half!(cx, lane, sqsub d, n, m; B16 H8),
-        Opcode::VSubSatU => by_half!(cx, lane, uqsub d, n, m; B16 H8),
-        Opcode::VMulLo => by_half!(cx, lane, mul d, n, m; H8 S4),
-        Opcode::VMinS => by_half!(cx, lane, smin d, n, m; B16 H8 S4),
-        Opcode::VMinU => by_half!(cx, lane, umin d, n, m; B16 H8 S4),
-        Opcode::VMaxS => by_half!(cx, lane, smax d, n, m; B16 H8 S4),
-        Opcode::VMaxU => by_half!(cx, lane, umax d, n, m; B16 H8 S4),
-        Opcode::VAvg => by_half!(cx, lane, urhadd d, n, m; B16 H8),
-        Opcode::VAbs => by_half!(cx, lane, abs d, n; B16 H8 S4),
-        Opcode::VCmpEq => by_half!(cx, lane, cmeq d, n, m; B16 H8 S4 D2),
-        _ => by_half!(cx, lane, cmgt d, n, m; B16 H8 S4 D2),
+    match cx.low_half() {
+        true => table!(by_half),
+        false => table!(by_lane),
     }
 }
 
